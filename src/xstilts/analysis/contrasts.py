@@ -1,0 +1,109 @@
+"""Which contrasts of a grid are asked for: scores, gains, robustness gains, transfer gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from xstilts.analysis.cells import CLEAN, PERTURBED, is_english
+from xstilts.analysis.grid import Contrast, Grid, Key, Place, Weights
+
+ENGLISH, OTHERS, ALL = "en", "non-en", "all"
+
+
+def contrasts(grid: Grid) -> Iterator[Contrast]:
+    """All contrasts of a grid, in a fixed order.
+
+    - `score`: an arm's value; no reference.
+    - `gain`: arm − reference.
+    - `robustness_gain`: gain under a condition − gain on clean.
+    - `transfer_gap`: English gain − mean gain over other languages, so above 0 where the gap grew.
+
+    Each for every language and for the means `en`, `non-en` and `all` (of regional Englishes, all others,
+    all).
+
+    The condition `perturbed` is the mean over all conditions but clean; in differences, without the places
+    where neither side can move (both at the ceiling, or both at the floor).
+    """
+    for arm in grid.arms:
+        yield from _of_pair(grid, arm, "")
+    for arm, reference in pairs(grid):
+        yield from _of_pair(grid, arm, reference)
+
+
+def pairs(grid: Grid) -> list[tuple[str, str]]:
+    """(arm, reference): arms and controls against the baseline, arms against their controls."""
+    design = grid.design
+    wanted = [(arm, design.baseline) for arm in (*design.treatments, *design.controls)]
+    wanted += [(arm, control) for arm in design.treatments for control in design.controls_of(arm)]
+    return [pair for pair in wanted if all(arm in grid.arms for arm in pair)]
+
+
+def _movable(grid: Grid, arm: str, reference: str, places: Iterable[Place]) -> list[Place]:
+    """The places where the two arms are not both at the ceiling, nor both at the floor."""
+    extremes = ((place, grid.extreme(arm, place), grid.extreme(reference, place)) for place in places)
+    return [place for place, ours, theirs in extremes if not ours or ours != theirs]
+
+
+def _of_pair(grid: Grid, arm: str, reference: str) -> Iterator[Contrast]:
+    arms = {arm: 1.0, reference: -1.0} if reference else {arm: 1.0}
+    places = grid.places(tuple(arms))
+    movable = [place for place in places if place[1] != CLEAN]
+    if reference:
+        movable = _movable(grid, arm, reference, movable)
+    for condition, chosen in _conditions(places, movable).items():
+        for quantity, group, weights in _quantities(chosen, bool(reference)):
+            languages = len({language for language, _ in weights})
+            key = Key(grid.target, grid.metric, grid.postprocess, quantity, arm, reference, group, condition)
+            yield Contrast(key, arms, weights, languages)
+
+
+def _conditions(places: Sequence[Place], movable: list[Place]) -> dict[str, tuple[list[Place], list[Place]]]:
+    """The places of each condition, and those of them that are perturbed and have a clean counterpart."""
+    names = sorted({condition for _, condition in places}, key=lambda x: (x != CLEAN, x))
+    found = {name: [place for place in places if place[1] == name] for name in names}
+    if movable:
+        found[PERTURBED] = movable
+    clean = {language for language, condition in places if condition == CLEAN}
+    paired = {
+        name: [place for place in members if place[0] in clean and name != CLEAN]
+        for name, members in found.items()
+    }
+    return {name: (members, paired[name]) for name, members in found.items()}
+
+
+def _quantities(
+    chosen: tuple[list[Place], list[Place]], difference: bool
+) -> Iterator[tuple[str, str, Weights]]:
+    places, paired = chosen
+    groups = _groups(places)
+    for group, members in groups.items():
+        yield ("gain" if difference else "score"), group, _mean(members)
+    if not difference:
+        return
+    if ENGLISH in groups and OTHERS in groups:
+        yield "transfer_gap", ALL, _minus(_mean(groups[ENGLISH]), _mean(groups[OTHERS]))
+    for group, members in _groups(paired).items():
+        clean = [(language, CLEAN) for language, _ in members]
+        yield "robustness_gain", group, _minus(_mean(members), _mean(clean))
+
+
+def _groups(places: Sequence[Place]) -> dict[str, list[Place]]:
+    """`en`, `non-en`, `all` and each language; groups without a place are left out."""
+    english = [place for place in places if is_english(place[0])]
+    others = [place for place in places if not is_english(place[0])]
+    groups = {ENGLISH: english, OTHERS: others, ALL: list(places)}
+    for place in places:
+        if place[0] != ENGLISH:
+            groups.setdefault(place[0], []).append(place)
+    return {group: members for group, members in groups.items() if members}
+
+
+def _mean(places: Sequence[Place]) -> dict[Place, float]:
+    weights: dict[Place, float] = {}
+    for place in places:
+        weights[place] = weights.get(place, 0.0) + 1 / len(places)
+    return weights
+
+
+def _minus(one: Mapping[Place, float], other: Mapping[Place, float]) -> dict[Place, float]:
+    return {place: one.get(place, 0.0) - other.get(place, 0.0) for place in {**one, **other}}

@@ -1,0 +1,166 @@
+"""Every estimate of every target, and the rows of the results and gains tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array, eye_array, vstack
+
+from xstilts.analysis.cells import Cell, Design, Settings
+from xstilts.analysis.contrasts import ENGLISH, OTHERS, contrasts
+from xstilts.analysis.grid import Contrast, Grid, Key, grids
+from xstilts.analysis.intervals import Estimate, fieller, item_variance
+from xstilts.analysis.resampling import item_variances
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class TargetEstimates:
+    """One target's grids, the estimate of each contrast, retentions, and its rows of the results table."""
+
+    grids: list[Grid]
+    estimates: dict[Key, Estimate]
+    retentions: dict[Key, tuple[float, float, float]]
+    results: list[Row]
+
+
+def by_target(cells: Sequence[Cell]) -> list[list[Cell]]:
+    """The cells of each target, in an order that does not depend on the order they came in."""
+    order = sorted(
+        cells,
+        key=lambda x: (x.target, x.metric, x.postprocess, x.arm, x.language, x.condition, x.seed),
+    )
+    return [list(found) for _, found in groupby(order, key=lambda x: x.target)]
+
+
+def estimate_target(cells: Sequence[Cell], design: Design, settings: Settings) -> TargetEstimates:
+    """Estimate all contrasts of one target with one set of bootstrap weights.
+
+    Args:
+        cells: one target's cells, as `by_target` sorts them.
+        design: arms, baseline, controls.
+        settings: draws, seed and level.
+    """
+    found = grids(cells, design)
+    asked = [(grid, contrast) for grid in found for contrast in contrasts(grid)]
+    matrix = _matrix([grid.column_weights(contrast) for grid, contrast in asked], len(cells))
+    variances = item_variances(cells, matrix, settings)
+    own, rest = variances[: len(cells)], variances[len(cells) :]
+    estimates = {x.key: grid.estimate(x, float(v)) for (grid, x), v in zip(asked, rest, strict=True)}
+    items = {
+        contrast.key: (grid, contrast, float(v)) for (grid, contrast), v in zip(asked, rest, strict=True)
+    }
+    retentions = _retentions(estimates, items, settings.alpha)
+    results = [_result(cell, float(v), settings) for cell, v in zip(cells, own, strict=True)]
+    return TargetEstimates(found, estimates, retentions, results)
+
+
+def _matrix(rows: Sequence[Mapping[int, float]], columns: int) -> csr_array:
+    """Sparse `[columns + rows, columns]`: each cell by itself, then each contrast."""
+    data = [weight for row in rows for weight in row.values()]
+    indices = [column for row in rows for column in row]
+    ends = np.cumsum([0, *(len(row) for row in rows)])
+    contrasts = csr_array((data, indices, ends), shape=(len(rows), columns))
+    return csr_array(vstack([eye_array(columns), contrasts]))
+
+
+def _retentions(
+    estimates: Mapping[Key, Estimate], items: Mapping[Key, tuple[Grid, Contrast, float]], alpha: float
+) -> dict[Key, tuple[float, float, float]]:
+    """Mean gain over other languages / English gain with its interval, where the English gain is clear."""
+    found = {}
+    for key, gap in estimates.items():
+        if key.quantity != "transfer_gap" or gap.one_run:
+            continue
+        keys = [key._replace(quantity="gain", group=group) for group in (ENGLISH, OTHERS)]
+        # One choice of pooling for all three: the covariance comes from their difference.
+        pooled = all(estimates[x].pooled for x in (*keys, key))
+        english, others, both = (
+            grid.estimate(x, v, pooled) for grid, x, v in map(items.__getitem__, (*keys, key))
+        )
+        interval = fieller(english, others, both, alpha)
+        if interval and estimates[keys[0]].value > 0:
+            ratio = others.value / english.value
+            found[key._replace(quantity="retention", group=OTHERS)] = ratio, *interval
+    return found
+
+
+def _result(cell: Cell, variance: float, settings: Settings) -> Row:
+    sources = len(set(cell.sources))
+    v_item = item_variance(variance, sources, [1.0])
+    low, high = Estimate(cell.value, np.nan, np.nan, v_item, sources).interval(settings.alpha)
+    identity = ("task_type", "family", "arm", "language", "condition", "seed", "metric", "postprocess")
+    return (
+        {"task": cell.target}
+        | {name: getattr(cell, name) for name in identity}
+        | {
+            "value": cell.value,
+            "ci_low": finite(low),
+            "ci_high": finite(high),
+            "n": len(cell.stats),
+            "n_sources": sources,
+            "chance": cell.chance,
+            "flag": cell.extreme,
+        }
+    )
+
+
+def gain_rows(target: TargetEstimates, settings: Settings) -> list[Row]:
+    """The rows of the gains table of one target."""
+    of_grid = {(grid.metric, grid.postprocess): grid for grid in target.grids}
+    rows = []
+    for key, estimate in target.estimates.items():
+        numbers = _numbers(estimate, settings, difference=bool(key.reference))
+        rows.append(_identity(key, of_grid[key.metric, key.postprocess]) | numbers)
+    for key, (value, low, high) in target.retentions.items():
+        of = target.estimates[key._replace(quantity="gain")]
+        numbers = dict.fromkeys(_numbers(of, settings)) | {
+            "estimate": value,
+            "ci_low": low,
+            "ci_high": high,
+            "languages": of.languages,
+            "seeds": of.seeds,
+            "n_sources": of.clusters,
+        }
+        rows.append(_identity(key, of_grid[key.metric, key.postprocess]) | numbers)
+    return rows
+
+
+def _identity(key: Key, grid: Grid) -> Row:
+    fields = {"quantity": key.quantity, "arm": key.arm, "reference": key.reference, "task": key.target}
+    return fields | {
+        "task_type": grid.task_type,
+        "family": grid.family,
+        "group": key.group,
+        "condition": key.condition,
+        "metric": key.metric,
+        "postprocess": key.postprocess,
+    }
+
+
+def _numbers(estimate: Estimate, settings: Settings, difference: bool = True) -> Row:
+    low, high = estimate.interval(settings.alpha)
+    return {
+        "estimate": estimate.value,
+        "se_seed": finite(estimate.v_seed**0.5),
+        "se_item": finite(estimate.v_item**0.5),
+        "df": finite(estimate.df),
+        "ci_low": finite(low),
+        "ci_high": finite(high),
+        "p": estimate.p() if difference and not estimate.one_run else None,
+        "seeds": estimate.seeds,
+        "pooled": estimate.pooled,
+        "languages": estimate.languages,
+        "n_sources": estimate.clusters,
+    }
+
+
+def finite(number: float) -> float | None:
+    """The number, or None where it is not one: a table has nothing to say there."""
+    return float(number) if isfinite(number) else None

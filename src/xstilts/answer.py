@@ -1,0 +1,239 @@
+"""From a finished plan to what the analysis is given, and from its answer to the result tables' columns."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from xstilts import __version__, analysis
+from xstilts.languages import script
+from xstilts.metrics import get_metric
+from xstilts.perturbations import Condition
+from xstilts.plan import Cell, Plan, Stage
+from xstilts.recipe import BASELINE
+from xstilts.store import Store
+from xstilts.task_types import get_task_type
+from xstilts.task_types.sentence_retrieval import SentenceRetrieval
+from xstilts.tasks.base import Task
+
+if TYPE_CHECKING:
+    from xstilts.experiment import Experiment
+
+_PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy", "scipy", "pyarrow")
+
+
+def analysis_cells(experiment: Experiment, plan: Plan) -> list[analysis.Cell]:
+    """The plan's cells with the statistics of their items, read from the store."""
+    loaded: dict[str, tuple[list[str], Any]] = {}
+    cells = []
+    for cell in plan.cells:
+        task = experiment.catalogue.get(cell.target)
+        task_type = get_task_type(task.type)
+        if cell.score.key not in loaded:  # a baseline without training serves every seed
+            loaded[cell.score.key] = _item_statistics(cell.score, experiment.store)
+        sources, stats = loaded[cell.score.key]
+        cells.append(
+            analysis.Cell(
+                arm=cell.arm,
+                target=cell.target,
+                task_type=task.type,
+                family=task_type.family,
+                language=cell.language,
+                condition=cell.condition,
+                seed=cell.seed,
+                metric=cell.metric,
+                sources=sources,
+                stats=stats,
+                postprocess=cell.postprocess,
+                chance=_chance(task, cell.metric, len(sources)),
+            )
+        )
+    return cells
+
+
+def design(experiment: Experiment, plan: Plan) -> analysis.Design:
+    """Which arms are compared with what, and which pairs need a warning."""
+    controls = {control.name: (control.of, control.kind) for control in plan.controls}
+    untrained = {
+        (cell.target, cell.arm)
+        for cell in plan.cells
+        if cell.arm == BASELINE and not get_task_type(experiment.catalogue.get(cell.target).type).trained
+    }
+    same = {
+        (name, target)
+        for name, arm in plan.recipe.arms.items()
+        for target in plan.recipe.targets
+        if target in arm.tasks
+    }
+    primary = {name: _metrics(experiment.catalogue.get(name))[0] for name in plan.recipe.targets}
+    return analysis.Design(
+        arms=(*plan.recipe.arms, *controls),
+        baseline=BASELINE,
+        controls=controls,
+        deterministic=frozenset(untrained),
+        same_task=frozenset(same),
+        primary=primary,
+    )
+
+
+def qualifiers(experiment: Experiment, plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The analysis' result rows with everything else that a row of `results.parquet` says."""
+    places = {
+        (c.arm, c.target, c.language, c.condition, c.seed, c.metric, c.postprocess): c for c in plan.cells
+    }
+    columns = ("arm", "task", "language", "condition", "seed", "metric", "postprocess")
+    cache: dict[str, dict[str, Any]] = {}
+    complete = []
+    for row in rows:
+        cell = places[tuple(row[name] for name in columns)]
+        complete.append(
+            _identifying(experiment, cell) | dict(row) | _provenance(experiment, plan, cell, cache)
+        )
+    return complete
+
+
+def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) -> dict[str, Any]:
+    """What the run was: settings, cost, versions, how well the intermediates were learned, which arm is best."""
+    from xstilts.experiment import best_arm, dev_scores
+
+    recipe = plan.recipe
+    scores = dev_scores(plan, experiment.store)
+    return {
+        "xstilts": __version__,
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "encoder": {"name": recipe.encoder, **experiment.encoder.identity},
+        "precision": plan.precision,
+        "store": experiment.store.url,
+        "controls": [vars(control) for control in plan.controls],
+        "skipped": list(plan.skipped),
+        "best": {target: best_arm(plan, experiment.store, target) for target in recipe.targets},
+        "dev": [
+            {"arm": arm, "task": target, "mean": statistics.mean(values), "values": values}
+            for (arm, target), values in scores.items()
+        ],
+        "intermediates": _intermediates(experiment, plan),
+        "layers": _layers(experiment, plan),
+        "stages": _costs(plan, experiment.store),
+        **record,
+    }
+
+
+def _item_statistics(stage: Stage, store: Store) -> tuple[list[str], Any]:
+    table = pq.read_table(store.open(stage.address).path("item_stats.parquet"))
+    return table["source"].to_pylist(), np.array(table["statistics"].to_pylist(), np.float64)
+
+
+def _metrics(task: Task) -> tuple[str, ...]:
+    return task.metrics or get_task_type(task.type).metrics
+
+
+def _chance(task: Task, metric: str, items: int) -> float | None:
+    """The score of a guesser: among the labels, or among the candidates of a retrieval."""
+    rule = get_metric(metric).chance
+    if rule is None:
+        return None
+    task_type = get_task_type(task.type)
+    options = task_type.options(task) if task_type.trained else items
+    return rule(options) if options else None
+
+
+def _identifying(experiment: Experiment, cell: Cell) -> dict[str, Any]:
+    task = experiment.catalogue.get(cell.target)
+    trained = get_task_type(task.type).trained
+    return {
+        "encoder": experiment.recipe.encoder,
+        "suite": task.suite,
+        "task": task.name,
+        "task_type": task.type,
+        "modality": "text",
+        "trained": trained,
+        "setting": "zero-shot",
+        "script": script(cell.language),
+        "severity": Condition.parse(cell.condition).severity,
+        "split": "test",
+    }
+
+
+def _provenance(
+    experiment: Experiment, plan: Plan, cell: Cell, cache: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Where a value comes from: training, selection, layer, data, key."""
+    (prediction,) = cell.score.parents["prediction"]
+    (data,) = prediction.parents["data"]
+    info = _info(experiment.store, cell.checkpoint, cache)
+    layers = _info(experiment.store, cell.layer, cache).get("layers", {})
+    retrieval = cell.layer is not None
+    return {
+        "rules": f"{cell.metric}@{cell.score.spec['rules']}",
+        "train_examples": info.get("examples"),
+        "train_tokens": info.get("tokens"),
+        "learning_rate": info.get("learning_rate"),
+        "selection": plan.recipe.selection if cell.checkpoint else None,
+        "layer": layers.get(cell.postprocess),
+        "pooling": plan.recipe.retrieval.pooling if retrieval else None,
+        "direction": SentenceRetrieval.direction if retrieval else None,
+        "scoring": SentenceRetrieval.scoring if retrieval else None,
+        "data_revision": data.spec["data"],
+        "stage_key": prediction.key,
+    }
+
+
+def _info(store: Store, stage: Stage | None, cache: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    if stage is None:
+        return {}
+    if stage.key not in cache:
+        cache[stage.key] = store.open(stage.address).info if stage.address in store else {}
+    return cache[stage.key]
+
+
+def _intermediates(experiment: Experiment, plan: Plan) -> list[dict[str, Any]]:
+    """For each arm with an intermediate: its own dev score by task, a value a seed, beside chance."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for (arm, _), stage in plan.intermediates.items():
+        info = experiment.store.open(stage.address).info
+        for task, value in info["dev"].items():
+            entry = rows.setdefault(
+                (arm, task), {"arm": arm, "task": task, "metric": _metrics(experiment.catalogue.get(task))[0]}
+            )
+            entry.setdefault("values", []).append(value)
+            entry |= {name: info[name] for name in ("examples", "updates", "learning_rate")}
+            entry["chance"] = _chance(experiment.catalogue.get(task), entry["metric"], 0)
+    for entry in rows.values():
+        entry["mean"] = statistics.mean(entry["values"])
+    return list(rows.values())
+
+
+def _layers(experiment: Experiment, plan: Plan) -> list[dict[str, Any]]:
+    """The curve over layers that each retrieval choice was made on."""
+    rows, seen = [], set()
+    for cell in plan.cells:
+        if cell.layer is None or (cell.arm, cell.target, cell.seed) in seen:
+            continue
+        seen.add((cell.arm, cell.target, cell.seed))
+        info = experiment.store.open(cell.layer.address).info
+        rows.append(
+            {
+                "arm": cell.arm,
+                "task": cell.target,
+                "seed": cell.seed,
+                "layers": info["layers"],
+                "curve": info["curve"],
+            }
+        )
+    return rows
+
+
+def _costs(plan: Plan, store: Store) -> dict[str, dict[str, float]]:
+    """Number of stages and the seconds that they took when they ran, by kind."""
+    costs: dict[str, dict[str, float]] = {}
+    for stage in plan.stages:
+        entry = costs.setdefault(stage.kind, {"stages": 0, "seconds": 0.0})
+        entry["stages"] += 1
+        if stage.address in store:
+            entry["seconds"] = round(entry["seconds"] + store.open(stage.address).manifest["seconds"], 3)
+    return costs

@@ -1,0 +1,1 @@
+"""WHO answers: encoders from Hugging Face, and those bundled with installed packages."""

@@ -1,0 +1,231 @@
+"""Who answers: a public multilingual encoder by Hugging Face id, folder, or a name that starts with `bundled/`."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xstilts.encoders.e5 import e5_fingerprint, export_e5
+from xstilts.errors import EncoderError, UnknownName
+from xstilts.hashing import cache_dir, digest, files_fingerprint
+
+if TYPE_CHECKING:
+    import torch
+
+WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
+_TOKENIZER_FILES = ("*.json", "*.model", "*.txt")
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """An encoder whose weights are in an installed package."""
+
+    export: Callable[[Path], None]
+    fingerprint: Callable[[], str]
+    summary: str
+
+
+BUNDLED = {
+    "bundled/multilingual-e5-small": Bundled(
+        export_e5,
+        e5_fingerprint,
+        "12 layers x 384, 118M parameters, 100 languages; trained contrastively on pairs",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """An encoder as named in a recipe, found but not loaded.
+
+    `fingerprint` covers weights, configuration and tokenizer; `layers` is how many of the first layers are kept
+    (`name@4`), None for all.
+    """
+
+    name: str
+    folder: Path
+    fingerprint: str
+    layers: int | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What enters the keys of stages."""
+        return {"fingerprint": self.fingerprint, "layers": self.layers}
+
+
+@dataclass(frozen=True)
+class BaseEncoder:
+    """A loaded encoder, its word embeddings apart from its body.
+
+    `embeddings` has shape [vocabulary, width]; `body` holds every other weight but those of a pooler, which counts
+    as head. Both are as published: training works on copies.
+    """
+
+    spec: EncoderSpec
+    config: Any
+    tokenizer: Any
+    embeddings: torch.Tensor
+    embeddings_name: str
+    body: dict[str, torch.Tensor]
+
+    @property
+    def layer_count(self) -> int:
+        """Number of transformer layers."""
+        return int(self.config.num_hidden_layers)
+
+
+def find_encoder(name: str) -> EncoderSpec:
+    """Find an encoder by name; a bundled one is converted once, a Hub one is downloaded once.
+
+    Args:
+        name: `bundled/…`, a folder, or a Hugging Face id; `@N` at the end keeps the first N layers.
+
+    Raises:
+        EncoderError: there is no such encoder, or its files are incomplete.
+    """
+    plain, layers = _split_layers(name)
+    if plain.startswith("bundled/"):
+        folder, fingerprint = _bundled_folder(plain)
+    elif Path(plain).expanduser().is_dir():
+        folder = Path(plain).expanduser()
+        fingerprint = _folder_fingerprint(folder)
+    else:
+        folder, fingerprint = _hub_folder(plain)
+    depth = _depth(folder)
+    if layers is not None and layers > depth:
+        raise EncoderError(f"encoder {name!r}: {plain} has {depth} layers; expected @1 to @{depth}")
+    return EncoderSpec(name, folder, fingerprint, layers)
+
+
+@lru_cache(maxsize=2)
+def load_encoder(spec: EncoderSpec) -> BaseEncoder:
+    """Load weights and tokenizer; the last two encoders are kept in memory.
+
+    Raises:
+        EncoderError: the files are not those of an encoder that transformers can load.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        config = AutoConfig.from_pretrained(spec.folder)
+        keep_layers(config, spec.layers)
+        model = AutoModel.from_pretrained(spec.folder, config=config, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(spec.folder)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise EncoderError(
+            f"encoder {spec.name!r}: transformers cannot load {spec.folder}: {error}"
+        ) from None
+    if not tokenizer.is_fast:
+        raise EncoderError(
+            f"encoder {spec.name!r}: expected a fast tokenizer (tokenizer.json) in {spec.folder}"
+        )
+    weights = {name: value.detach() for name, value in model.state_dict().items()}
+    embeddings_name = input_embeddings_name(model)
+    embeddings = weights.pop(embeddings_name)
+    body = {name: value for name, value in weights.items() if not is_pooler(name)}
+    return BaseEncoder(spec, config, tokenizer, embeddings, embeddings_name, body)
+
+
+def keep_layers(config: Any, layers: int | None) -> None:
+    """Cut a configuration to its first layers, in place."""
+    if layers is None:
+        return
+    config.num_hidden_layers = layers
+    if getattr(config, "layer_types", None):
+        config.layer_types = list(config.layer_types)[:layers]
+
+
+def input_embeddings_name(model: Any) -> str:
+    """Name, in the model's state dict, of the word embeddings' weight."""
+    weight = model.get_input_embeddings().weight
+    return next(name for name, value in model.named_parameters() if value is weight)
+
+
+def is_pooler(name: str) -> bool:
+    """Whether a weight belongs to a pooler: part of the head, not of the encoder."""
+    return "pooler" in name.split(".")
+
+
+def _split_layers(name: str) -> tuple[str, int | None]:
+    match = re.fullmatch(r"(.+)@(\d+)", name)
+    if match is None:
+        return name, None
+    if int(match[2]) < 1:
+        raise EncoderError(f"encoder {name!r}: expected at least one layer, such as {match[1]}@4")
+    return match[1], int(match[2])
+
+
+def _bundled_folder(name: str) -> tuple[Path, str]:
+    """The cached conversion of a bundled encoder, made first if need be; a folder appears whole or not at all."""
+    if name not in BUNDLED:
+        raise UnknownName("encoder", name, BUNDLED, "xstilts ls encoders")
+    bundled = BUNDLED[name]
+    fingerprint = digest(bundled.fingerprint())
+    folder = cache_dir() / "encoders" / f"{name.partition('/')[2]}-{fingerprint[:12]}"
+    if not folder.is_dir():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix="draft-"))
+        try:
+            bundled.export(draft)
+            draft.rename(folder)
+        except OSError:
+            if not folder.is_dir():  # else another process was faster
+                raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    return folder, fingerprint
+
+
+def _folder_fingerprint(folder: Path) -> str:
+    if not (folder / "config.json").is_file():
+        raise EncoderError(
+            f"encoder {str(folder)!r}: there is no config.json. Expected a Hugging Face model folder "
+            "(config.json, model.safetensors, tokenizer.json), as save_pretrained writes it"
+        )
+    weights = [path for pattern in WEIGHT_FILES for path in folder.glob(pattern)]
+    if not weights:
+        raise EncoderError(f"encoder {str(folder)!r}: no weights. Expected model.safetensors")
+    others = [path for pattern in _TOKENIZER_FILES for path in folder.glob(pattern)]
+    return files_fingerprint({*weights, *others})
+
+
+def _hub_folder(name: str) -> tuple[Path, str]:
+    """Download an encoder from the Hugging Face Hub, or take what is in its cache."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    patterns = ["*.json", "*.safetensors", "*.model", "*.txt", "pytorch_model*.bin"]
+    try:
+        folder = Path(snapshot_download(name, allow_patterns=patterns))
+    except HFValidationError:
+        raise EncoderError(
+            f"encoder {name!r}: neither a folder nor a Hugging Face id. Expected bundled/multilingual-e5-small, "
+            "a folder with config.json, or an id such as FacebookAI/xlm-roberta-base"
+        ) from None
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise EncoderError(
+            f"encoder {name!r}: not a folder here, not in the Hugging Face cache, and not to be downloaded ({reason}). "
+            "Give a folder, or use bundled/multilingual-e5-small, which needs no download"
+        ) from None
+    return folder, digest(["hub", name, folder.name])  # the folder is named after the commit
+
+
+def _depth(folder: Path) -> int:
+    import json
+
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    for key in ("num_hidden_layers", "n_layers", "num_layers"):
+        if key in config:
+            return int(config[key])
+    raise EncoderError(f"{folder / 'config.json'} does not say how many layers there are (num_hidden_layers)")

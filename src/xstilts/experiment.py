@@ -1,0 +1,228 @@
+"""A recipe from end to end: plan, execute, choose the best arm on dev, run its controls, analyse, write the answer."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from xstilts.encoders.base import EncoderSpec, find_encoder
+from xstilts.plan import Plan, Stage, make_plan
+from xstilts.recipe import BASELINE, Recipe
+from xstilts.store import Store
+from xstilts.tasks import Catalogue
+from xstilts.tasks.files import user_task
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A recipe with everything it names found: tasks, encoder, store."""
+
+    recipe: Recipe
+    catalogue: Catalogue
+    encoder: EncoderSpec
+    store: Store
+
+    def plan(self, best: str | None = None) -> Plan:
+        """The plan; with `best`, the controls of that arm among it."""
+        return make_plan(self.recipe, self.catalogue, self.encoder, best)
+
+    @property
+    def chooses_best(self) -> bool:
+        """Whether several arms compete for the controls, so that dev scores must choose."""
+        return self.recipe.controls.of == "best" and len(self.recipe.arms) > 2
+
+    def full_plan(self) -> Plan:
+        """The plan with the controls of the best arm, if what is in the store already tells which that is."""
+        plan = self.plan()
+        if not self.chooses_best:
+            return plan
+        best = best_arm(plan, self.store)
+        return plan if best is None else self.plan(best)
+
+
+@dataclass(frozen=True)
+class Listener:
+    """Whom to tell how a run goes: before the stages of a plan, at each stage's end, and inside a training."""
+
+    planned: Callable[[Plan, int, int], None] = lambda plan, pending, cached: None
+    done: Callable[[Stage], None] = lambda stage: None
+    progress: Progress = lambda label, done, total: None
+
+
+def open_experiment(recipe: Recipe, base: Path, store: str | Path, data: Path | None = None) -> Experiment:
+    """Find what a recipe names.
+
+    Args:
+        recipe: what is asked.
+        base: folder that the paths of the recipe's own tasks and encoder start from.
+        store: folder or fsspec URL of the store.
+        data: folder with benchmark data.
+    """
+    own = {name: user_task(name, spec, base) for name, spec in recipe.tasks.items()}
+    beside = base / recipe.encoder
+    name = str(beside) if beside.is_dir() else recipe.encoder
+    encoder = replace(find_encoder(name), name=recipe.encoder)
+    return Experiment(recipe, Catalogue(own), encoder, Store(store))
+
+
+def execute(experiment: Experiment, listener: Listener | None = None) -> Plan:
+    """Run all that a recipe needs and the store does not have; the controls' arm is chosen on dev on the way."""
+    from xstilts.executors import local
+    from xstilts.stages import Context
+
+    listener = listener or Listener()
+    training = experiment.recipe.training
+    context = Context(
+        experiment.store,
+        experiment.catalogue,
+        experiment.encoder,
+        training.threads,
+        training.micro_batch,
+        listener.progress,
+    )
+    plan = experiment.plan()
+    for _ in range(2):
+        work = local.pending(plan, experiment.store.addresses())
+        listener.planned(plan, len(work.stages), work.cached)
+        local.execute(plan, context, listener.done)
+        if not experiment.chooses_best or plan.controls:
+            break
+        plan = experiment.plan(best_arm(plan, experiment.store))
+    return plan
+
+
+def dev_scores(plan: Plan, store: Store) -> dict[tuple[str, str], list[float]]:
+    """Scores on dev by (arm, target), a value a seed: of the chosen checkpoint or of the chosen layer."""
+    scores: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
+    for cell in plan.cells:
+        stage = cell.layer or cell.checkpoint
+        if stage is not None and stage.address in store and cell.seed not in scores[cell.arm, cell.target]:
+            value = store.open(stage.address).info["score"]
+            if value is not None:
+                scores[cell.arm, cell.target][cell.seed] = value
+    return {place: list(values.values()) for place, values in scores.items() if values}
+
+
+def best_arm(plan: Plan, store: Store, target: str | None = None) -> str | None:
+    """The arm with the largest mean gain on dev over the targets, or over one; None while scores are missing."""
+    scores = dev_scores(plan, store)
+    targets = [target] if target else list(plan.recipe.targets)
+    gains = {}
+    for arm in plan.recipe.arms:
+        if arm == BASELINE:
+            continue
+        pairs = [(scores.get((arm, name)), scores.get((BASELINE, name))) for name in targets]
+        known = [statistics.mean(ours) - statistics.mean(theirs) for ours, theirs in pairs if ours and theirs]
+        if known:
+            gains[arm] = statistics.mean(known)
+    return max(gains, key=lambda arm: gains[arm]) if gains else None
+
+
+@dataclass(frozen=True)
+class Results:
+    """The answer to a recipe: tables as lists of rows, and what the run was.
+
+    `results` has a row a cell and seed, `gains` a row a contrast, `verdicts` a row an arm × target × family; `run`
+    holds cost, settings and the intermediates' own dev scores.
+    """
+
+    folder: Path
+    results: list[dict[str, Any]]
+    gains_table: list[dict[str, Any]]
+    verdicts: list[dict[str, Any]]
+    run: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Results:
+        """Read what `xstilts run` wrote.
+
+        Raises:
+            UserError: the folder holds no finished run.
+        """
+        from xstilts.errors import UserError
+
+        folder = Path(folder)
+        if not (folder / "run.json").is_file():
+            raise UserError(
+                f"{folder} holds no finished run (run.json is missing). Run: xstilts run RECIPE --out {folder}"
+            )
+        tables = [
+            pq.read_table(folder / f"{name}.parquet").to_pylist() for name in ("results", "gains", "verdicts")
+        ]
+        return cls(folder, *tables, json.loads((folder / "run.json").read_text("utf-8")))
+
+    def to_pandas(self) -> Any:
+        """The results as a pandas data frame, a row a cell and seed."""
+        import pandas
+
+        return pandas.DataFrame(self.results)
+
+    def gains(self) -> Any:
+        """The gains as a pandas data frame, a row a contrast."""
+        import pandas
+
+        return pandas.DataFrame(self.gains_table)
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write the HTML report and return its path."""
+        from xstilts.report import write_html
+
+        return write_html(self, Path(path) if path else self.folder / "report.html")
+
+
+def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[str, Any]) -> Results:
+    """Weigh the evidence that the store holds for a plan and write the answer's tables to a folder."""
+    from xstilts import analysis
+    from xstilts.answer import analysis_cells, design, qualifiers, run_record
+
+    cells = analysis_cells(experiment, plan)
+    settings = analysis.Settings(**experiment.recipe.statistics.model_dump())
+    answer = analysis.analyse(cells, design(experiment, plan), settings)
+    results = qualifiers(experiment, plan, answer.results)
+    run = run_record(experiment, plan, record)
+    written = Results(folder, results, answer.gains, answer.verdicts, run)
+    _write(written, experiment.recipe)
+    return written
+
+
+def run_experiment(experiment: Experiment, folder: Path, listener: Listener | None = None) -> Results:
+    """Execute, analyse, write the tables and the report."""
+    import time
+
+    started = time.time()
+    plan = execute(experiment, listener)
+    results = analyse(experiment, plan, folder, {"seconds": round(time.time() - started, 1)})
+    results.report()
+    return results
+
+
+def _write(results: Results, recipe: Recipe) -> None:
+    """Every table whole or not at all; `run.json` last: it says that the others are there."""
+    import pyarrow as pa
+
+    folder = results.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    tables = {"results": results.results, "gains": results.gains_table, "verdicts": results.verdicts}
+    for name, rows in tables.items():
+        draft = folder / f".{name}.parquet"
+        pq.write_table(pa.Table.from_pylist(_regular(rows)), draft)
+        draft.replace(folder / f"{name}.parquet")
+    for name, text in (("recipe.yaml", recipe.to_yaml()), ("run.json", json.dumps(results.run, indent=1))):
+        draft = folder / f".{name}"
+        draft.write_text(text, "utf-8")
+        draft.replace(folder / name)
+
+
+def _regular(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with all keys of any row: a table's columns."""
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    return [{key: row.get(key) for key in keys} for row in rows]

@@ -1,0 +1,48 @@
+"""Languages: users type what they know (`zh`, `deu`); inside, tags are normalised BCP-47 (`zh`, `sr-Latn`)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import langcodes
+
+from xstilts.errors import UserError
+
+_HANT_TERRITORIES = {"TW", "HK", "MO"}
+
+
+@cache
+def normalise(code: str) -> str:
+    """The BCP-47 tag that xstilts uses for a language code.
+
+    The script is kept only where it is not the language's usual one, so that `zh`, `zh-Hans` and `cmn` are one
+    language and `zh-Hant` another.
+
+    Raises:
+        UserError: not a language code, or not a language.
+
+    Example:
+        >>> [normalise(code) for code in ("deu", "zh_CN", "zh-TW", "sr-Latn", "pt-BR", "cmn")]
+        ['de', 'zh', 'zh-Hant', 'sr-Latn', 'pt-BR', 'zh']
+    """
+    expected = "Expected a BCP-47 or ISO 639 code, such as en, deu, zh-Hant"
+    try:
+        language = langcodes.get(code, normalize=True)
+    except (langcodes.LanguageTagError, ValueError):
+        raise UserError(f"{code!r} is not a language code. {expected}") from None
+    if not language.is_valid():
+        raise UserError(f"{code!r} is not a known language. {expected}")
+    if language.language in {"zh", "cmn"}:
+        traditional = language.script == "Hant" or language.territory in _HANT_TERRITORIES
+        return "zh-Hant" if traditional else "zh"
+    return str(language.prefer_macrolanguage().simplify_script().to_tag())
+
+
+def script(code: str) -> str:
+    """ISO 15924 script of a language tag: `Latn` for `de`, `Hans` for `zh`."""
+    return str(langcodes.get(code).maximize().script or "Zyyy")
+
+
+def display_name(code: str) -> str:
+    """English name of a language: `German` for `de`."""
+    return str(langcodes.get(code).display_name())

@@ -1,0 +1,27 @@
+"""Metrics: per-item statistics and closed forms, by name."""
+
+from xstilts.errors import UnknownName
+from xstilts.metrics.base import Metric
+from xstilts.metrics.classification import ACCURACY, MACRO_F1
+from xstilts.metrics.tagging import ENTITY_F1, TOKEN_ACCURACY
+
+__all__ = ["METRICS", "Metric", "get_metric"]
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric for metric in (ACCURACY, MACRO_F1, ENTITY_F1, TOKEN_ACCURACY)
+}
+
+
+def get_metric(name: str) -> Metric:
+    """The metric of this name.
+
+    Raises:
+        UnknownName: nothing is registered under the name.
+
+    Example:
+        >>> get_metric("macro_f1").label
+        'Macro-F1'
+    """
+    if name not in METRICS:
+        raise UnknownName("metric", name, METRICS)
+    return METRICS[name]

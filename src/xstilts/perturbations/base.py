@@ -1,0 +1,115 @@
+"""What a perturbation is: a name, a severity table, and a function from grapheme clusters to edits.
+
+An edit replaces clusters one for one: as many pieces as clusters, where a piece may be empty (dropped) or
+long (inserted after). So the place of every original cluster in the new text is a running sum of lengths,
+whatever was done, and spans can always be moved along.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from random import Random
+
+from xstilts import languages
+from xstilts.perturbations.graphemes import split
+
+SEVERITIES = (1, 2, 3, 4, 5)
+DEFAULT_SEVERITY = 3
+
+Edit = tuple[int, tuple[str, ...]]
+"""Index of the first cluster that is replaced, and the pieces that stand in for it and its successors."""
+
+Perturb = Callable[[Sequence[str], str, float, Random], Iterator[Edit]]
+"""`(clusters, language, rate, random stream)` → edits in order, none overlapping another."""
+
+_UNSPACED = frozenset({"Hans", "Hant", "Hani", "Jpan", "Thai", "Laoo", "Khmr", "Mymr", "Tibt"})
+
+script = lru_cache(maxsize=None)(languages.script)
+
+
+def unspaced(language: str) -> bool:
+    """Whether the language is written without spaces between words."""
+    return script(language) in _UNSPACED
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """One kind of noise, graded from 1 to 5.
+
+    `rates[severity - 1]` is the expected share of `unit` that is changed. `scripts` are the scripts (ISO
+    15924) it acts on, empty for all; languages `without` have nothing for it to change. In any other
+    language it is the identity, so that the cells can be left out (`acts_on`). `on_tokens` says whether it
+    acts on tokenised text, where the number of tokens must stay. `source` says where the definition comes
+    from.
+    """
+
+    name: str
+    summary: str
+    fn: Perturb
+    rates: tuple[float, float, float, float, float]
+    unit: str
+    source: str
+    scripts: frozenset[str] = frozenset()
+    without: frozenset[str] = frozenset()
+    on_tokens: bool = True
+    modality: str = "text"
+
+    def acts_on(self, language: str) -> bool:
+        """Whether text of this language (BCP-47) can change at all.
+
+        Example:
+            >>> from xstilts.perturbations import PERTURBATIONS
+            >>> [PERTURBATIONS["casing"].acts_on(language) for language in ("de", "ru", "zh")]
+            [True, True, False]
+        """
+        if language.partition("-")[0] in self.without:
+            return False
+        return not self.scripts or script(language) in self.scripts
+
+    def rate(self, severity: int) -> float:
+        """Expected share of `unit` that is changed at a severity from 1 to 5."""
+        return self.rates[severity - 1]
+
+
+def stream(item_key: str, perturbation: str, severity: int) -> Random:
+    """The random stream of one item: the same in every run, for every training seed and every arm.
+
+    Use only `Random.random()` of it: that sequence is the one that Python promises never to change.
+    """
+    key = "\x1f".join((item_key, perturbation, str(severity)))
+    digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return Random(int.from_bytes(digest, "big"))  # noqa: S311 - noise, not a secret
+
+
+def pick(options: Sequence[str], rng: Random) -> str:
+    """One of the options, each as likely as another."""
+    return options[int(rng.random() * len(options))]
+
+
+def apply_edits(clusters: Sequence[str], edits: Iterable[Edit]) -> list[str]:
+    """The pieces that stand in for the clusters, one for one.
+
+    An edit is left out where its pieces would melt into a cluster with their neighbours (a conjunct, a
+    flag) or would no longer be NFC although the text was.
+    """
+    pieces = list(clusters)
+    for start, new in edits:
+        stop = start + len(new)
+        left = next((pieces[i] for i in range(start - 1, -1, -1) if pieces[i]), "")
+        right = pieces[stop] if stop < len(pieces) else ""
+        if _fits(left, "".join(pieces[start:stop]), "".join(new), right):
+            pieces[start:stop] = new
+    return pieces
+
+
+def _fits(left: str, old: str, new: str, right: str) -> bool:
+    after = left + new + right
+    if after.isascii():
+        return True
+    if len(split(after)) != len(split(left)) + len(split(new)) + len(split(right)):
+        return False
+    return unicodedata.is_normalized("NFC", after) or not unicodedata.is_normalized("NFC", left + old + right)

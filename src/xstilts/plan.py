@@ -1,0 +1,391 @@
+"""Recipe → plan: the DAG of stages that a recipe needs, each with its content key. Nothing is computed here.
+
+A key is the SHA-256 of the stage's kind and version, its spec (every setting that can change the result), and its
+parents' keys. Micro-batch, device and worker count are never part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from xstilts.encoders.base import EncoderSpec
+from xstilts.errors import RecipeError
+from xstilts.hashing import digest
+from xstilts.languages import normalise
+from xstilts.metrics import get_metric
+from xstilts.perturbations import Condition
+from xstilts.recipe import BASELINE, Phase, Recipe
+from xstilts.store import Address
+from xstilts.task_types import get_task_type
+from xstilts.tasks import Catalogue
+from xstilts.tasks.base import Task
+from xstilts.training.machine import resolve_precision
+
+VERSIONS = {"prepare": 1, "train": 1, "select": 1, "predict": 1, "score": 1}
+"""Raised when a stage's code would give another result for the same spec."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One unit of work. `parents` are by role; `label` is for people and not part of the key."""
+
+    kind: str
+    spec: Mapping[str, Any]
+    parents: Mapping[str, tuple[Stage, ...]] = field(default_factory=dict)
+    label: str = ""
+
+    @cached_property
+    def key(self) -> str:
+        """Content key, 64 hex digits."""
+        parents = {role: [stage.key for stage in stages] for role, stages in self.parents.items()}
+        return digest([self.kind, VERSIONS[self.kind], self.spec, parents])
+
+    @cached_property
+    def address(self) -> Address:
+        """Where the store keeps the result."""
+        return Address(self.kind, self.key)
+
+    def parent(self, role: str) -> Stage | None:
+        """The only parent in a role, or None."""
+        stages = self.parents.get(role, ())
+        return stages[0] if stages else None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell and seed of the answer, and the stages that hold it."""
+
+    arm: str
+    target: str
+    language: str
+    condition: str
+    seed: int
+    metric: str
+    postprocess: str
+    score: Stage
+    checkpoint: Stage | None
+    layer: Stage | None = None
+
+
+@dataclass(frozen=True)
+class Control:
+    """A control: the arm it stands beside and what it does."""
+
+    name: str
+    of: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every stage, parents first, and what they answer.
+
+    `intermediates` and `finals` are the chosen checkpoints: of an arm's intermediate training by (arm, seed), and of
+    a target's training by (arm, target, seed).
+    """
+
+    recipe: Recipe
+    stages: tuple[Stage, ...]
+    cells: tuple[Cell, ...]
+    controls: tuple[Control, ...]
+    intermediates: Mapping[tuple[str, int], Stage]
+    finals: Mapping[tuple[str, str, int], Stage]
+    skipped: tuple[str, ...]
+    precision: str
+
+
+def make_plan(recipe: Recipe, catalogue: Catalogue, encoder: EncoderSpec, best: str | None = None) -> Plan:
+    """The plan of a recipe.
+
+    Args:
+        recipe: what is asked.
+        catalogue: the tasks that the recipe's names mean.
+        encoder: the encoder, found.
+        best: the arm whose controls are run where the recipe says `controls: {of: best}` and several arms compete;
+            None leaves them out until dev scores have chosen it.
+
+    Raises:
+        RecipeError: names of tasks, languages or conditions that are not there, or data without a needed split.
+    """
+    return _Planner(recipe, catalogue, encoder).plan(best)
+
+
+def controls_of(recipe: Recipe, best: str | None) -> tuple[Control, ...]:
+    """The controls that a recipe asks for, given the arm that is best on dev."""
+    arms = [name for name in recipe.arms if name != BASELINE]
+    wanted = {"none": [], "all": arms, "best": [best] if best else arms if len(arms) == 1 else []}
+    of = wanted.get(recipe.controls.of, [recipe.controls.of])
+    unknown = [name for name in of if name not in arms]
+    if unknown:
+        raise RecipeError(
+            f"controls.of: {unknown[0]!r} is no arm. Expected best, all, none, or one of: {', '.join(arms)}"
+        )
+    return tuple(Control(f"{name}~{kind}", name, kind) for name in of for kind in recipe.controls.kinds)
+
+
+class _Planner:
+    """Builds stages, each once."""
+
+    def __init__(self, recipe: Recipe, catalogue: Catalogue, encoder: EncoderSpec) -> None:
+        self.recipe = recipe
+        self.catalogue = catalogue
+        self.encoder = encoder
+        self.precision = resolve_precision(recipe.training.precision)
+        self.conditions = [Condition.parse(text) for text in recipe.conditions]
+        self.stages: dict[str, Stage] = {}
+        self.intermediates: dict[tuple[str, int], Stage] = {}
+        self.finals: dict[tuple[str, str, int], Stage] = {}
+        self.skipped: list[str] = []
+
+    def plan(self, best: str | None) -> Plan:
+        controls = controls_of(self.recipe, best)
+        targets = [self.catalogue.get(name) for name in self.recipe.targets]
+        cells: list[Cell] = []
+        for target in targets:
+            for arm in [*self.recipe.arms, *(control.name for control in controls)]:
+                for seed in self.recipe.seeds:
+                    cells += self.cells(arm, target, seed)
+        stages = tuple(self.stages.values())
+        skipped = tuple(dict.fromkeys(self.skipped))
+        return Plan(
+            self.recipe,
+            stages,
+            tuple(cells),
+            controls,
+            self.intermediates,
+            self.finals,
+            skipped,
+            self.precision,
+        )
+
+    def cells(self, arm: str, target: Task, seed: int) -> Iterator[Cell]:
+        """The cells of one arm, target and seed."""
+        task_type = get_task_type(target.type)
+        if not task_type.trained and arm.endswith("~longer"):
+            self.skipped.append(f"{arm} on {target.name}: nothing is trained for a retrieval target")
+            return
+        checkpoint = self.final(arm, target, seed) if task_type.trained else self.intermediate(arm, seed)
+        variants: Sequence[str] = ("",) if task_type.trained else self.recipe.retrieval.postprocess
+        layer = None if task_type.trained else self.layer(target, checkpoint, arm, seed)
+        for language in self.languages(target, "test"):
+            for condition in self.conditions_for(target, language):
+                prediction = self.predict(
+                    target, checkpoint, layer, language, condition, f"{arm} seed {seed}"
+                )
+                for metric in target.metrics or task_type.metrics:
+                    for variant in variants:
+                        score = self.score(target, prediction, metric, variant)
+                        yield Cell(
+                            arm,
+                            target.name,
+                            language,
+                            str(condition),
+                            seed,
+                            metric,
+                            variant,
+                            score,
+                            checkpoint,
+                            layer,
+                        )
+
+    def intermediate(self, arm: str, seed: int) -> Stage | None:
+        """The chosen checkpoint of an arm's intermediate training; None for the baseline."""
+        name, _, kind = arm.partition("~")
+        if name == BASELINE or kind == "longer":
+            return None
+        if (arm, seed) not in self.intermediates:
+            tasks = [self.catalogue.get(task) for task in self.recipe.arms[name].tasks]
+            phase = self.recipe.phase("intermediate", tasks[0].name, name)
+            extra = {"shuffled": kind == "shuffled", "cap": self.recipe.arms[name].mixing.cap}
+            self.intermediates[arm, seed] = self.trained(
+                tasks, phase, seed, extra, {}, f"{arm} seed {seed}: intermediate"
+            )
+        return self.intermediates[arm, seed]
+
+    def final(self, arm: str, target: Task, seed: int) -> Stage:
+        """The chosen checkpoint of a target's training."""
+        if (arm, target.name, seed) not in self.finals:
+            name, _, kind = arm.partition("~")
+            parents: dict[str, tuple[Stage, ...]] = {}
+            before = self.intermediate(arm, seed)
+            if before is not None:
+                parents["init"] = (before,)
+            if kind == "longer":
+                parents["longer"] = (_only(self.intermediate(name, seed)),)
+            phase = self.recipe.phase("target", target.name)
+            label = f"{arm} seed {seed}: {target.name}"
+            self.finals[arm, target.name, seed] = self.trained([target], phase, seed, {}, parents, label)
+        return self.finals[arm, target.name, seed]
+
+    def trained(
+        self,
+        tasks: Sequence[Task],
+        phase: Phase,
+        seed: int,
+        extra: Mapping[str, Any],
+        parents: Mapping[str, tuple[Stage, ...]],
+        label: str,
+    ) -> Stage:
+        """Train once for each learning rate of the grid, then select."""
+        data = {
+            "train": tuple(
+                self.prepare(task, "train", task.train_language, phase.examples) for task in tasks
+            ),
+            "dev": tuple(self.prepare(task, "dev", task.train_language) for task in tasks),
+        }
+        trains = []
+        for rate in phase.learning_rate:
+            settings = phase.model_dump(exclude={"examples"}) | {"learning_rate": rate}
+            spec = {
+                "encoder": self.encoder.identity,
+                "tasks": [_identity(task) for task in tasks],
+                "phase": settings,
+                "precision": self.precision,
+                "threads": self.recipe.training.threads,
+                "seed": seed,
+            } | dict(extra)
+            grid = f" at {rate:g}" if len(phase.learning_rate) > 1 else ""
+            trains.append(self.add("train", spec, {**data, **parents}, f"train {label}{grid}"))
+        roles = {"train": tuple(trains)}
+        if self.recipe.selection == "target-dev":
+            roles["dev"] = tuple(
+                self.prepare(task, "dev", lang) for task in tasks for lang in self.languages(task, "dev")
+            )
+        spec = {"rule": self.recipe.selection, "precision": self.precision, "encoder": self.encoder.identity}
+        return self.add("select", spec, roles, f"select {label}")
+
+    def layer(self, target: Task, checkpoint: Stage | None, arm: str, seed: int) -> Stage:
+        """The layer that a retrieval target reads, chosen on the dev part of all languages, or given."""
+        retrieval = self.recipe.retrieval
+        spec: dict[str, Any] = {
+            "rule": "layer",
+            "layer": retrieval.layer,
+            "postprocess": list(retrieval.postprocess),
+        }
+        if retrieval.layer != "sweep":
+            return self.add("select", spec, {}, f"layer {retrieval.layer}")
+        data = tuple(self.prepare(target, "dev", language) for language in self.languages(target, "dev"))
+        sweep = self.add(
+            "predict",
+            self.retrieval_spec(target) | {"sweep": True, "condition": "clean"},
+            _roles(checkpoint=checkpoint) | {"data": data},
+            f"sweep {arm} seed {seed}: layers on {target.name}",
+        )
+        return self.add(
+            "select", spec, {"sweep": (sweep,)}, f"select {arm} seed {seed}: layer for {target.name}"
+        )
+
+    def predict(
+        self,
+        target: Task,
+        checkpoint: Stage | None,
+        layer: Stage | None,
+        language: str,
+        condition: Condition,
+        label: str,
+    ) -> Stage:
+        data = self.prepare(target, "test", language, limit=self.recipe.limit)
+        if layer is None:
+            phase = self.recipe.phase("target", target.name)
+            spec = {
+                "encoder": self.encoder.identity,
+                "task": _identity(target),
+                "max_length": phase.max_length,
+            }
+            spec["precision"] = self.precision
+        else:
+            spec = self.retrieval_spec(target)
+        spec["condition"] = str(condition)
+        roles = _roles(checkpoint=checkpoint, layer=layer, data=data)
+        return self.add("predict", spec, roles, f"predict {label}: {target.name} {language} {condition}")
+
+    def retrieval_spec(self, target: Task) -> dict[str, Any]:
+        return {
+            "encoder": self.encoder.identity,
+            "task": _identity(target),
+            "pooling": self.recipe.retrieval.pooling,
+            "postprocess": list(self.recipe.retrieval.postprocess),
+            "max_length": self.recipe.phase("target", target.name).max_length,
+            "precision": self.precision,
+        }
+
+    def score(self, target: Task, prediction: Stage, metric: str, variant: str) -> Stage:
+        spec = {
+            "metric": metric,
+            "rules": get_metric(metric).rules_version,
+            "labels": list(target.labels),
+            "postprocess": variant,
+        }
+        label = " ".join(filter(None, ["score", prediction.label.removeprefix("predict "), metric, variant]))
+        return self.add("score", spec, {"prediction": (prediction,)}, label)
+
+    def prepare(
+        self, task: Task, split: str, language: str, examples: int | None = None, limit: int | None = None
+    ) -> Stage:
+        """Canonical rows of one split and language: all, `examples` at random, or those of `limit` sources."""
+        if language not in task.source.languages(split):
+            have = ", ".join(task.source.languages(split)) or "no language"
+            raise RecipeError(f"{task.name} has no {split} data in {language!r}: it is there for {have}")
+        spec = {
+            "task": _identity(task),
+            "split": split,
+            "language": language,
+            "data": task.source.fingerprint(split, language),
+            "examples": [task.sample, examples] if examples else None,
+            "limit": limit,
+        }
+        return self.add("prepare", spec, {}, f"prepare {task.name} {split} {language}")
+
+    def languages(self, task: Task, split: str) -> tuple[str, ...]:
+        """The recipe's languages that a task has in a split."""
+        available = task.source.languages(split)
+        if self.recipe.languages == "all":
+            return available
+        wanted = [normalise(code) for code in self.recipe.languages]
+        found = tuple(code for code in wanted if code in available)
+        missing = [code for code in wanted if code not in available]
+        if not found:
+            raise RecipeError(
+                f"{task.name} has {split} data in none of the recipe's languages ({', '.join(wanted)}); "
+                f"it is there for {', '.join(available)}"
+            )
+        if missing and split == "test":
+            self.skipped.append(f"{task.name}: no test data in {', '.join(missing)}")
+        return found
+
+    def conditions_for(self, target: Task, language: str) -> Iterator[Condition]:
+        """The conditions that change anything in this language."""
+        roles = get_task_type(target.type).texts
+        for condition in self.conditions:
+            if condition.role and condition.role not in roles:
+                raise RecipeError(
+                    f"{condition} on {target.name}: no such role. A {target.type} task has {', '.join(roles)}"
+                )
+            if condition.is_clean or condition.acts_on(language):
+                yield condition
+            else:
+                self.skipped.append(f"{target.name} {language}: {condition} does not act on its script")
+
+    def add(
+        self, kind: str, spec: Mapping[str, Any], parents: Mapping[str, tuple[Stage, ...]], label: str
+    ) -> Stage:
+        stage = Stage(kind, spec, parents, label)
+        return self.stages.setdefault(stage.key, stage)
+
+
+def _identity(task: Task) -> dict[str, Any]:
+    """What of a task can change a result."""
+    return {"name": task.name, "type": task.type, "labels": list(task.labels), "options": dict(task.options)}
+
+
+def _roles(**stages: Stage | None) -> dict[str, tuple[Stage, ...]]:
+    return {role: (stage,) for role, stage in stages.items() if stage is not None}
+
+
+def _only(stage: Stage | None) -> Stage:
+    if stage is None:
+        raise RecipeError("the control ~longer needs an arm with an intermediate training")
+    return stage

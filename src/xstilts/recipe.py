@@ -1,0 +1,277 @@
+"""A recipe says what one asks for: frozen models, YAML in and out. Nothing here touches data or models."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from xstilts.errors import RecipeError
+from xstilts.tasks.files import UserTask
+
+BASELINE = "none"
+"""The arm without an intermediate task, which every gain is measured against."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+def _as_tuple(value: Any) -> Any:
+    """A single value stands for a list of one: `learning_rate: 2.0e-5`."""
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+Rates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], BeforeValidator(_as_tuple), Field(min_length=1)]
+
+
+class Phase(_Model):
+    """How one phase (intermediate or target) is trained."""
+
+    epochs: Annotated[float, Field(gt=0)] = Field(3, description="passes over the training set")
+    learning_rate: Rates = Field((2.0e-5,), description="of the encoder; a list is a grid, resolved on dev")
+    head_learning_rate: float | None = Field(
+        None, gt=0, description="of the new head; default: the encoder's"
+    )
+    batch_size: int = Field(32, ge=1, description="examples an update")
+    warmup: float = Field(0.1, ge=0, le=1, description="share of the updates in which the rate rises")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's; not on biases, norms and embeddings")
+    max_length: int = Field(128, ge=8, description="tokens an input; longer classification inputs are cut")
+    examples: int | None = Field(None, ge=1, description="use only so many training examples")
+    candidates: int = Field(
+        3, ge=1, description="checkpoints evenly spaced over the training, to select from"
+    )
+
+
+class PhaseOverride(_Model):
+    """What differs from the phase's settings for one task or one arm."""
+
+    epochs: float | None = Field(None, gt=0)
+    learning_rate: Rates | None = None
+    head_learning_rate: float | None = Field(None, gt=0)
+    batch_size: int | None = Field(None, ge=1)
+    warmup: float | None = Field(None, ge=0, le=1)
+    weight_decay: float | None = Field(None, ge=0)
+    max_length: int | None = Field(None, ge=8)
+    examples: int | None = Field(None, ge=1)
+    candidates: int | None = Field(None, ge=1)
+
+    def over(self, phase: Phase) -> Phase:
+        """The phase with these settings in place of its own."""
+        return phase.model_copy(update=self.model_dump(exclude_none=True))
+
+
+class Mixing(_Model):
+    """How several intermediate tasks share the updates: in proportion to their size, up to a cap."""
+
+    cap: int = Field(131_072, ge=1, description="examples a task counts for at most (Raffel et al. 2020)")
+
+
+class Arm(_Model):
+    """One way to prepare the encoder before the target task; no tasks = the baseline."""
+
+    tasks: tuple[str, ...] = Field((), description="intermediate tasks, trained together")
+    mixing: Mixing = Mixing()
+    training: PhaseOverride = Field(PhaseOverride(), description="differs from training.intermediate")
+
+
+class Controls(_Model):
+    """What tells the intermediate task's own effect from that of more, or any, training."""
+
+    of: str = Field("best", description="best (on dev), all, none, or the name of an arm")
+    kinds: tuple[Literal["longer", "shuffled"], ...] = ("longer", "shuffled")
+
+
+class Training(_Model):
+    """All that decides how models are trained."""
+
+    intermediate: Phase = Phase(epochs=2, learning_rate=(1.0e-5,))
+    target: Phase = Phase()
+    per_task: Mapping[str, PhaseOverride] = Field(
+        {}, description="differs for one target or intermediate task"
+    )
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    threads: int = Field(2, ge=1, description="fixed, so that results do not depend on the machine's load")
+    micro_batch: int | None = Field(
+        None, ge=1, description="examples at once, for memory; changes no result key"
+    )
+
+
+class Retrieval(_Model):
+    """How sentences are embedded for retrieval targets, the same for all arms."""
+
+    layer: Literal["sweep"] | int = Field("sweep", description="sweep = chosen on dev for each checkpoint")
+    pooling: Literal["mean", "cls"] = "mean"
+    postprocess: tuple[Literal["none", "center"], ...] = Field(("none", "center"), min_length=1)
+
+
+class Statistics(_Model):
+    """How evidence is weighed (DESIGN: intervals, verdicts)."""
+
+    delta: float = Field(0.01, gt=0, lt=1, description="smallest gain of interest")
+    alpha: float = Field(0.05, gt=0, lt=1)
+    draws: int = Field(10_000, ge=100)
+
+
+class Recipe(_Model):
+    """One experiment: arms × targets × languages × conditions × seeds."""
+
+    encoder: str
+    arms: Mapping[str, Arm]
+    targets: tuple[str, ...] = Field(min_length=1)
+    controls: Controls = Controls()
+    languages: Literal["all"] | tuple[str, ...] = "all"
+    conditions: tuple[str, ...] = Field(("clean",), min_length=1)
+    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
+    selection: Literal["english-dev", "last", "average", "target-dev"] = "english-dev"
+    training: Training = Training()
+    retrieval: Retrieval = Retrieval()
+    statistics: Statistics = Statistics()
+    keep: Literal["none", "best", "all"] = Field("best", description="checkpoints of targets that stay")
+    limit: int | None = Field(
+        None, ge=1, description="test only so many sources a task: for trying things out"
+    )
+    tasks: Mapping[str, UserTask] = Field({}, description="tasks of one's own, by name")
+    notes: str = ""
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> Recipe:
+        if BASELINE not in self.arms:
+            raise ValueError(f"arms: the baseline is missing. Add the line `{BASELINE}: {{}}` under arms")
+        if self.arms[BASELINE].tasks:
+            raise ValueError(f"arms.{BASELINE}: the baseline takes no tasks; give this arm another name")
+        for name, arm in self.arms.items():
+            if "~" in name or "/" in name:
+                raise ValueError(f"arms.{name}: names of arms hold neither '~' (controls do) nor '/'")
+            if name != BASELINE and not arm.tasks:
+                raise ValueError(
+                    f"arms.{name}: no tasks. Expected tasks: [suite/task, …]; `xstilts ls tasks` lists them"
+                )
+        for what in ("seeds", "targets", "conditions"):
+            values = getattr(self, what)
+            if len(set(values)) != len(values):
+                raise ValueError(f"{what}: {list(values)} holds a value twice")
+        return self
+
+    def phase(self, name: Literal["intermediate", "target"], task: str, arm: str | None = None) -> Phase:
+        """Settings of one training: the phase's, then the task's, then the arm's own."""
+        phase: Phase = getattr(self.training, name)
+        if task in self.training.per_task:
+            phase = self.training.per_task[task].over(phase)
+        return self.arms[arm].training.over(phase) if arm is not None else phase
+
+    def to_yaml(self) -> str:
+        """The whole recipe, defaults included, as YAML that can be run again."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1 with two of its traps closed: `no` is Norwegian and `1e-5` is a number."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, rule) for tag, rule in rules if tag not in {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"}
+    ]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|false|True|False)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?$"),
+    list("-+.0123456789"),
+)
+
+
+def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
+    """Read a recipe; `overrides` are `key.sub=value` pairs as given to `--set`.
+
+    Raises:
+        RecipeError: the file cannot be read, or says something that cannot be done.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise RecipeError(f"there is no recipe {path}. `xstilts init` writes one for your own data") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"cannot read the recipe {path}: {error}") from None
+    return parse_recipe(text, str(path), overrides)
+
+
+def parse_recipe(text: str, name: str = "recipe", overrides: tuple[str, ...] = ()) -> Recipe:
+    """A recipe from YAML text.
+
+    Example:
+        >>> parse_recipe("{encoder: xlm-roberta-base, arms: {none: {}}, targets: [pocket/intents]}").seeds
+        (0, 1, 2)
+    """
+    try:
+        values = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{name} is not YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise RecipeError(
+            f"{name}: expected a mapping with encoder, arms and targets, got {type(values).__name__}"
+        )
+    for override in overrides:
+        _override(values, override)
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        problems = "\n".join(f"  {_explain(problem)}" for problem in error.errors())
+        raise RecipeError(f"{name}:\n{problems}") from None
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    """Set one dotted key: `training.target.epochs=5`. Keys of tasks and arms may hold dots' neighbours, not dots."""
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise RecipeError(f"--set {override!r}: expected key=value, such as training.target.epochs=5")
+    *above, last = key.strip().split(".")
+    place: Any = values
+    for part in above:
+        place = place.setdefault(part, {})
+        if not isinstance(place, dict):
+            raise RecipeError(f"--set {override!r}: {part!r} holds a value, not further keys")
+    try:
+        place[last] = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise RecipeError(f"--set {override!r}: {text!r} is not a YAML value: {error}") from None
+
+
+def _explain(problem: Any) -> str:
+    """One line for one of pydantic's errors, with the nearest key for an unknown one."""
+    place = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        known = _keys_at(problem["loc"][:-1])
+        close = get_close_matches(str(problem["loc"][-1]), known, n=1)
+        hint = f"Did you mean {close[0]!r}?" if close else f"Known keys: {', '.join(known)}"
+        return f"{place}: unknown key. {hint}"
+    if problem["type"] == "missing":
+        return f"{place}: this key is needed"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error" and not place:
+        return str(message)
+    return f"{place}: {message}, got {problem['input']!r}"
+
+
+def _keys_at(place: tuple[Any, ...]) -> list[str]:
+    """The keys that may stand at a place of a recipe, found from the models' fields."""
+    model: Any = Recipe
+    for part in place:
+        fields = getattr(model, "model_fields", None)
+        if fields is None or part not in fields:
+            continue  # the name of an arm or task in a mapping
+        found = re.findall(
+            r"\b(Phase|PhaseOverride|Mixing|Arm|Controls|Training|Retrieval|Statistics|UserTask)\b",
+            str(fields[part].annotation),
+        )
+        model = globals()[found[0]] if found else None
+    return sorted(getattr(model, "model_fields", {}))

@@ -1,0 +1,302 @@
+"""What each stage does: a pure function of its spec and its parents' outputs, kept in the store.
+
+Execution is grouped: all predictions of one checkpoint on one task run together and share batches.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from xstilts import predicting
+from xstilts.encoders.base import BaseEncoder, EncoderSpec, load_encoder
+from xstilts.encoders.checkpoint import Checkpoint, average
+from xstilts.errors import DataError
+from xstilts.hashing import short_hash
+from xstilts.metrics import get_metric
+from xstilts.plan import Stage
+from xstilts.store import Artifact, Store
+from xstilts.task_types import get_task_type
+from xstilts.tasks import Catalogue
+from xstilts.tasks.base import Row
+from xstilts.training.machine import set_threads
+from xstilts.training.trainer import TrainingTask, train
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What stages work with: none of it can change a result, but the tasks and the encoder that keys name."""
+
+    store: Store
+    catalogue: Catalogue
+    encoder: EncoderSpec
+    threads: int = 2
+    micro_batch: int | None = None
+    progress: Progress = lambda label, done, total: None
+    rows_cache: dict[str, list[Row]] = field(default_factory=dict)
+    tokens_cache: dict[str, Any] = field(default_factory=dict)
+
+    def open(self, stage: Stage) -> Artifact:
+        """The result of a stage."""
+        return self.store.open(stage.address)
+
+    def base(self) -> BaseEncoder:
+        """The published encoder, loaded once."""
+        set_threads(self.threads)
+        return load_encoder(self.encoder)
+
+    def rows(self, stage: Stage) -> list[Row]:
+        """The rows that a prepare stage made."""
+        if stage.key not in self.rows_cache:
+            text = pq.read_table(self.open(stage).path("rows.parquet"))["row"].to_pylist()
+            self.rows_cache[stage.key] = [json.loads(row) for row in text]
+        return self.rows_cache[stage.key]
+
+    def checkpoint(self, stage: Stage | None) -> Checkpoint:
+        """The checkpoint that a select stage chose; the published encoder for None."""
+        if stage is None:
+            return Checkpoint.published(self.base())
+        return Checkpoint.load(self.open(stage), "checkpoint")
+
+
+def run(group: Sequence[Stage], context: Context) -> None:
+    """Run stages of one group (see `group_of`) whose parents are in the store."""
+    _RUN[group[0].kind](group, context)
+
+
+def group_of(stage: Stage) -> str:
+    """Stages with the same group run together: predictions and scores that share a checkpoint and a task."""
+    if stage.kind == "predict":
+        parents = [parent.key for role in ("checkpoint", "layer") for parent in stage.parents.get(role, ())]
+        return "/".join(["predict", stage.spec["task"]["name"], str(stage.spec.get("sweep")), *parents])
+    return stage.key
+
+
+def prepare(stages: Sequence[Stage], context: Context) -> None:
+    """Task files → canonical rows: id, source and the task type's columns, one JSON object a row."""
+    for stage in stages:
+        spec = stage.spec
+        task = context.catalogue.get(spec["task"]["name"])
+        rows = task.source.rows(spec["split"], spec["language"])
+        if not rows:
+            raise DataError(f"{task.name}: the {spec['split']} split in {spec['language']} is empty")
+        prefix = f"{task.name}/{spec['split']}"
+        suffix = "" if task.parallel else f"/{spec['language']}"
+        rows = [
+            row | {"id": f"{prefix}/{row['id']}{suffix}"}
+            for row in _sample(rows, spec["examples"], spec["limit"])
+        ]
+        with context.store.write(stage.address, dict(spec)) as draft:
+            columns = {name: [row[name] for row in rows] for name in ("id", "source")}
+            columns["row"] = [json.dumps(row, ensure_ascii=False) for row in rows]
+            pq.write_table(pa.table(columns), draft.file("rows.parquet"))
+            draft.info.update(rows=len(rows), sources=len(set(columns["source"])))
+
+
+def train_stage(stages: Sequence[Stage], context: Context) -> None:
+    """Rows → candidate checkpoints with their scores on English dev."""
+    for stage in stages:
+        spec = dict(stage.spec)
+        longer = stage.parent("longer")
+        extra = 0 if longer is None else int(context.open(longer).info["updates"])
+        tasks = [
+            TrainingTask(context.catalogue.get(task["name"]), context.rows(data), context.rows(dev))
+            for task, data, dev in zip(
+                spec["tasks"], stage.parents["train"], stage.parents["dev"], strict=True
+            )
+        ]
+        started = time.time()
+        result = train(
+            context.base(),
+            context.checkpoint(stage.parent("init")),
+            tasks,
+            spec | {"micro_batch": context.micro_batch},
+            extra,
+            lambda update, updates, label=stage.label: context.progress(label, update, updates),
+        )
+        with context.store.write(stage.address, spec, time.time() - started) as draft:
+            for candidate in result.candidates:
+                candidate.checkpoint.save(draft.folder / str(candidate.update))
+            draft.info.update(
+                candidates=[{"update": one.update, "dev": one.dev} for one in result.candidates],
+                updates=result.updates,
+                tokens=result.tokens,
+                examples=result.examples,
+                loss=[round(loss, 5) for loss in result.loss],
+            )
+
+
+def select(stages: Sequence[Stage], context: Context) -> None:
+    """Candidates → one checkpoint, or a sweep of layers → one layer for each post-processing."""
+    for stage in stages:
+        if stage.spec["rule"] == "layer":
+            _select_layer(stage, context)
+        else:
+            _select_checkpoint(stage, context)
+
+
+def predict(stages: Sequence[Stage], context: Context) -> None:
+    """Checkpoint × task × language × condition → predictions."""
+    started = time.time()
+    base = context.base()
+    checkpoint = context.checkpoint(stages[0].parent("checkpoint"))
+    task = context.catalogue.get(stages[0].spec["task"]["name"])
+    layers = stages[0].parent("layer")
+    job = predicting.Job(
+        base, checkpoint, task, dict(stages[0].spec), context.open(layers).info["layers"] if layers else {}
+    )
+    sets = [
+        predicting.TestSet(context.rows(data), data.spec["language"], stage.spec["condition"])
+        for stage in stages
+        for data in stage.parents["data"]
+    ]
+    results = iter(predicting.predict_sets(job, sets, context.tokens_cache))
+    share = (time.time() - started) / len(stages)
+    for stage in stages:
+        tables = [next(results) for _ in stage.parents["data"]]
+        with context.store.write(stage.address, dict(stage.spec), share) as draft:
+            pq.write_table(pa.concat_tables(tables), draft.file("predictions.parquet"))
+
+
+def score(stages: Sequence[Stage], context: Context) -> None:
+    """Predictions → statistics of every item under one metric."""
+    for stage in stages:
+        spec = stage.spec
+        (prediction,) = stage.parents["prediction"]
+        table = pq.read_table(context.open(prediction).path("predictions.parquet"))
+        rows = [row for row in table.to_pylist() if row["postprocess"] == spec["postprocess"]]
+        metric = get_metric(spec["metric"])
+        predicted, gold = ([json.loads(row[side]) for row in rows] for side in ("prediction", "gold"))
+        statistics = metric.statistics(predicted, gold, spec["labels"])
+        with context.store.write(stage.address, dict(spec)) as draft:
+            columns = {"item": [row["item"] for row in rows], "source": [row["source"] for row in rows]}
+            columns["statistics"] = statistics.tolist()
+            pq.write_table(pa.table(columns), draft.file("item_stats.parquet"))
+            draft.info.update(value=float(metric.value(statistics.sum(axis=0))), items=len(rows))
+
+
+_RUN: dict[str, Callable[[Sequence[Stage], Context], None]] = {
+    "prepare": prepare,
+    "train": train_stage,
+    "select": select,
+    "predict": predict,
+    "score": score,
+}
+
+
+def _sample(rows: list[Row], examples: tuple[str, int] | None, limit: int | None) -> list[Row]:
+    """So many `examples`, and the rows of `limit` sources: by their hash, so the same sources in every language."""
+    if examples is not None:
+        order, count = examples
+        chosen = (
+            rows if order == "first" else sorted(rows, key=lambda row: short_hash(f"examples/{row['id']}"))
+        )
+        kept = {row["id"] for row in chosen[:count]}
+        rows = [row for row in rows if row["id"] in kept]
+    if limit is not None:
+        sources = sorted({row["source"] for row in rows}, key=lambda source: short_hash(f"limit/{source}"))
+        wanted = set(sources[:limit])
+        rows = [row for row in rows if row["source"] in wanted]
+    return rows
+
+
+def _select_checkpoint(stage: Stage, context: Context) -> None:
+    """Choose among the candidates of every learning rate by the stage's rule."""
+    options = [
+        (train_stage, candidate)
+        for train_stage in stage.parents["train"]
+        for candidate in context.open(train_stage).info["candidates"]
+    ]
+    rule = stage.spec["rule"]
+    scores = [_candidate_score(stage, context, option, candidate) for option, candidate in options]
+    last = {
+        option.key: candidate["update"] for option, candidate in options
+    }  # the last one listed is the latest
+    allowed = [
+        place
+        for place, (option, candidate) in enumerate(options)
+        if rule not in {"last", "average"} or candidate["update"] == last[option.key]
+    ]
+    best = max(allowed, key=lambda place: (scores[place], -place))
+    chosen, candidate = options[best]
+    artifact = context.open(chosen)
+    updates = (
+        [one["update"] for one in artifact.info["candidates"]] if rule == "average" else [candidate["update"]]
+    )
+    checkpoint = average([Checkpoint.load(artifact, str(update)) for update in updates])
+    with context.store.write(stage.address, dict(stage.spec)) as draft:
+        checkpoint.save(draft.folder / "checkpoint")
+        draft.info.update(
+            dev=candidate["dev"],
+            score=scores[best],
+            update=candidate["update"],
+            learning_rate=chosen.spec["phase"]["learning_rate"],
+            updates=artifact.info["updates"],
+            tokens=artifact.info["tokens"],
+            examples=artifact.info["examples"],
+            seconds=sum(context.open(option).manifest["seconds"] for option in stage.parents["train"]),
+            options=[
+                {"learning_rate": option.spec["phase"]["learning_rate"], "score": value, **one}
+                for (option, one), value in zip(options, scores, strict=True)
+            ],
+        )
+
+
+def _candidate_score(stage: Stage, context: Context, option: Stage, candidate: dict[str, Any]) -> float:
+    """Mean dev score of the tasks in English, or in all languages for the oracle rule."""
+    if stage.spec["rule"] != "target-dev":
+        return sum(candidate["dev"].values()) / len(candidate["dev"])
+    checkpoint = Checkpoint.load(context.open(option), str(candidate["update"]))
+    values = []
+    for data in stage.parents["dev"]:
+        task = context.catalogue.get(data.spec["task"]["name"])
+        spec = {"precision": stage.spec["precision"], "max_length": option.spec["phase"]["max_length"]}
+        job = predicting.Job(context.base(), checkpoint, task, spec, {})
+        rows = context.rows(data)
+        (table,) = predicting.predict_sets(
+            job, [predicting.TestSet(rows, data.spec["language"], "clean")], {}
+        )
+        metric = get_metric((task.metrics or get_task_type(task.type).metrics)[0])
+        predicted, gold = (
+            [json.loads(text) for text in table[side].to_pylist()] for side in ("prediction", "gold")
+        )
+        values.append(metric.score(predicted, gold, task.labels))
+    return sum(values) / len(values)
+
+
+def _select_layer(stage: Stage, context: Context) -> None:
+    """For each post-processing the layer with the best mean accuracy over the dev languages; ties: the deeper."""
+    sweep = stage.parent("sweep")
+    curve: list[dict[str, Any]] = []
+    layers = dict.fromkeys(stage.spec["postprocess"], stage.spec["layer"])
+    if sweep is not None:
+        table = pq.read_table(context.open(sweep).path("predictions.parquet"))
+        curve = _layer_curve(table)
+        for rule in layers:
+            points = [point for point in curve if point["postprocess"] == rule]
+            layers[rule] = int(max(points, key=lambda point: (point["hit"], point["layer"]))["layer"])
+    with context.store.write(stage.address, dict(stage.spec)) as draft:
+        best = [point["hit"] for point in curve if point["layer"] == layers[point["postprocess"]]]
+        draft.info.update(layers=layers, curve=curve, score=best[0] if best else None)
+
+
+def _layer_curve(table: pa.Table) -> list[dict[str, Any]]:
+    """Accuracy by post-processing and layer, each language counting the same."""
+    hits = pc.cast(pc.equal(table["prediction"], table["gold"]), pa.float64())
+    by_language = (
+        table.append_column("hit", hits)
+        .group_by(["postprocess", "layer", "language"])
+        .aggregate([("hit", "mean")])
+    )
+    means = by_language.group_by(["postprocess", "layer"]).aggregate([("hit_mean", "mean")])
+    points = means.rename_columns(["postprocess", "layer", "hit"]).to_pylist()
+    return sorted(points, key=lambda point: (point["postprocess"], point["layer"]))

@@ -1,0 +1,39 @@
+"""The task types, by name; a new one is a module here and a line below."""
+
+from __future__ import annotations
+
+from xstilts.errors import UnknownName
+from xstilts.task_types.base import TaskType, TrainedType
+from xstilts.task_types.classification import Classification
+from xstilts.task_types.multiple_choice import MultipleChoice
+from xstilts.task_types.sentence_retrieval import SentenceRetrieval
+from xstilts.task_types.tagging import Tagging
+
+TASK_TYPES: dict[str, TaskType] = {
+    task_type.name: task_type
+    for task_type in (Classification(), MultipleChoice(), Tagging(), SentenceRetrieval())
+}
+
+
+def get_task_type(name: str) -> TaskType:
+    """The task type of this name.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    if name not in TASK_TYPES:
+        raise UnknownName("task type", name, TASK_TYPES)
+    return TASK_TYPES[name]
+
+
+def get_trained_type(name: str) -> TrainedType:
+    """The task type of this name, which must be one with a head."""
+    task_type = get_task_type(name)
+    if not isinstance(task_type, TrainedType):
+        raise UnknownName(
+            "task type with a training", name, [t.name for t in TASK_TYPES.values() if t.trained]
+        )
+    return task_type
+
+
+__all__ = ["TASK_TYPES", "TaskType", "TrainedType", "get_task_type", "get_trained_type"]

@@ -1,0 +1,190 @@
+"""How a task is put to an encoder: rows → features → logits → predictions.
+
+A task type carries its own behaviour; nothing outside asks which one it is. It sees rows only through canonical,
+named columns, and encoders only through a tokenizer and logits.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xstilts.encoders.checkpoint import HeadSpec
+from xstilts.tasks.base import Row, Task
+
+if TYPE_CHECKING:
+    import torch
+
+Tokens = NDArray[np.int64]
+IGNORED = -100
+"""Target of a position that counts for nothing, as in torch's cross-entropy."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One input of a model, tokenised.
+
+    `sequences` holds one token sequence, or one a choice; `type_ids` likewise, or nothing where the encoder has no
+    segments. `target` is what the loss needs, `positions` (tagging) where the words of `row` begin.
+    """
+
+    row: int
+    sequences: tuple[Tokens, ...]
+    target: Any = None
+    type_ids: tuple[Tokens, ...] = ()
+    positions: Tokens | None = None
+
+    @property
+    def length(self) -> int:
+        """Tokens of the longest sequence."""
+        return max(len(sequence) for sequence in self.sequences)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all sequences together."""
+        return sum(len(sequence) for sequence in self.sequences)
+
+    def renumbered(self, trim: Callable[[Tokens], Tokens]) -> Feature:
+        """The same feature with other token ids."""
+        return replace(self, sequences=tuple(trim(sequence) for sequence in self.sequences))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded features: the model's `inputs`, and the `features` they came from."""
+
+    inputs: dict[str, torch.Tensor]
+    features: Sequence[Feature]
+
+
+class Change(Protocol):
+    """What a condition does to the texts of one row; `role` names the text."""
+
+    def text(self, text: str, role: str) -> str:
+        """The text changed."""
+        ...
+
+    def tokens(self, tokens: list[str], role: str) -> list[str]:
+        """The tokens changed, one for one."""
+        ...
+
+
+class TaskType(ABC):
+    """What all task types have."""
+
+    name: ClassVar[str]
+    family: ClassVar[str]
+    """`trained` (on the target's English training set), `retrieval` or `image-text`: never averaged together."""
+    columns: ClassVar[tuple[str, ...]]
+    """Columns that a row must have beside `id` and `source`."""
+    texts: ClassVar[tuple[str, ...]]
+    """Columns that conditions perturb: all of them, or the one that is the condition's role."""
+    metrics: ClassVar[tuple[str, ...]]
+    gold: ClassVar[str]
+    """Column with the right answer."""
+
+    @property
+    def trained(self) -> bool:
+        """Whether a target of this type is trained before it is tested."""
+        return self.family == "trained"
+
+    def options(self, task: Task) -> int | None:
+        """Among how many answers a guesser would choose; None where that differs from item to item."""
+        return len(task.labels) or None
+
+    def perturb(self, row: Row, change: Change) -> Row:
+        """The row with its input texts changed."""
+        return row | {name: change.text(row[name], name) for name in self.texts if row.get(name) is not None}
+
+
+class TrainedType(TaskType):
+    """A type with a head: classification, multiple-choice, tagging."""
+
+    family = "trained"
+    auto_class: ClassVar[str]
+
+    def head(self, task: Task) -> HeadSpec:
+        """The head that a model for this task has."""
+        return HeadSpec(task.name, self.auto_class, task.labels)
+
+    @abstractmethod
+    def encode(self, rows: Sequence[Row], tokenizer: Any, task: Task, max_length: int) -> list[Feature]:
+        """Tokenise rows; a row may give several features, never none."""
+
+    @abstractmethod
+    def loss(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """Summed loss of a batch."""
+
+    def terms(self, feature: Feature) -> int:
+        """Terms that a feature adds to the sum of the loss."""
+        return 1
+
+    @abstractmethod
+    def decode(self, logits: NDArray[np.float32], feature: Feature, task: Task) -> Any:
+        """The prediction for one feature."""
+
+    def join(self, predictions: Sequence[Any]) -> Any:
+        """The prediction for a row from those of its features."""
+        return predictions[0]
+
+    @abstractmethod
+    def shuffle(self, rows: Sequence[Row], seed: int) -> list[Row]:
+        """The rows with their answers permuted: the control `~shuffled`."""
+
+
+def collate(features: Sequence[Feature], pad_id: int) -> Batch:
+    """Pad features to one length and one number of choices.
+
+    Returns:
+        `input_ids` and `attention_mask` of shape [batch, length], or [batch, choices, length] where a feature holds
+        several sequences. A missing choice repeats the first one: the loss and the prediction leave it out.
+    """
+    import torch
+
+    length = max(feature.length for feature in features)
+    choices = max(len(feature.sequences) for feature in features)
+    shape = (len(features), choices, length)
+    ids = np.full(shape, pad_id, np.int64)
+    mask = np.zeros(shape, np.int64)
+    types = np.zeros(shape, np.int64)
+    for place, feature in enumerate(features):
+        for choice in range(choices):
+            number = choice if choice < len(feature.sequences) else 0
+            sequence = feature.sequences[number]
+            ids[place, choice, : len(sequence)] = sequence
+            mask[place, choice, : len(sequence)] = 1
+            if feature.type_ids:
+                types[place, choice, : len(sequence)] = feature.type_ids[number]
+    arrays = {"input_ids": ids, "attention_mask": mask}
+    if features[0].type_ids:
+        arrays["token_type_ids"] = types
+    single = choices == 1
+    inputs = {name: torch.from_numpy(array[:, 0] if single else array) for name, array in arrays.items()}
+    return Batch(inputs, features)
+
+
+def tokenise(
+    tokenizer: Any, texts: Sequence[str], pairs: Sequence[str] | None, max_length: int
+) -> tuple[list[Tokens], list[Tokens]]:
+    """Token ids, and segment ids where the encoder uses them, of texts or pairs of texts, cut at `max_length`."""
+    encoded = tokenizer(
+        list(texts),
+        list(pairs) if pairs is not None else None,
+        truncation=True,
+        max_length=max_length,
+        verbose=False,
+    )
+    ids = [np.array(sequence, np.int64) for sequence in encoded["input_ids"]]
+    types = [np.array(sequence, np.int64) for sequence in encoded.get("token_type_ids", [])]
+    return ids, types
+
+
+def permuted(values: Sequence[Any], seed: int) -> list[Any]:
+    """The values in an order drawn from a seed."""
+    order = np.random.default_rng(seed).permutation(len(values))
+    return [values[place] for place in order]

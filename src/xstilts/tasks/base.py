@@ -1,0 +1,98 @@
+"""What a task is: a value that names its data, its type, its languages; declared once, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from types import MappingProxyType
+from typing import Any, Literal, Protocol
+
+from xstilts.errors import MissingPackage
+
+Row = dict[str, Any]
+"""One example in canonical columns: `id`, `source`, and the columns its task type asks for."""
+
+SPLITS = ("train", "dev", "test")
+
+
+class Source(Protocol):
+    """Where the rows of a task come from."""
+
+    def languages(self, split: str) -> tuple[str, ...]:
+        """The languages (BCP-47) that have this split."""
+        ...
+
+    def fingerprint(self, split: str, language: str) -> str:
+        """A string that changes whenever the rows could change. Cheap: it is asked for when planning."""
+        ...
+
+    def rows(self, split: str, language: str) -> list[Row]:
+        """The rows of one split and language, always in the same order."""
+        ...
+
+
+@dataclass(frozen=True)
+class Task:
+    """Data, task type, languages and metrics, declared once.
+
+    `languages` are those of the test split. `parallel` says whether one `source` id is the same original in every
+    language. `labels` fixes the order of classes (classification) or tags (tagging).
+    """
+
+    name: str
+    type: str
+    source: Source
+    languages: tuple[str, ...]
+    summary: str
+    labels: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    parallel: bool = False
+    train_language: str = "en"
+    licence: str = ""
+    url: str = ""
+    notes: str = ""
+    sample: Literal["hash", "first"] = "hash"
+    """Which rows `examples: N` takes: those with the smallest hash, or the first where the source orders them."""
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def suite(self) -> str:
+        """The part of the name before the slash: `pocket` of `pocket/intents`."""
+        return self.name.partition("/")[0]
+
+
+@dataclass(frozen=True)
+class PackageSource:
+    """Rows built from the data of installed Python packages.
+
+    `build(split, language)` makes the rows; `version` is raised whenever it would make others from the same
+    packages; `packages` are the distributions whose versions enter the fingerprint.
+    """
+
+    build: Callable[[str, str], list[Row]]
+    by_split: Mapping[str, tuple[str, ...]]
+    packages: tuple[str, ...]
+    version: int
+    extra: str = "pocket"
+
+    def languages(self, split: str) -> tuple[str, ...]:
+        """The languages that have this split."""
+        return self.by_split.get(split, ())
+
+    def fingerprint(self, split: str, language: str) -> str:
+        """Name and version of the builder, and of every package it reads."""
+        installed = []
+        for package in self.packages:
+            try:
+                installed.append(f"{package}=={metadata.version(package)}")
+            except metadata.PackageNotFoundError:
+                raise MissingPackage(
+                    f"the task's data ({self.build.__module__})", package, self.extra
+                ) from None
+        return f"{self.build.__module__}.{self.build.__name__}@{self.version}:{','.join(installed)}:{split}:{language}"
+
+    def rows(self, split: str, language: str) -> list[Row]:
+        """Build the rows; a missing package is reported with the line that installs it."""
+        self.fingerprint(split, language)
+        return self.build(split, language)

@@ -1,0 +1,384 @@
+"""Tasks from one's own files, without code: what recipes say under `tasks:`, and the rows that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from xstilts.errors import DataError, UnknownName, UserError
+from xstilts.hashing import digest, files_fingerprint
+from xstilts.languages import normalise
+from xstilts.tasks import readers
+from xstilts.tasks.base import SPLITS, Row, Task
+from xstilts.tasks.readers import FORMATS, Problem, ReadOptions, Record, Report, raise_problems
+from xstilts.tasks.rows import (
+    SHAPES,
+    BadRowError,
+    Cells,
+    Column,
+    absent_column,
+    carve_dev,
+    column_parts,
+    identity,
+    value_or_none,
+)
+
+Files = Mapping[str, tuple[Path, ...]]
+
+ROLES = ("text", "target")
+"""The two sides of aligned line files."""
+
+_VERSION = 1  # raised whenever the same files would give other rows
+_READING = {  # the settings that change which rows are read from the same files
+    *("type", "columns", "labels", "parallel", "format", "quoting", "header"),
+    *("language_prefix", "label_base", "dev_from"),
+}
+_ALIGNED = MappingProxyType({role: role for role in ROLES})
+_FORMAT_COLUMNS = {"conllu": {"tokens": "form", "tags": "upos"}}
+
+
+class UserTask(BaseModel):
+    """A task of one's own, as a recipe declares it: files, their columns, and what they mean.
+
+    Example:
+        >>> UserTask(type="classification", files="{split}-{language}.tsv").patterns("dev")
+        {'': 'dev-{language}.tsv'}
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+    type: str = Field(description="classification, multiple-choice, tagging or sentence-retrieval")
+    files: str | dict[str, str | dict[str, str]] = Field(
+        description="paths from the recipe's folder: a pattern with {split} and {language}, * and ?; "
+        "or a pattern for each split; or, for aligned line files, {text: …, target: …}"
+    )
+    columns: dict[str, int | str | tuple[int | str, ...]] = Field(
+        default={}, description="canonical column: the file's column, by name, dotted path or position from 0"
+    )
+    languages: tuple[str, ...] | None = Field(None, description="of the test files; default: those found")
+    labels: tuple[str, ...] | None = Field(
+        None, description="all labels or tags; default: the training file's"
+    )
+    parallel: bool = Field(False, description="rows of one id are translations of each other")
+    metrics: tuple[str, ...] = Field((), description="default: those of the task type")
+    format: str | None = Field(
+        None, description="tsv, csv, jsonl, parquet, conllu, token-tag; default: by suffix"
+    )
+    quoting: Literal["none", "csv"] | None = Field(None, description="none for TSV, csv (RFC 4180) for CSV")
+    header: bool | None = Field(
+        None, description="first line names columns; default: unless all are positions"
+    )
+    language_prefix: bool = Field(False, description="tokens are written en:token, as in the original PAN-X")
+    label_base: Literal[0, 1] = Field(0, description="number of the first choice, where labels are numbers")
+    dev_from: Literal["train", "test"] = Field(
+        "train", description="where dev rows are set aside from if no file"
+    )
+    train_language: str = Field("en", description="language of the files without {language}, and to train on")
+    max_length: int | None = Field(None, ge=8, description="tokens an input; default: the training's")
+    summary: str = Field("", description="one line about the task")
+    licence: str = ""
+    url: str = ""
+    notes: str = ""
+
+    @property
+    def read_options(self) -> ReadOptions:
+        """How its files are read. A header is expected unless all columns are given by position."""
+        named = not self.columns or any(isinstance(part, str) for part in column_parts(self.columns))
+        return ReadOptions(named if self.header is None else self.header, self.quoting, self.language_prefix)
+
+    def format_of(self, path: Path) -> str:
+        """The format of one of its files: as declared, else by suffix; a tagged `.tsv` is token⇥tag."""
+        if self.format:
+            return self.format
+        format = readers.guess_format(path)
+        named = any(isinstance(part, str) for part in column_parts(self.columns))
+        return "token-tag" if format == "tsv" and self.type == "tagging" and not named else format
+
+    def columns_of(self, path: Path, record: Record) -> dict[str, Column]:
+        """Where the canonical columns are; `text_pair` is used also if `columns` does not name it."""
+        shape = SHAPES[self.type]
+        usual = _FORMAT_COLUMNS.get(self.format_of(path), {})
+        implied = (*shape.required, *(name for name in shape.optional if name in record))
+        return {name: usual.get(name, name) for name in implied} | dict(self.columns)
+
+    @field_validator("type", "format")
+    @classmethod
+    def _is_known(cls, value: str | None, info: ValidationInfo) -> str | None:
+        formats = tuple(name for name in FORMATS if name != "lines")  # which text and target imply
+        kind, known = ("task type", tuple(SHAPES)) if info.field_name == "type" else ("format", formats)
+        if value is not None and value not in known:
+            raise ValueError(str(UnknownName(kind, value, known)))
+        return value
+
+    @field_validator("train_language", "languages")
+    @classmethod
+    def _known_languages(cls, value: Any) -> Any:
+        try:
+            for code in (value,) if isinstance(value, str) else value or ():
+                normalise(code)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> UserTask:
+        shape = SHAPES[self.type]
+        for name in self.columns:
+            if name not in shape.columns:
+                raise ValueError(f"columns: {UnknownName(f'column of {self.type}', name, shape.columns)}")
+        if self.labels is not None and not shape.has_labels:
+            raise ValueError(f"labels: {self.type} has none. Leave the line out")
+        for split in SPLITS:
+            for role, pattern in self.patterns(split).items():
+                readers.check_pattern(pattern, wildcards=not role)
+                if role and self.type != "sentence-retrieval":
+                    raise ValueError(f"files: text and target are for sentence-retrieval, not {self.type}")
+        if isinstance(self.files, dict) and not any(self.patterns(split) for split in SPLITS):
+            raise ValueError(
+                f"files: expected the keys train, dev, test or text, target; got {', '.join(self.files)}"
+            )
+        return self
+
+    def patterns(self, split: str) -> dict[str, str]:
+        """Where the files of a split are, by role: `""`, or `text` and `target` for aligned line files.
+
+        A pattern without `{split}` that is not given for a split is that of the test files.
+        """
+        if isinstance(self.files, dict) and not set(self.files) <= set(ROLES):
+            entry: Any = self.files.get(split, {})
+            served = True
+        else:
+            entry = self.files
+            served = split == "test" or "{split}" in str(entry)
+        roles = {"": entry} if isinstance(entry, str) else entry
+        return {role: str(pattern).replace("{split}", split) for role, pattern in roles.items() if served}
+
+
+@dataclass(frozen=True)
+class FilesSource:
+    """The rows of a user's task, read from files: the `Source` of what `UserTask` declares.
+
+    Where there are no dev files, dev rows are set aside from the training files (`carve_dev`: 10% of the
+    sources, at most 1,000 rows), or, with `dev_from: test`, from the test files (20% of the sources). What
+    remains is `train` or `test`.
+    """
+
+    name: str
+    spec: UserTask
+    base: Path
+
+    def languages(self, split: str) -> tuple[str, ...]:
+        """The languages that have this split; for test, those that the task declares, if it does."""
+        if self.spec.languages and self._origin(split) == "test":
+            return tuple(dict.fromkeys(map(normalise, self.spec.languages)))
+        return tuple(sorted(self._found(self._origin(split))))
+
+    def fingerprint(self, split: str, language: str) -> str:
+        """SHA-256 of the files' content and of every setting that changes what is read from them."""
+        origin = self._origin(split)
+        files = self._found(origin).get(language)
+        if files is None:
+            raise_problems(self._title(split, language), [self._missing(origin, language)])
+        content = {role: files_fingerprint(paths) for role, paths in files.items()}
+        facts = self.spec.model_dump(mode="json", include=_READING)
+        return digest([_VERSION, facts, split if self._is_carved(split) else "", language, content])
+
+    def rows(self, split: str, language: str) -> list[Row]:
+        """All rows, in the files' order.
+
+        Raises:
+            DataError: a file is missing or holds rows that do not fit (the first five, and a count).
+        """
+        rows, problems = self._load(self._origin(split), language)
+        if not problems and self._is_carved(split):
+            share, at_most = (0.1, 1000) if self.spec.dev_from == "train" else (0.2, len(rows))
+            rest, dev = carve_dev(rows, share, at_most)
+            rows = dev if split == "dev" else rest
+            if not rows:
+                message = "too few rows to set some aside for dev. Add dev rows of your own under `files:`"
+                problems = [Problem(f"{self.spec.dev_from} of {language}", 0, message)]
+        if problems:
+            raise_problems(self._title(split, language), problems)
+        return rows
+
+    def validate(self, split: str, language: str) -> list[Problem]:
+        """Everything that is wrong with the files of one split and language; an empty list if nothing is."""
+        return self._load(self._origin(split), language)[1]
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """The labels or tags as declared, else those of the training file: sorted, as numbers if all are.
+
+        Raises:
+            DataError: they are not declared and there is no training file.
+        """
+        if self.spec.labels is not None or not SHAPES[self.spec.type].has_labels:
+            return self.spec.labels or ()
+        language = normalise(self.spec.train_language)
+        rows, problems = self._load("train", language)
+        if not rows:
+            title = f"task {self.name} needs `labels: […]`, as they cannot be read from training rows"
+            raise_problems(title, problems)
+        found = {label for row in rows for label in (row["tags"] if "tags" in row else [row["label"]])}
+        numeric = all(label.isdecimal() for label in found)
+        return tuple(sorted(found, key=int if numeric else str))
+
+    def _title(self, split: str, language: str) -> str:
+        return f"task {self.name}, {split}, {language}"
+
+    def _origin(self, split: str) -> str:
+        """The split whose files hold the rows."""
+        return self.spec.dev_from if split == "dev" and not self._found("dev") else split
+
+    def _is_carved(self, split: str) -> bool:
+        return split in {"dev", self.spec.dev_from} and self._origin("dev") != "dev"
+
+    def _found(self, split: str) -> dict[str, Files]:
+        """The files of each language that has all of its roles."""
+        patterns = self.spec.patterns(split)
+        by_role = {role: readers.find_files(self.base, pattern) for role, pattern in patterns.items()}
+        natives = {native for found in by_role.values() for native in found}
+        by_tag: dict[str, dict[str, Files]] = {}
+        for native in sorted(natives - {""} or natives):
+            # a side without {language} is shared by all languages
+            sides = {role: found.get(native) or found.get("") for role, found in by_role.items()}
+            files = {role: paths for role, paths in sides.items() if paths}
+            if len(set(files.values())) == len(by_role):  # English against itself is no pair
+                by_tag.setdefault(self._tag(native, split), {})[native] = files
+        by_tag.pop("", None)
+        wanted = {normalise(code) for code in (*(self.spec.languages or by_tag), self.spec.train_language)}
+        return {tag: self._only(tag, files) for tag, files in by_tag.items() if tag in wanted}
+
+    def _tag(self, native: str, split: str) -> str:
+        """The language of a code in a file's name; empty if it is none."""
+        if not native:
+            declared = self.spec.languages or ()
+            only = declared[0] if split == "test" and len(declared) == 1 else None
+            return normalise(only or self.spec.train_language)
+        try:
+            return normalise(native)
+        except UserError:
+            return ""
+
+    def _only(self, tag: str, files: Mapping[str, Files]) -> Files:
+        """The files of a language, under the only code there is, or under the one that was typed."""
+        natives = [native for native in files if native in (self.spec.languages or ())] or list(files)
+        if len(natives) > 1:
+            raise DataError(
+                f"task {self.name}: {' and '.join(natives)} in file names are the same language ({tag}). "
+                f"Say which to use, such as `languages: [{natives[0]}, …]`"
+            )
+        return files[natives[0]]
+
+    def missing(self, split: str, languages: tuple[str, ...]) -> list[Problem]:
+        """What to say of each of these languages that has no files of a split."""
+        found = self._found(split)
+        return [self._missing(split, language) for language in languages if language not in found]
+
+    def _missing(self, split: str, language: str) -> Problem:
+        patterns = self.spec.patterns(split).values()
+        there = [_what_is_there(self.base, pattern) for pattern in patterns]
+        looked = ", ".join(str(self.base / pattern).replace("{language}", language) for pattern in patterns)
+        message = f"there is no {split} file for {language}. {' '.join(dict.fromkeys(there))}"
+        return Problem(looked or f"files: {self.spec.files}", 0, message.strip())
+
+    def _load(self, split: str, language: str) -> tuple[list[Row], list[Problem]]:
+        """The good rows of a split's files, and what is wrong with the others."""
+        files = self._found(split).get(language)
+        if files is None:
+            return [], [self._missing(split, language)]
+        problems: list[Problem] = []
+        rows = list(self._rows(split, language, files, problems.append))
+        if not rows and not problems:
+            place = ", ".join(str(path) for paths in files.values() for path in paths)
+            problems.append(Problem(place, 0, "there are no rows. Expected at least one"))
+        return rows, sorted(problems, key=lambda problem: (problem.file, problem.line))
+
+    def _rows(self, split: str, language: str, files: Files, report: Report) -> Iterator[Row]:
+        spec = self.spec
+        # undeclared labels are those of the training rows themselves
+        labels = self.labels if spec.labels is not None or split != "train" else ()
+        first: dict[str, str] = {}
+        for ordinal, (path, line, values, columns) in enumerate(self._records(files, report)):
+            cells = Cells(values, columns, labels, spec.label_base)
+            try:
+                row = identity(cells, ordinal, language, spec.parallel) | SHAPES[spec.type].build(cells)
+                if row["id"] in first:
+                    raise BadRowError(f"the id {row['id']!r} is also in {first[row['id']]}")
+            except BadRowError as bad:
+                report(Problem(str(path), line, str(bad)))
+                continue
+            first[row["id"]] = f"{path.name}, line {line}"
+            yield row
+
+    def _records(
+        self, files: Files, report: Report
+    ) -> Iterator[tuple[Path, int, Record, Mapping[str, Column]]]:
+        """File, line, raw values by canonical column, and the columns they come from."""
+        if set(files) == set(ROLES):
+            (text,), (target,) = (files[role] for role in ROLES)
+            for line, record in readers.read_aligned(text, target, report):
+                yield text, line, record, _ALIGNED
+            return
+        for path in files[""]:
+            columns: dict[str, Column] = {}
+            for line, record in readers.read(path, self.spec.format_of(path), self.spec.read_options, report):
+                if not columns:
+                    columns = self.spec.columns_of(path, record)
+                    if absent := absent_column(record, columns):
+                        report(Problem(str(path), 1, absent))
+                        break
+                values = {name: value_or_none(record, column) for name, column in columns.items()}
+                yield path, line, values, columns
+
+
+def user_task(name: str, spec: UserTask, base: Path) -> Task:
+    """The task that a recipe declares under a name; `base` is the folder of the recipe.
+
+    Raises:
+        DataError: a declared language has no test file, there are no files at all, or labels cannot be known.
+
+    Example:
+        >>> spec = UserTask(type="classification", files="reviews/{split}-{language}.jsonl")
+        >>> user_task("my/reviews", spec, Path("recipes")).languages  # doctest: +SKIP
+        ('de', 'en', 'sw')
+    """
+    source = FilesSource(name, spec, base)
+    languages = source.languages("test")
+    missing = source.missing("test", languages) if languages else []
+    if not languages and not source.languages("train"):
+        missing = source.missing("test", (normalise(spec.train_language),))
+    if missing:
+        raise_problems(f"task {name}", missing)
+    return Task(
+        name=name,
+        type=spec.type,
+        source=source,
+        languages=languages,
+        summary=spec.summary or f"{spec.type} from {spec.files}",
+        labels=source.labels,
+        metrics=spec.metrics,
+        parallel=spec.parallel,
+        train_language=normalise(spec.train_language),
+        licence=spec.licence,
+        url=spec.url,
+        notes=spec.notes,
+        options=MappingProxyType({"max_length": spec.max_length} if spec.max_length else {}),
+    )
+
+
+def _what_is_there(base: Path, pattern: str, at_most: int = 8) -> str:
+    """A sentence about the files that fit a pattern, or else about the folder in which they were looked for."""
+    folder, _ = readers.fixed_folder(base / pattern)
+    if not folder.is_dir():
+        return f"The folder {folder} does not exist."
+    fitting = [path.name for paths in readers.find_files(base, pattern).values() for path in paths]
+    names = fitting or sorted(path.name for path in folder.iterdir())
+    shown = ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "")
+    return f"Files there: {shown}." if fitting else f"Nothing there fits; {folder} has: {shown or 'nothing'}."

@@ -1,0 +1,90 @@
+"""Inference: features → logits or sentence vectors, in batches of similar length."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xstilts.task_types.base import Batch, Feature, Tokens, TrainedType, collate
+from xstilts.tasks.base import Task
+from xstilts.training.machine import autocast, device
+
+TOKENS_A_BATCH = 4096
+
+
+def predict(
+    model: Any, features: Sequence[Feature], task_type: TrainedType, task: Task, precision: str
+) -> list[Any]:
+    """One prediction a row, from the features of all rows."""
+    import torch
+
+    by_row: dict[int, list[tuple[int, Any]]] = defaultdict(list)
+    model.eval()
+    pad_id = model.config.pad_token_id
+    with torch.inference_mode(), autocast(precision):
+        for places in _batches(features):
+            batch = collate([features[place] for place in places], pad_id)
+            logits = model(**_to_device(batch)).logits.float().cpu().numpy()
+            for place, scores in zip(places, logits, strict=True):
+                feature = features[place]
+                by_row[feature.row].append((place, task_type.decode(scores, feature, task)))
+    return [task_type.join([part for _, part in sorted(by_row[row], key=_place)]) for row in sorted(by_row)]
+
+
+def embed(
+    model: Any, sequences: Sequence[Tokens], layers: Sequence[int], pooling: str, precision: str
+) -> dict[int, NDArray[np.float32]]:
+    """Sentence vectors from the states behind some layers.
+
+    Args:
+        model: a bare encoder.
+        sequences: token ids of each sentence.
+        layers: 0 is the embedding layer's output, N the last layer's (transformers' `hidden_states`).
+        pooling: `mean` over all tokens, special ones included, or `cls`, the first token.
+        precision: of the matrix products.
+
+    Returns:
+        For each layer an array [sentences, width].
+    """
+    import torch
+
+    features = [Feature(place, (sequence,)) for place, sequence in enumerate(sequences)]
+    vectors = {layer: np.empty((len(sequences), model.config.hidden_size), np.float32) for layer in layers}
+    model.eval()
+    with torch.inference_mode(), autocast(precision):
+        for places in _batches(features):
+            inputs = _to_device(collate([features[place] for place in places], model.config.pad_token_id))
+            states = model(**inputs, output_hidden_states=True).hidden_states
+            mask = inputs["attention_mask"][..., None].float()
+            for layer in layers:
+                state = states[layer].float()
+                pooled = state[:, 0] if pooling == "cls" else (state * mask).sum(1) / mask.sum(1)
+                vectors[layer][places] = pooled.cpu().numpy()
+    return vectors
+
+
+def _batches(features: Sequence[Feature]) -> Iterator[list[int]]:
+    """Features by length, longest first, as many a batch as the token budget holds."""
+    batch: list[int] = []
+    longest = 0
+    for place in sorted(range(len(features)), key=lambda place: (-features[place].length, place)):
+        width = len(features[place].sequences)
+        longest = max(longest, features[place].length)
+        if batch and (len(batch) + 1) * longest * width > TOKENS_A_BATCH:
+            yield batch
+            batch, longest = [], features[place].length
+        batch.append(place)
+    if batch:
+        yield batch
+
+
+def _to_device(batch: Batch) -> dict[str, Any]:
+    return {name: value.to(device()) for name, value in batch.inputs.items()}
+
+
+def _place(item: tuple[int, Any]) -> int:
+    return item[0]
