@@ -109,6 +109,7 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
         "encoder": {"name": recipe.encoder, **experiment.encoder.identity},
         "precision": plan.precision,
         "store": experiment.store.url,
+        "base": str(experiment.base.resolve()),
         "controls": [vars(control) for control in plan.controls],
         "skipped": list(plan.skipped),
         "best": {target: best_arm(plan, experiment.store, target) for target in recipe.targets},

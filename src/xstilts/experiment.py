@@ -30,6 +30,8 @@ class Experiment:
     catalogue: Catalogue
     encoder: EncoderSpec
     store: Store
+    base: Path = Path()
+    """Folder that the paths of the recipe's own tasks and encoder start from."""
 
     def plan(self, best: str | None = None) -> Plan:
         """The plan; with `best`, the controls of that arm among it."""
@@ -71,7 +73,7 @@ def open_experiment(recipe: Recipe, base: Path, store: str | Path, data: Path | 
     beside = base / recipe.encoder
     name = str(beside) if beside.is_dir() else recipe.encoder
     encoder = replace(find_encoder(name), name=recipe.encoder)
-    return Experiment(recipe, Catalogue(own), encoder, Store(store))
+    return Experiment(recipe, Catalogue(own), encoder, Store(store), base)
 
 
 def execute(experiment: Experiment, listener: Listener | None = None) -> Plan:
@@ -93,11 +95,32 @@ def execute(experiment: Experiment, listener: Listener | None = None) -> Plan:
     for _ in range(2):
         work = local.pending(plan, experiment.store.addresses())
         listener.planned(plan, len(work.stages), work.cached)
-        local.execute(plan, context, listener.done)
+        local.execute(plan, context, listener.done, kept=kept_stages(plan))
         if not experiment.chooses_best or plan.controls:
             break
         plan = experiment.plan(best_arm(plan, experiment.store))
+    kept = kept_stages(plan, experiment.store)
+    if kept is not None:
+        local.prune(plan, experiment.store, experiment.store.addresses(), kept)
     return plan
+
+
+def kept_stages(plan: Plan, store: Store | None = None) -> list[Stage] | None:
+    """The stages whose weights stay once nothing reads them any more; None: all.
+
+    Intermediates always stay. With `keep: best` so do, for each target, the baseline and the arm that is best on
+    dev; without a store, which knows the dev scores, any arm may still be the best.
+    """
+    keep = plan.recipe.keep
+    if keep == "all":
+        return None
+    kept = list(plan.intermediates.values())
+    if keep == "best":
+        best = {target: store and best_arm(plan, store, target) for target in plan.recipe.targets}
+        for (arm, target, _), stage in plan.finals.items():
+            if arm == BASELINE or arm == best[target] or (best[target] is None and arm in plan.recipe.arms):
+                kept.append(stage)
+    return kept
 
 
 def dev_scores(plan: Plan, store: Store) -> dict[tuple[str, str], list[float]]:
@@ -155,20 +178,20 @@ class Results:
             raise UserError(
                 f"{folder} holds no finished run (run.json is missing). Run: xstilts run RECIPE --out {folder}"
             )
-        tables = [
+        results, gains, verdicts = (
             pq.read_table(folder / f"{name}.parquet").to_pylist() for name in ("results", "gains", "verdicts")
-        ]
-        return cls(folder, *tables, json.loads((folder / "run.json").read_text("utf-8")))
+        )
+        return cls(folder, results, gains, verdicts, json.loads((folder / "run.json").read_text("utf-8")))
 
     def to_pandas(self) -> Any:
         """The results as a pandas data frame, a row a cell and seed."""
-        import pandas
+        import pandas  # type: ignore[import-untyped]
 
         return pandas.DataFrame(self.results)
 
     def gains(self) -> Any:
         """The gains as a pandas data frame, a row a contrast."""
-        import pandas
+        import pandas  # type: ignore[import-untyped]
 
         return pandas.DataFrame(self.gains_table)
 

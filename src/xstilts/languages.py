@@ -28,7 +28,7 @@ def normalise(code: str) -> str:
     expected = "Expected a BCP-47 or ISO 639 code, such as en, deu, zh-Hant"
     try:
         language = langcodes.get(code, normalize=True)
-    except (langcodes.LanguageTagError, ValueError):
+    except ValueError:  # langcodes' LanguageTagError is one
         raise UserError(f"{code!r} is not a language code. {expected}") from None
     if not language.is_valid():
         raise UserError(f"{code!r} is not a known language. {expected}")

@@ -7,51 +7,22 @@ parents' keys. Micro-batch, device and worker count are never part of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any
 
 from xstilts.encoders.base import EncoderSpec
 from xstilts.errors import RecipeError
-from xstilts.hashing import digest
 from xstilts.languages import normalise
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.recipe import BASELINE, Phase, Recipe
-from xstilts.store import Address
+from xstilts.stage import Stage
 from xstilts.task_types import get_task_type
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
 from xstilts.training.machine import resolve_precision
 
-VERSIONS = {"prepare": 1, "train": 1, "select": 1, "predict": 1, "score": 1}
-"""Raised when a stage's code would give another result for the same spec."""
-
-
-@dataclass(frozen=True, eq=False)
-class Stage:
-    """One unit of work. `parents` are by role; `label` is for people and not part of the key."""
-
-    kind: str
-    spec: Mapping[str, Any]
-    parents: Mapping[str, tuple[Stage, ...]] = field(default_factory=dict)
-    label: str = ""
-
-    @cached_property
-    def key(self) -> str:
-        """Content key, 64 hex digits."""
-        parents = {role: [stage.key for stage in stages] for role, stages in self.parents.items()}
-        return digest([self.kind, VERSIONS[self.kind], self.spec, parents])
-
-    @cached_property
-    def address(self) -> Address:
-        """Where the store keeps the result."""
-        return Address(self.kind, self.key)
-
-    def parent(self, role: str) -> Stage | None:
-        """The only parent in a role, or None."""
-        stages = self.parents.get(role, ())
-        return stages[0] if stages else None
+__all__ = ["Cell", "Control", "Plan", "Stage", "controls_of", "make_plan"]
 
 
 @dataclass(frozen=True)
@@ -134,7 +105,7 @@ class _Planner:
         self.catalogue = catalogue
         self.encoder = encoder
         self.precision = resolve_precision(recipe.training.precision)
-        self.conditions = [Condition.parse(text) for text in recipe.conditions]
+        self.conditions = _distinct_conditions(recipe)
         self.stages: dict[str, Stage] = {}
         self.intermediates: dict[tuple[str, int], Stage] = {}
         self.finals: dict[tuple[str, str, int], Stage] = {}
@@ -178,18 +149,8 @@ class _Planner:
                 for metric in target.metrics or task_type.metrics:
                     for variant in variants:
                         score = self.score(target, prediction, metric, variant)
-                        yield Cell(
-                            arm,
-                            target.name,
-                            language,
-                            str(condition),
-                            seed,
-                            metric,
-                            variant,
-                            score,
-                            checkpoint,
-                            layer,
-                        )
+                        place = (arm, target.name, language, str(condition), seed, metric, variant)
+                        yield Cell(*place, score, checkpoint, layer)
 
     def intermediate(self, arm: str, seed: int) -> Stage | None:
         """The chosen checkpoint of an arm's intermediate training; None for the baseline."""
@@ -252,7 +213,7 @@ class _Planner:
         roles = {"train": tuple(trains)}
         if self.recipe.selection == "target-dev":
             roles["dev"] = tuple(
-                self.prepare(task, "dev", lang) for task in tasks for lang in self.languages(task, "dev")
+                self.prepare(task, "dev", lang) for task in tasks for lang in self.oracle_languages(task)
             )
         spec = {"rule": self.recipe.selection, "precision": self.precision, "encoder": self.encoder.identity}
         return self.add("select", spec, roles, f"select {label}")
@@ -344,7 +305,7 @@ class _Planner:
         available = task.source.languages(split)
         if self.recipe.languages == "all":
             return available
-        wanted = [normalise(code) for code in self.recipe.languages]
+        wanted = list(dict.fromkeys(normalise(code) for code in self.recipe.languages))
         found = tuple(code for code in wanted if code in available)
         missing = [code for code in wanted if code not in available]
         if not found:
@@ -355,6 +316,12 @@ class _Planner:
         if missing and split == "test":
             self.skipped.append(f"{task.name}: no test data in {', '.join(missing)}")
         return found
+
+    def oracle_languages(self, task: Task) -> tuple[str, ...]:
+        """The languages that `target-dev` selects on: an intermediate task may have none of the recipe's."""
+        if set(task.source.languages("dev")) <= {task.train_language}:
+            return (task.train_language,)
+        return self.languages(task, "dev")
 
     def conditions_for(self, target: Task, language: str) -> Iterator[Condition]:
         """The conditions that change anything in this language."""
@@ -374,6 +341,18 @@ class _Planner:
     ) -> Stage:
         stage = Stage(kind, spec, parents, label)
         return self.stages.setdefault(stage.key, stage)
+
+
+def _distinct_conditions(recipe: Recipe) -> list[Condition]:
+    conditions = [Condition.parse(text) for text in recipe.conditions]
+    names = [str(condition) for condition in conditions]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise RecipeError(
+                f"conditions: {recipe.conditions[names.index(name)]!r} and {recipe.conditions[place]!r} "
+                "are the same condition. Leave one out"
+            )
+    return conditions
 
 
 def _identity(task: Task) -> dict[str, Any]:

@@ -32,6 +32,11 @@ class Job:
     spec: Mapping[str, Any]
     layers: Mapping[str, int]
 
+    @property
+    def max_length(self) -> int:
+        """Tokens an input: the task's own maximum, else that of its training."""
+        return int(self.task.options.get("max_length", self.spec["max_length"]))
+
 
 @dataclass(frozen=True)
 class TestSet:
@@ -98,7 +103,7 @@ def _with_head(job: Job, sets: Sequence[TestSet], cache: dict[str, Any]) -> list
     name = "/".join([job.task.name, *(one.name for one in sets)])
     if name not in cache:
         rows = [row for one in sets for row in one.perturbed(job.task.type)]
-        features = task_type.encode(rows, job.base.tokenizer, job.task, job.spec["max_length"])
+        features = task_type.encode(rows, job.base.tokenizer, job.task, job.max_length)
         used = (ids for feature in features for ids in feature.sequences)
         vocabulary = Vocabulary.of(used, job.base.tokenizer.pad_token_id)
         cache[name] = [feature.renumbered(vocabulary.trim) for feature in features], vocabulary
@@ -147,7 +152,7 @@ def _distinct_sentences(
     texts |= dict.fromkeys(str(row["target"]) for one in sets for row in one.rows)
     prefix = job.task.options.get("prefix", "")
     sequences, _ = tokenise(
-        job.base.tokenizer, [prefix + text for text in texts], None, job.spec["max_length"]
+        job.base.tokenizer, [prefix + text for text in texts], None, job.max_length
     )
     vocabulary = Vocabulary.of(sequences, job.base.tokenizer.pad_token_id)
     places = {text: place for place, text in enumerate(texts)}

@@ -76,7 +76,7 @@ class Arm(_Model):
     """One way to prepare the encoder before the target task; no tasks = the baseline."""
 
     tasks: tuple[str, ...] = Field((), description="intermediate tasks, trained together")
-    mixing: Mixing = Mixing()
+    mixing: Mixing = Field(Mixing(), description="how several tasks share the updates")
     training: PhaseOverride = Field(PhaseOverride(), description="differs from training.intermediate")
 
 
@@ -84,18 +84,25 @@ class Controls(_Model):
     """What tells the intermediate task's own effect from that of more, or any, training."""
 
     of: str = Field("best", description="best (on dev), all, none, or the name of an arm")
-    kinds: tuple[Literal["longer", "shuffled"], ...] = ("longer", "shuffled")
+    kinds: tuple[Literal["longer", "shuffled"], ...] = Field(
+        ("longer", "shuffled"), description="longer: as many updates of the target; shuffled: permuted labels"
+    )
 
 
 class Training(_Model):
     """All that decides how models are trained."""
 
-    intermediate: Phase = Phase(epochs=2, learning_rate=(1.0e-5,))
-    target: Phase = Phase()
+    intermediate: Phase = Field(
+        Phase(epochs=2, learning_rate=(1.0e-5,)), description="of the arms' tasks; the same keys as target"
+    )
+    target: Phase = Field(Phase(), description="of the targets, on their English training sets")
     per_task: Mapping[str, PhaseOverride] = Field(
         {}, description="differs for one target or intermediate task"
     )
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto",
+        description="auto = bf16 where the machine computes in it natively; part of the keys once resolved",
+    )
     threads: int = Field(2, ge=1, description="fixed, so that results do not depend on the machine's load")
     micro_batch: int | None = Field(
         None, ge=1, description="examples at once, for memory; changes no result key"
@@ -106,38 +113,54 @@ class Retrieval(_Model):
     """How sentences are embedded for retrieval targets, the same for all arms."""
 
     layer: Literal["sweep"] | int = Field("sweep", description="sweep = chosen on dev for each checkpoint")
-    pooling: Literal["mean", "cls"] = "mean"
-    postprocess: tuple[Literal["none", "center"], ...] = Field(("none", "center"), min_length=1)
+    pooling: Literal["mean", "cls"] = Field("mean", description="of the tokens' states into one vector")
+    postprocess: tuple[Literal["none", "center"], ...] = Field(
+        ("none", "center"),
+        min_length=1,
+        description="center takes the mean vector away: a gain may be isotropy",
+    )
 
 
 class Statistics(_Model):
-    """How evidence is weighed (DESIGN: intervals, verdicts)."""
+    """How evidence is weighed."""
 
     delta: float = Field(0.01, gt=0, lt=1, description="smallest gain of interest")
-    alpha: float = Field(0.05, gt=0, lt=1)
-    draws: int = Field(10_000, ge=100)
+    alpha: float = Field(
+        0.05, gt=0, lt=1, description="intervals are of level 1 - alpha, tests of level alpha"
+    )
+    draws: int = Field(10_000, ge=100, description="of the bootstrap over items")
 
 
 class Recipe(_Model):
     """One experiment: arms × targets × languages × conditions × seeds."""
 
-    encoder: str
-    arms: Mapping[str, Arm]
-    targets: tuple[str, ...] = Field(min_length=1)
-    controls: Controls = Controls()
-    languages: Literal["all"] | tuple[str, ...] = "all"
-    conditions: tuple[str, ...] = Field(("clean",), min_length=1)
-    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
-    selection: Literal["english-dev", "last", "average", "target-dev"] = "english-dev"
-    training: Training = Training()
-    retrieval: Retrieval = Retrieval()
-    statistics: Statistics = Statistics()
+    encoder: str = Field(
+        description="bundled/…, a Hugging Face id or a folder; `@4` keeps its first 4 layers"
+    )
+    arms: Mapping[str, Arm] = Field(description="by name; `none: {}`, the baseline, is always among them")
+    targets: tuple[str, ...] = Field(min_length=1, description="tasks that are tested in every language")
+    controls: Controls = Field(Controls(), description="what a gain must also hold against")
+    languages: Literal["all"] | tuple[str, ...] = Field(
+        "all", description="to test in; as codes, `[en, de, sw]`"
+    )
+    conditions: tuple[str, ...] = Field(
+        ("clean",), min_length=1, description="of the test input: clean, typos@2, ocr:text@4 …"
+    )
+    seeds: tuple[int, ...] = Field(
+        (0, 1, 2), min_length=1, description="one training of everything for each; verdicts need two or more"
+    )
+    selection: Literal["english-dev", "last", "average", "target-dev"] = Field(
+        "english-dev", description="which checkpoint of a training is used; target-dev is an oracle"
+    )
+    training: Training = Field(Training(), description="how models are trained")
+    retrieval: Retrieval = Field(Retrieval(), description="how sentences are embedded")
+    statistics: Statistics = Field(Statistics(), description="how evidence is weighed")
     keep: Literal["none", "best", "all"] = Field("best", description="checkpoints of targets that stay")
     limit: int | None = Field(
         None, ge=1, description="test only so many sources a task: for trying things out"
     )
     tasks: Mapping[str, UserTask] = Field({}, description="tasks of one's own, by name")
-    notes: str = ""
+    notes: str = Field("", description="anything a reader should know")
 
     @model_validator(mode="after")
     def _is_consistent(self) -> Recipe:

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -65,7 +66,12 @@ class Context:
         """The checkpoint that a select stage chose; the published encoder for None."""
         if stage is None:
             return Checkpoint.published(self.base())
-        return Checkpoint.load(self.open(stage), "checkpoint")
+        return Checkpoint.load(self.weights(stage), "checkpoint")
+
+    def weights(self, stage: Stage) -> Artifact:
+        """The weights that a train or select stage made."""
+        assert stage.weights is not None
+        return self.store.open(stage.weights)
 
 
 def run(group: Sequence[Stage], context: Context) -> None:
@@ -121,11 +127,13 @@ def train_stage(stages: Sequence[Stage], context: Context) -> None:
             tasks,
             spec | {"micro_batch": context.micro_batch},
             extra,
-            lambda update, updates, label=stage.label: context.progress(label, update, updates),
+            partial(context.progress, stage.label),
         )
-        with context.store.write(stage.address, spec, time.time() - started) as draft:
+        assert stage.weights is not None
+        with context.store.write(stage.weights) as draft:
             for candidate in result.candidates:
                 candidate.checkpoint.save(draft.folder / str(candidate.update))
+        with context.store.write(stage.address, spec, time.time() - started) as draft:
             draft.info.update(
                 candidates=[{"update": one.update, "dev": one.dev} for one in result.candidates],
                 updates=result.updates,
@@ -232,9 +240,13 @@ def _select_checkpoint(stage: Stage, context: Context) -> None:
     updates = (
         [one["update"] for one in artifact.info["candidates"]] if rule == "average" else [candidate["update"]]
     )
-    checkpoint = average([Checkpoint.load(artifact, str(update)) for update in updates])
+    weights = context.weights(chosen)
+    assert stage.weights is not None
+    with context.store.write(stage.weights) as draft:
+        average([Checkpoint.load(weights, str(update)) for update in updates]).save(
+            draft.folder / "checkpoint"
+        )
     with context.store.write(stage.address, dict(stage.spec)) as draft:
-        checkpoint.save(draft.folder / "checkpoint")
         draft.info.update(
             dev=candidate["dev"],
             score=scores[best],
@@ -254,8 +266,8 @@ def _select_checkpoint(stage: Stage, context: Context) -> None:
 def _candidate_score(stage: Stage, context: Context, option: Stage, candidate: dict[str, Any]) -> float:
     """Mean dev score of the tasks in English, or in all languages for the oracle rule."""
     if stage.spec["rule"] != "target-dev":
-        return sum(candidate["dev"].values()) / len(candidate["dev"])
-    checkpoint = Checkpoint.load(context.open(option), str(candidate["update"]))
+        return float(sum(candidate["dev"].values()) / len(candidate["dev"]))
+    checkpoint = Checkpoint.load(context.weights(option), str(candidate["update"]))
     values = []
     for data in stage.parents["dev"]:
         task = context.catalogue.get(data.spec["task"]["name"])
@@ -270,7 +282,7 @@ def _candidate_score(stage: Stage, context: Context, option: Stage, candidate: d
             [json.loads(text) for text in table[side].to_pylist()] for side in ("prediction", "gold")
         )
         values.append(metric.score(predicted, gold, task.labels))
-    return sum(values) / len(values)
+    return float(sum(values) / len(values))
 
 
 def _select_layer(stage: Stage, context: Context) -> None:

@@ -2,11 +2,13 @@
 
 An artifact is a folder `<kind>/<key>/` with a `manifest.json` and a folder of files. The manifest is written last
 and is the commit: what has none does not exist, whatever files lie there. Each writer has a folder of its own, so
-that two writers of one key cannot mix their files. Hashes are checked when files are loaded, not when listed.
+that two writers of one key cannot mix their files; the first to commit wins. Hashes are checked when files are loaded,
+not when listed.
 """
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
@@ -14,8 +16,9 @@ import socket
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,11 +55,13 @@ class Draft:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A committed artifact: its facts and its files."""
+    """A committed artifact: its facts and its files; `place` is what to delete to have it made anew."""
 
     address: Address
     manifest: dict[str, Any]
     folder: Path
+    place: str
+    downloads: object = None  # held, so that a downloaded copy lives as long as what reads it
 
     @property
     def info(self) -> dict[str, Any]:
@@ -79,7 +84,7 @@ class Artifact:
         if expected is None or not path.is_file() or file_digest(path) != expected:
             raise StoreError(
                 f"{self.address.kind} {self.address.key[:12]}: the file {name!r} is missing or damaged. "
-                f"Delete the folder {self.folder.parent} and run again: only this is made anew"
+                f"Delete the folder {self.place} and run again: only this is made anew"
             )
         return path
 
@@ -121,6 +126,7 @@ class Store:
     ) -> Iterator[Draft]:
         """Write an artifact; it exists once the block ends without an exception, and not before.
 
+        Where another writer was faster, its artifact stays, since somebody may be reading it, and this one is dropped.
         `seconds` is what its making took before the block; the block's own time is added.
         """
         name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
@@ -140,14 +146,16 @@ class Store:
                 "info": draft.info,
                 "seconds": round(seconds + time.time() - started, 3),
             }
-            if not self.is_local:
-                self._fs.put(f"{folder}/", f"{target}/", recursive=True)
-            self._commit(address, manifest)
+            if address not in self:
+                if not self.is_local:
+                    self._upload(folder, target, manifest["files"])
+                self._commit(address, manifest)
+                if self.is_local:
+                    return
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise
-        if not self.is_local:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def open(self, address: Address) -> Artifact:
         """A committed artifact.
@@ -155,17 +163,22 @@ class Store:
         Raises:
             StoreError: there is none under this address.
         """
+        place = self._folder(address)
         try:
-            manifest = json.loads(self._fs.cat_file(f"{self._folder(address)}/{MANIFEST}"))
+            manifest = json.loads(self._fs.cat_file(f"{place}/{MANIFEST}"))
+            files = f"{place}/{manifest['folder']}"
         except FileNotFoundError:
-            raise StoreError(f"the store {self.url} has no {address.kind} {address.key[:12]}") from None
-        remote = f"{self._folder(address)}/{manifest['folder']}"
-        if self._downloads is None:
-            return Artifact(address, manifest, Path(remote))
-        local = Path(self._downloads.name) / address.key
-        if not local.exists():
-            self._fs.get(f"{remote}/", f"{local}/", recursive=True)
-        return Artifact(address, manifest, local)
+            raise StoreError(
+                f"the store {self.url} has no {address.kind} {address.key[:12]}. "
+                "If another process deleted it, run again: it is made anew"
+            ) from None
+        except (ValueError, TypeError, KeyError):
+            raise StoreError(
+                f"{address.kind} {address.key[:12]}: its {MANIFEST} is damaged. "
+                f"Delete the folder {place} and run again: only this is made anew"
+            ) from None
+        folder = Path(files) if self.is_local else self._download(manifest, files)
+        return Artifact(address, manifest, folder, place, self._downloads)
 
     def delete(self, address: Address) -> None:
         """Remove an artifact, its manifest first, so that it is never half there."""
@@ -177,6 +190,23 @@ class Store:
 
     def _folder(self, address: Address) -> str:
         return f"{self._root}/{address.kind}/{address.key}"
+
+    def _upload(self, folder: Path, target: str, names: Iterable[str]) -> None:
+        for name in names:
+            self._fs.makedirs(f"{target}/{name}".rpartition("/")[0], exist_ok=True)
+            self._fs.put_file(str(folder / name), f"{target}/{name}")
+
+    def _download(self, manifest: dict[str, Any], remote: str) -> Path:
+        """A local copy of an artifact's files, made once."""
+        assert self._downloads is not None
+        local = Path(self._downloads.name, str(manifest["folder"]))
+        if not local.exists():
+            local.mkdir()
+            for name in manifest["files"]:
+                (local / name).parent.mkdir(parents=True, exist_ok=True)
+                with suppress(FileNotFoundError):  # which whoever asks for the file is told
+                    (local / name).write_bytes(self._fs.cat_file(f"{remote}/{name}"))
+        return local
 
     def _commit(self, address: Address, manifest: dict[str, Any]) -> None:
         text = json.dumps(manifest, indent=1, ensure_ascii=False).encode()
@@ -190,12 +220,27 @@ class Store:
 
     def _sweep(self) -> None:
         """Remove what writers on this machine left behind when they were killed."""
-        for folder in Path(self._root).glob(f"*/*/{socket.gethostname()}-*"):
-            if (folder.parent / MANIFEST).exists():
-                continue
-            pid = int(folder.name.split("-")[-2])
-            if not _is_alive(pid):
-                shutil.rmtree(folder, ignore_errors=True)
+        host = socket.gethostname()
+        by_artifact: dict[Path, list[Path]] = defaultdict(list)
+        for folder in Path(self._root).glob(f"*/*/{glob.escape(host)}-*"):
+            by_artifact[folder.parent].append(folder)
+        for artifact, folders in by_artifact.items():
+            if len(folders) == 1 and (artifact / MANIFEST).exists():
+                continue  # nearly always so
+            committed = _committed_folder(artifact)
+            for folder in folders:
+                writer, pid, _ = folder.name.rsplit("-", 2)
+                if writer == host and folder.name != committed and not _is_alive(int(pid)):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    for draft in artifact.glob(f"{MANIFEST}.*"):
+                        draft.unlink(missing_ok=True)
+
+
+def _committed_folder(artifact: Path) -> str | None:
+    try:
+        return str(json.loads((artifact / MANIFEST).read_text("utf-8"))["folder"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _is_alive(pid: int) -> bool:

@@ -148,7 +148,8 @@ def keep_layers(config: Any, layers: int | None) -> None:
 def input_embeddings_name(model: Any) -> str:
     """Name, in the model's state dict, of the word embeddings' weight."""
     weight = model.get_input_embeddings().weight
-    return next(name for name, value in model.named_parameters() if value is weight)
+    names = (str(name) for name, value in model.named_parameters() if value is weight)
+    return next(names)
 
 
 def is_pooler(name: str) -> bool:

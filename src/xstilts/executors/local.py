@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from xstilts.plan import Plan, Stage
+from xstilts.plan import Plan
+from xstilts.stage import WEIGHT_ROLES, Stage
 from xstilts.stages import Context, group_of, run
-from xstilts.store import Address
+from xstilts.store import Address, Store
+
+_READS_WEIGHTS = {"select", "predict"}
 
 
 @dataclass(frozen=True)
 class Work:
-    """What of a plan is to be done: groups in order, and how many stages need nothing."""
+    """What of a plan is to be done: groups in order, how many stages need nothing, which weights are to be read."""
 
     groups: tuple[tuple[Stage, ...], ...]
     cached: int
+    read: frozenset[Address] = frozenset()
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -24,25 +28,29 @@ class Work:
         return tuple(stage for group in self.groups for stage in group)
 
 
-def pending(plan: Plan, present: set[Address], wanted: Sequence[Stage] | None = None) -> Work:
+def pending(plan: Plan, present: Collection[Address], wanted: Sequence[Stage] | None = None) -> Work:
     """The stages whose results are needed and not in the store.
 
     A stage is needed if it is wanted itself, or if a needed stage that must run has it as parent: what lies behind a
-    cached result may be gone, and is not made again.
+    cached result may be gone, and is not made again. Weights that were pruned are made again only if they are read.
 
     Args:
         plan: the plan.
         present: what the store has.
-        wanted: the stages that must exist in the end; default: everything that answers the recipe.
+        wanted: the stages that must exist in the end, weights included; default: the facts of all that answers the
+            recipe.
     """
-    wanted = answers(plan) if wanted is None else wanted
+    stack = [(stage, True) for stage in wanted] if wanted is not None else [(s, False) for s in answers(plan)]
     needed: dict[str, Stage] = {}
-    stack = list(wanted)
+    read: set[Address] = set()
     while stack:
-        stage = stack.pop()
-        if stage.key not in needed and stage.address not in present:
+        stage, weights = stack.pop()
+        if weights and stage.weights is not None:
+            read.add(stage.weights)
+        if stage.key not in needed and not stage.is_in(present, weights):
             needed[stage.key] = stage
-            stack += [parent for parents in stage.parents.values() for parent in parents]
+            for role, parents in stage.parents.items():
+                stack += [(parent, role in WEIGHT_ROLES) for parent in parents]
     groups: dict[str, list[Stage]] = defaultdict(list)
     for (
         stage
@@ -50,7 +58,8 @@ def pending(plan: Plan, present: set[Address], wanted: Sequence[Stage] | None = 
         if stage.key in needed:
             groups[group_of(stage)].append(stage)
     ordered = _by_level(list(groups.values()))
-    return Work(tuple(tuple(group) for group in ordered), len(plan.stages) - len(needed))
+    cached = len(plan.stages) - len(needed)
+    return Work(tuple(tuple(group) for group in ordered), cached, frozenset(read))
 
 
 def answers(plan: Plan) -> list[Stage]:
@@ -61,17 +70,56 @@ def answers(plan: Plan) -> list[Stage]:
     return [*scores, *predictions, *layers, *plan.intermediates.values()]
 
 
-def execute(plan: Plan, context: Context, after: Callable[[Stage], None] = lambda stage: None) -> Work:
+def execute(
+    plan: Plan,
+    context: Context,
+    after: Callable[[Stage], None] = lambda stage: None,
+    wanted: Sequence[Stage] | None = None,
+    kept: Collection[Stage] | None = None,
+) -> Work:
     """Run what is pending; `after` is called for every stage that is done.
 
     A stage's result is committed as a whole, so an interruption loses only the stage that was running.
+
+    Args:
+        plan: the plan.
+        context: what stages work with.
+        after: called for every stage that is done.
+        wanted: as for `pending`.
+        kept: stages whose weights stay; others are deleted as soon as nothing pending reads them. None: all stay.
     """
-    work = pending(plan, context.store.addresses())
+    present = context.store.addresses()
+    work = pending(plan, present, wanted)
     for group in work.groups:
         run(group, context)
         for stage in group:
+            present |= {stage.address} | ({stage.weights} if stage.weights else set())
             after(stage)
+        if kept is not None and group[0].kind in _READS_WEIGHTS:
+            present -= prune(plan, context.store, present, kept, wanted)
     return work
+
+
+def prune(
+    plan: Plan,
+    store: Store,
+    present: Collection[Address],
+    kept: Collection[Stage],
+    wanted: Sequence[Stage] | None = None,
+) -> set[Address]:
+    """Delete the weights of a plan that are neither kept nor to be read by a stage that is still pending.
+
+    The facts about them stay in the store, so that nothing is computed again for their sake.
+
+    Returns:
+        What was deleted.
+    """
+    needed = pending(plan, present, wanted).read | {stage.weights for stage in kept}
+    spent = {stage.weights for stage in plan.stages if stage.weights in present} - needed
+    deleted = {address for address in spent if address is not None}
+    for address in deleted:
+        store.delete(address)
+    return deleted
 
 
 def _by_level(groups: list[list[Stage]]) -> list[list[Stage]]:

@@ -37,7 +37,8 @@ def postprocess(vectors: Vectors, rule: str) -> Vectors:
     """
     if rule == "center":
         vectors = vectors - vectors.mean(0, keepdims=True)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    lengths: Vectors = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.maximum(lengths, np.float32(1e-12))
 
 
 def nearest(queries: Vectors, candidates: Vectors, block: int = 4096) -> NDArray[np.int64]:

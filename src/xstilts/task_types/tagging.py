@@ -56,6 +56,7 @@ class Tagging(TrainedType):
 
         targets = np.full(logits.shape[:2], IGNORED, np.int64)
         for place, feature in enumerate(batch.features):
+            assert feature.positions is not None
             known = feature.positions >= 0
             targets[place, feature.positions[known]] = np.array(feature.target)[known]
         flat = torch.from_numpy(targets).to(logits.device).view(-1)

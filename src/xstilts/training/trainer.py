@@ -140,8 +140,10 @@ def _shuffled(part: TrainingTask, seed: int) -> TrainingTask:
 
 
 def _encode(part: TrainingTask, base: BaseEncoder, max_length: int) -> tuple[list[Feature], list[Feature]]:
+    length = part.task.options.get("max_length", max_length)
+
     def encode(rows: Sequence[Row]) -> list[Feature]:
-        return part.task_type.encode(rows, base.tokenizer, part.task, max_length)
+        return part.task_type.encode(rows, base.tokenizer, part.task, length)
 
     return encode(part.train), encode(part.dev)
 

@@ -1,0 +1,181 @@
+"""What people see while commands run: progress, plans, the findings of a validation."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from typer import echo
+
+from xstilts.errors import DataError
+from xstilts.experiment import Experiment, Listener, run_experiment
+from xstilts.plan import Plan, Stage
+
+_WHAT = {
+    "prepare": "read data",
+    "train": "train",
+    "select": "choose checkpoints and layers",
+    "predict": "predict",
+    "score": "score items",
+}
+
+
+def run_with_progress(experiment: Experiment, folder: Path, console: Console, as_json: bool) -> None:
+    """Run an experiment under a progress bar, then print the answer and where the report is."""
+    from xstilts.report import print_answer
+
+    started = time.time()
+    with _Bars(console) as bars:
+        results = run_experiment(experiment, folder, bars.listener())
+    if as_json:
+        answer = {"folder": str(folder), "verdicts": results.verdicts, "run": results.run}
+        echo(json.dumps(answer, ensure_ascii=False, default=str))
+        return
+    print_answer(results, console)
+    console.print(
+        f"{time.time() - started:.0f} s · tables in [bold]{folder}[/] · report: [bold]{folder / 'report.html'}[/]",
+        highlight=False,
+    )
+
+
+@dataclass
+class _Bars:
+    """A bar over all stages, and one over the updates of the training that runs."""
+
+    console: Console
+    bars: Progress = field(init=False)
+    total: TaskID | None = None
+    inner: TaskID | None = None
+
+    def __post_init__(self) -> None:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        self.bars = Progress(*columns, console=self.console, transient=True)
+
+    def __enter__(self) -> _Bars:
+        self.bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bars.stop()
+
+    def listener(self) -> Listener:
+        return Listener(self.planned, self.done, self.training)
+
+    def planned(self, plan: Plan, pending: int, cached: int) -> None:
+        if cached and pending:
+            self.console.print(f"{cached} stages are cached; {pending} are to be done.", highlight=False)
+        elif not pending:
+            self.console.print(f"All {cached} stages are cached; nothing is computed again.", highlight=False)
+        else:
+            self.console.print(f"{pending} stages are to be done.", highlight=False)
+        for line in plan.skipped:
+            self.console.print(f"[dim]left out: {line}[/]", highlight=False)
+        if self.total is not None:
+            self.bars.remove_task(self.total)
+        self.total = self.bars.add_task("stages", total=pending)
+
+    def done(self, stage: Stage) -> None:
+        if self.inner is not None and stage.kind == "train":
+            self.bars.remove_task(self.inner)
+            self.inner = None
+            if not self.console.is_terminal:
+                self.console.print(f"done: {stage.label}", highlight=False)
+        if self.total is not None:
+            self.bars.advance(self.total)
+            self.bars.update(self.total, description=_WHAT[stage.kind])
+
+    def training(self, label: str, update: int, updates: int) -> None:
+        if self.inner is None:
+            self.inner = self.bars.add_task(label, total=updates)
+        self.bars.update(self.inner, completed=update, total=updates, description=label)
+
+
+def print_plan(experiment: Experiment, console: Console, as_json: bool) -> None:
+    """Print a plan's stages by kind, how many are cached, and what the rest will cost."""
+    from xstilts.costs import estimate
+    from xstilts.executors.local import pending
+
+    plan = experiment.full_plan()
+    work = pending(plan, experiment.store.addresses())
+    costs = estimate(plan, work.stages, experiment.catalogue, experiment.encoder, experiment.store)
+    todo = Counter(stage.kind for stage in work.stages)
+    every = Counter(stage.kind for stage in plan.stages)
+    if as_json:
+        stages = [
+            {"kind": stage.kind, "key": stage.key, "label": stage.label, "pending": stage in work.stages}
+            for stage in plan.stages
+        ]
+        answer = {"stages": stages, "pending": len(work.stages), "precision": plan.precision, **vars(costs)}
+        echo(json.dumps(answer, ensure_ascii=False))
+        return
+    table = Table("stage", "what", box=None, pad_edge=False)
+    for name in ("all", "cached", "to do"):
+        table.add_column(name, justify="right")
+    for kind, what in _WHAT.items():
+        table.add_row(kind, what, str(every[kind]), str(every[kind] - todo[kind]), str(todo[kind]))
+    console.print(table)
+    for stage in work.stages:
+        if stage.kind == "train":
+            console.print(f"  {stage.label}", highlight=False)
+    for line in plan.skipped:
+        console.print(f"[dim]left out: {line}[/]", highlight=False)
+    if experiment.chooses_best and not plan.controls:
+        console.print(
+            "Controls of the best arm follow once dev scores have chosen it; they are not counted here."
+        )
+    console.print(
+        f"The rest, roughly: {_duration(costs.seconds)}, {costs.memory / 1e9:.1f} GB of memory, "
+        f"{costs.disk / 1e9:.1f} GB of disk, in {plan.precision}.",
+        highlight=False,
+    )
+
+
+def print_validation(experiment: Experiment, console: Console, as_json: bool) -> bool:
+    """Read all rows that a recipe uses; print what is wrong with them. True if nothing is."""
+    plan = experiment.plan()
+    problems: list[str] = []
+    counts: Counter[str] = Counter()
+    for stage in plan.stages:
+        if stage.kind != "prepare":
+            continue
+        spec = stage.spec
+        task = experiment.catalogue.get(spec["task"]["name"])
+        try:
+            rows = task.source.rows(spec["split"], spec["language"])
+        except DataError as error:
+            problems.append(str(error))
+            continue
+        if not rows:
+            problems.append(f"{task.name}: the {spec['split']} split in {spec['language']} is empty")
+        counts[f"{task.name} {spec['split']}"] += len(rows)
+    problems = list(dict.fromkeys(problems))
+    if as_json:
+        answer = {"valid": not problems, "problems": problems, "rows": dict(counts)}
+        echo(json.dumps(answer, ensure_ascii=False))
+        return not problems
+    for name, count in counts.items():
+        console.print(f"  {name}: {count} rows", highlight=False)
+    for problem in problems:
+        console.print(f"[red]✗[/] {problem}", highlight=False, soft_wrap=True)
+    for line in plan.skipped:
+        console.print(f"[dim]left out: {line}[/]", highlight=False)
+    if not problems:
+        console.print(f"[green]✓[/] valid: {len(plan.stages)} stages, {len(plan.cells)} cells and seeds")
+    return not problems
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,22 @@
+"""The demo's recipe: the whole experiment on a small scale, from data and weights that packages bring."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from xstilts.recipe import Recipe, parse_recipe
+
+_QUICK = (
+    "encoder=bundled/multilingual-e5-small@4",
+    "languages=[en, de, ru, hi, zh]",
+    "seeds=[0, 1]",
+    "training.intermediate.examples=400",
+    "limit=60",
+)
+"""What the quick demo leaves out."""
+
+
+def demo_recipe(quick: bool = False) -> Recipe:
+    """The recipe of `xstilts demo`, or of `xstilts demo --quick`."""
+    text = files("xstilts").joinpath("demo.yaml").read_text("utf-8")
+    return parse_recipe(text, "the demo's recipe", _QUICK if quick else ())

@@ -1,0 +1,269 @@
+"""A model tested as it is: retrieval with any encoder, other tasks with a model that has their head."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal, Unpack
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from xstilts import __version__, analysis
+from xstilts.encoders.base import find_encoder
+from xstilts.errors import UserError
+from xstilts.examining import Examiner, Options, Settings
+from xstilts.languages import script
+from xstilts.metrics import get_metric
+from xstilts.perturbations import Condition
+from xstilts.stages import Context
+from xstilts.store import Store
+from xstilts.task_types import get_task_type
+from xstilts.task_types.sentence_retrieval import SentenceRetrieval
+from xstilts.tasks.base import Task
+
+RECORD = "evaluation.json"
+_PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy", "pyarrow")
+MODEL = "model"
+"""The name of the only arm that an evaluation has."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model scored.
+
+    `results`: a row a task, language, condition, metric and post-processing, with intervals over items. `means`: the
+    same for `en`, `non-en` and `all` languages. `predictions`: a table a task. `record`: model, versions, settings,
+    tasks; `skipped` in it says what was left out.
+    """
+
+    results: list[dict[str, Any]]
+    means: list[dict[str, Any]]
+    predictions: dict[str, pa.Table]
+    record: dict[str, Any]
+
+    def to_json(self) -> str:
+        """Results, means and record, without the predictions."""
+        answer = {"results": self.results, "means": self.means, **self.record}
+        return json.dumps(answer, indent=1, ensure_ascii=False)
+
+    def write(self, folder: Path) -> None:
+        """Write predictions, results and, last, the record that says they are there."""
+        for task, table in self.predictions.items():
+            path = folder / "predictions" / f"{task}.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(table, path)
+        pq.write_table(pa.Table.from_pylist(self.results), folder / "results.parquet")
+        draft = folder / f".{RECORD}"
+        draft.write_text(json.dumps(self.record, indent=1, ensure_ascii=False), "utf-8")
+        draft.replace(folder / RECORD)
+
+
+def evaluate(
+    model: str,
+    tasks: Sequence[str],
+    languages: Sequence[str] | None = None,
+    out: Path | None = None,
+    data: Path | None = None,
+    **options: Unpack[Options],
+) -> Evaluation:
+    """Test a model on tasks in many languages, without training anything.
+
+    Args:
+        model: a Hugging Face id, a folder, or `bundled/…`.
+        tasks: names of tasks; or of suites: their retrieval tasks, and those that the model's head fits.
+        languages: BCP-47 or ISO 639 codes; default: all that a task has.
+        out: folder for `predictions/<suite>/<task>.parquet`, `results.parquet` and `evaluation.json`.
+        data: folder with benchmark data; tasks whose data comes with packages do not need it.
+        options: see `Settings`.
+
+    Raises:
+        UserError: an unknown name, a head that does not fit, or an `out` that holds something else.
+
+    Example:
+        >>> evaluate("bundled/multilingual-e5-small", ["pocket/messages"], ["de"]).means  # doctest: +SKIP
+    """
+    settings = Settings(**options)
+    if out is not None:
+        _check_out(out)
+    encoder = find_encoder(model)
+    with tempfile.TemporaryDirectory(prefix="xstilts-") as scratch:
+        context = Context(Store(scratch), settings.catalogue, encoder, settings.threads)
+        examiner = Examiner(context, settings, languages)
+        chosen = examiner.choose(tasks)
+        predictions = {task.name: examiner.predict(task) for task in chosen}
+    record = {
+        "model": model,
+        "xstilts": __version__,
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "encoder": encoder.identity,
+        "settings": settings.record(),
+        "data": str(data) if data else None,
+        "tasks": {task.name: _card(task, predictions[task.name]) for task in chosen},
+        "skipped": list(dict.fromkeys(examiner.skipped)),
+    }
+    evaluation = weigh(predictions, record)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        evaluation.write(out)
+    return evaluation
+
+
+def cells(
+    predictions: Mapping[str, pa.Table], record: Mapping[str, Any]
+) -> Iterator[tuple[analysis.Cell, list[str]]]:
+    """The scored cells of predictions, each with the ids of its items.
+
+    Args:
+        predictions: a table a task, as `predict_sets` makes them.
+        record: the evaluation's record, which says what the tasks are.
+    """
+    for name, table in predictions.items():
+        card = record["tasks"][name]
+        groups: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+        for row in table.to_pylist():
+            groups.setdefault((row["language"], row["condition"], row["postprocess"]), []).append(row)
+        for (language, condition, postprocess), rows in groups.items():
+            predicted, gold = ([json.loads(row[side]) for row in rows] for side in ("prediction", "gold"))
+            for metric in card["metrics"]:
+                yield (
+                    analysis.Cell(
+                        arm=MODEL,
+                        target=name,
+                        task_type=card["type"],
+                        family=get_task_type(card["type"]).family,
+                        language=language,
+                        condition=condition,
+                        seed=0,
+                        metric=metric,
+                        sources=[row["source"] for row in rows],
+                        stats=get_metric(metric).statistics(predicted, gold, card["labels"]),
+                        postprocess=postprocess,
+                        chance=_chance(metric, card, len(rows)),
+                    ),
+                    [row["item"] for row in rows],
+                )
+
+
+def weigh(predictions: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Evaluation:
+    """Score predictions: values and means over languages, with intervals over items."""
+    scored = [cell for cell, _ in cells(predictions, record)]
+    answer = analysis.analyse(scored, analysis.Design(arms=(MODEL,), baseline=MODEL))
+    layers = {
+        (task, row["language"], row["postprocess"]): row["layer"]
+        for task, table in predictions.items()
+        for row in table.select(["language", "postprocess", "layer"]).to_pylist()
+    }
+    results = [_result(row, record, layers) for row in answer.results]
+    means = [
+        {name: row[name] for name in ("task", "group", "condition", "metric", "postprocess", "languages")}
+        | {"value": row["estimate"], "ci_low": row["ci_low"], "ci_high": row["ci_high"]}
+        | {"n_sources": row["n_sources"]}
+        for row in answer.gains
+        if row["quantity"] == "score" and row["group"] in _GROUPS
+    ]
+    return Evaluation(results, means, dict(predictions), dict(record))
+
+
+def _result(row: Mapping[str, Any], record: Mapping[str, Any], layers: Mapping[Any, int]) -> dict[str, Any]:
+    """A row of the results table: the columns of a run's, as far as they mean something here."""
+    card = record["tasks"][row["task"]]
+    retrieval = not get_task_type(card["type"]).trained
+    return {
+        "encoder": record["model"],
+        "suite": row["task"].partition("/")[0],
+        "task": row["task"],
+        "modality": "text",
+        "trained": not retrieval,
+        "script": script(row["language"]),
+        "severity": Condition.parse(row["condition"]).severity,
+        "split": "test",
+        **{name: value for name, value in row.items() if name not in {"arm", "seed", "task"}},
+        "rules": f"{row['metric']}@{get_metric(row['metric']).rules_version}",
+        "layer": layers[row["task"], row["language"], row["postprocess"]] if retrieval else None,
+        "pooling": record["settings"]["retrieval"]["pooling"] if retrieval else None,
+        "direction": SentenceRetrieval.direction if retrieval else None,
+        "scoring": SentenceRetrieval.scoring if retrieval else None,
+        "data_revision": card["data"][row["language"]],
+    }
+
+
+def _card(task: Task, predictions: pa.Table) -> dict[str, Any]:
+    """What must be known of a task to score its predictions later, and of its data to compare them."""
+    task_type = get_task_type(task.type)
+    languages = predictions["language"].unique().to_pylist()
+    return {
+        "type": task.type,
+        "labels": list(task.labels),
+        "metrics": list(task.metrics or task_type.metrics),
+        "options": task_type.options(task) if task_type.trained else None,
+        "data": {language: task.source.fingerprint("test", language) for language in languages},
+    }
+
+
+def _chance(metric: str, card: Mapping[str, Any], items: int) -> float | None:
+    """The score of a guesser: among the labels or choices, or among the candidates of a retrieval."""
+    rule = get_metric(metric).chance
+    options = card["options"] if get_task_type(card["type"]).trained else items
+    return rule(options) if rule and options else None
+
+
+def _check_out(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out} is a file. Expected a folder, new or empty")
+    if out.is_dir() and any(out.iterdir()) and not (out / RECORD).is_file():
+        raise UserError(
+            f"--out {out} is not empty and holds no earlier evaluation ({RECORD}). Expected a new or empty folder"
+        )
+
+
+def print_evaluation(evaluation: Evaluation, console: Console) -> None:
+    """Print a table a task: means over languages, then every language."""
+    for task in evaluation.predictions:
+        table = Table(title=task, title_justify="left", box=None, pad_edge=False)
+        for name, justify in _COLUMNS.items():
+            table.add_column(name, justify=justify)
+        means = [row for row in evaluation.means if row["task"] == task]
+        for row in means if len({row["languages"] for row in means}) > 1 or len(means) > 2 else []:
+            table.add_row(f"{_GROUPS[row['group']]} ({row['languages']})", *_numbers(row), style="bold")
+        for row in evaluation.results:
+            if row["task"] == task:
+                table.add_row(row["language"], *_numbers(row), str(row["n"]))
+        console.print(table, highlight=False)
+        console.print()
+    console.print("In percent; intervals are over items, at 95%.", style="dim", highlight=False)
+    for line in evaluation.record["skipped"]:
+        console.print(f"left out: {line}", style="dim", highlight=False, markup=False)
+
+
+def _numbers(row: Mapping[str, Any]) -> tuple[str, ...]:
+    vectors = row["postprocess"] and {"none": "as they are", "center": "centred"}.get(row["postprocess"], "")
+    layer = f", layer {row['layer']}" if row.get("layer") is not None else ""
+    metric = get_metric(row["metric"]).label
+    return row["condition"], metric, f"{vectors}{layer}", f"{100 * row['value']:.1f}", interval_text(row, 0.0)
+
+
+def interval_text(row: Mapping[str, Any], least: float) -> str:
+    """An interval in percent, no further than what is possible; a dash where it is unknown."""
+    low, high = row["ci_low"], row["ci_high"]
+    if low is None or high is None:
+        return "—"
+    return f"{100 * max(low, least):.1f} to {100 * min(high, 1.0):.1f}"
+
+
+_COLUMNS: dict[str, Literal["left", "right"]] = {
+    "language": "left",
+    "condition": "left",
+    "metric": "left",
+    "vectors": "left",
+    "score": "right",
+    "interval": "left",
+    "items": "right",
+}
+_GROUPS = {"en": "English", "non-en": "others, mean", "all": "all, mean"}

@@ -1,0 +1,231 @@
+"""A model put to tasks as it is: which of them it can do, and what it predicts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypedDict
+
+import pyarrow as pa
+
+from xstilts.encoders.base import BaseEncoder
+from xstilts.encoders.checkpoint import Checkpoint
+from xstilts.errors import EncoderError, RecipeError, UnknownName, UserError
+from xstilts.languages import normalise
+from xstilts.perturbations import Condition
+from xstilts.predicting import Job, TestSet, predict_sets
+from xstilts.recipe import Retrieval
+from xstilts.stage import Stage
+from xstilts.stages import Context, run
+from xstilts.task_types import get_task_type, get_trained_type
+from xstilts.tasks import Catalogue
+from xstilts.tasks.base import Row, Task
+from xstilts.training.machine import resolve_precision
+
+
+class Options(TypedDict, total=False):
+    """Settings of `evaluate` and `compare` that may be left out."""
+
+    conditions: Sequence[str]
+    limit: int | None
+    retrieval: Retrieval
+    precision: Literal["auto", "fp32", "bf16"]
+    threads: int
+    max_length: int
+    catalogue: Catalogue
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is tested.
+
+    `limit`: test only so many sources a task. `retrieval`: how sentences are embedded. `max_length`: tokens an
+    input. `catalogue`: where tasks are looked up; with `own` tasks it knows those too.
+    """
+
+    conditions: Sequence[str] = ("clean",)
+    limit: int | None = None
+    retrieval: Retrieval = Retrieval()
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    threads: int = 2
+    max_length: int = 128
+    catalogue: Catalogue = Catalogue()
+
+    def record(self) -> dict[str, Any]:
+        """The settings as JSON, the precision made concrete."""
+        return {
+            "conditions": list(self.conditions),
+            "limit": self.limit,
+            "retrieval": self.retrieval.model_dump(mode="json"),
+            "precision": resolve_precision(self.precision),
+            "threads": self.threads,
+            "max_length": self.max_length,
+        }
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """Puts tasks to a model. Rows and layers come from the same stages as in a run, in a scratch store.
+
+    `skipped` collects, in words, what was asked for and left out.
+    """
+
+    context: Context
+    settings: Settings
+    languages: Sequence[str] | None = None
+    skipped: list[str] = field(default_factory=list)
+
+    @property
+    def base(self) -> BaseEncoder:
+        """The model's encoder, loaded once."""
+        return self.context.base()
+
+    def choose(self, names: Sequence[str]) -> list[Task]:
+        """The tasks of the names: one by one they must fit, of a suite those are taken that do."""
+        every = self.settings.catalogue.all()
+        suites = {task.suite for task in every.values()}
+        found: dict[str, Task] = {}
+        for name in names:
+            if name not in every and name not in suites:
+                raise UnknownName("task or suite", name, [*every, *suites], "xstilts ls tasks")
+            wanted = [every[name]] if name in every else [t for t in every.values() if t.suite == name]
+            reasons = {task.name: unfit(task, self.base) for task in wanted}
+            if name in every and reasons[name]:
+                raise UserError(reasons[name])
+            found |= {task.name: task for task in wanted if not reasons[task.name]}
+            self.skipped.extend(reason for reason in reasons.values() if reason)
+        if not found:
+            raise UserError("no task is left to test on. " + " ".join(self.skipped))
+        return list(found.values())
+
+    def predict(self, task: Task) -> pa.Table:
+        """The predictions of all test sets of a task."""
+        languages = self._languages(task, "test")
+        pairs = [(language, str(one)) for language in languages for one in self._conditions(task, language)]
+        sets = [TestSet(self._rows(task, "test", language), language, one) for language, one in pairs]
+        if get_task_type(task.type).trained:
+            fitted, checkpoint = with_head(task, self.base)
+            job = Job(self.base, checkpoint, fitted, self._spec(task), {})
+        else:
+            job = Job(self.base, self.context.checkpoint(None), task, self._spec(task), self._layers(task))
+        return pa.concat_tables(predict_sets(job, sets, {}))
+
+    def _spec(self, task: Task) -> dict[str, Any]:
+        retrieval = self.settings.retrieval
+        return {
+            "task": {"name": task.name},
+            "pooling": retrieval.pooling,
+            "postprocess": list(retrieval.postprocess),
+            "max_length": self.settings.max_length,
+            "precision": resolve_precision(self.settings.precision),
+        }
+
+    def _prepared(self, task: Task, split: str, language: str, limit: int | None) -> Stage:
+        spec = {"task": {"name": task.name}, "split": split, "language": language}
+        return Stage("prepare", spec | {"examples": None, "limit": limit})
+
+    def _rows(self, task: Task, split: str, language: str) -> list[Row]:
+        stage = self._prepared(task, split, language, self.settings.limit)
+        run([stage], self.context)
+        return self.context.rows(stage)
+
+    def _layers(self, task: Task) -> dict[str, int]:
+        """The layer of each post-processing: given, or chosen on the dev part as in a run."""
+        retrieval = self.settings.retrieval
+        if retrieval.layer != "sweep":
+            return dict.fromkeys(retrieval.postprocess, retrieval.layer)
+        data = tuple(self._prepared(task, "dev", lang, None) for lang in self._languages(task, "dev"))
+        sweep = Stage("predict", self._spec(task) | {"sweep": True, "condition": "clean"}, {"data": data})
+        spec = {"rule": "layer", "layer": "sweep", "postprocess": list(retrieval.postprocess)}
+        choice = Stage("select", spec, {"sweep": (sweep,)})
+        for stage in (*data, sweep, choice):
+            run([stage], self.context)
+        layers: dict[str, int] = self.context.open(choice).info["layers"]
+        return layers
+
+    def _languages(self, task: Task, split: str) -> list[str]:
+        there = task.source.languages(split)
+        wanted = list(there) if self.languages is None else [normalise(code) for code in self.languages]
+        missing = [code for code in wanted if code not in there]
+        if len(missing) == len(wanted):
+            hint = " Give a layer instead: retrieval.layer" if split == "dev" else ""
+            raise UserError(
+                f"{task.name} has no {split} data in {', '.join(wanted) or 'any language'}; it is there for "
+                f"{', '.join(there) or 'none'}.{hint}"
+            )
+        if missing and split == "test":
+            self.skipped.append(f"{task.name}: no test data in {', '.join(missing)}")
+        return [code for code in dict.fromkeys(wanted) if code in there]
+
+    def _conditions(self, task: Task, language: str) -> Iterator[Condition]:
+        roles = get_task_type(task.type).texts
+        for condition in dict.fromkeys(Condition.parse(text) for text in self.settings.conditions):
+            if condition.role and condition.role not in roles:
+                raise RecipeError(
+                    f"{condition} on {task.name}: no such role. A {task.type} task has {', '.join(roles)}"
+                )
+            if condition.is_clean or condition.acts_on(language):
+                yield condition
+            else:
+                self.skipped.append(f"{task.name} {language}: {condition} does not act on its script")
+
+
+def unfit(task: Task, base: BaseEncoder) -> str:
+    """Why a model cannot be put to a task as it is; empty where it can."""
+    if not get_task_type(task.type).trained:
+        return ""
+    wanted = get_trained_type(task.type).auto_class.removeprefix("AutoModel")
+    architectures = getattr(base.config, "architectures", None) or ["an encoder"]
+    train = "`xstilts run` trains a head: give the model as `encoder:` of a recipe"
+    if not any(name.endswith(wanted) for name in architectures):
+        return (
+            f"{task.name} is a {task.type} task and needs a model with a head for it (…{wanted}); "
+            f"{base.spec.name} is {', '.join(architectures)}. {train}"
+        )
+    labels = _labels(base.config)
+    if task.labels and sorted(labels) != sorted(task.labels):
+        return (
+            f"{task.name}: the model's head has other labels than the task. {base.spec.name} has "
+            f"{_listed(labels)}; the task has {_listed(task.labels)}. {train}"
+        )
+    return ""
+
+
+def with_head(task: Task, base: BaseEncoder) -> tuple[Task, Checkpoint]:
+    """A checkpoint with the model's own head, and the task with its labels in the head's order.
+
+    Raises:
+        EncoderError: weights of the head are missing.
+    """
+    import numpy as np
+    import torch
+    import transformers
+
+    from xstilts.encoders.models import read_checkpoint
+    from xstilts.encoders.vocabulary import Vocabulary
+
+    task_type = get_trained_type(task.type)
+    fitted = replace(task, labels=_labels(base.config)) if task.labels else task
+    model, found = getattr(transformers, task_type.auto_class).from_pretrained(
+        base.spec.folder, config=copy.deepcopy(base.config), dtype=torch.float32, output_loading_info=True
+    )
+    if found["missing_keys"]:
+        raise EncoderError(
+            f"{base.spec.name}: weights of its head are missing: {', '.join(sorted(found['missing_keys'])[:4])}. "
+            "Expected a folder as save_pretrained writes it after a training"
+        )
+    heads = [task_type.head(fitted)]
+    whole = Vocabulary(np.arange(len(base.embeddings)))
+    read = read_checkpoint(base, Checkpoint.published(base), {task.name: model}, heads, whole)
+    return fitted, Checkpoint(base.body, None, read.heads)
+
+
+def _labels(config: Any) -> tuple[str, ...]:
+    """The labels of a model's head, in the order of its outputs."""
+    return tuple(str(config.id2label[number]) for number in range(config.num_labels))
+
+
+def _listed(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - 6} more" if len(labels) > 6 else ""
+    return ", ".join(labels[:6]) + more

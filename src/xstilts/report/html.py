@@ -1,0 +1,328 @@
+"""The HTML report: one self-contained file that asks for nothing from elsewhere and needs no script."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from xstilts.languages import display_name
+from xstilts.recipe import BASELINE
+from xstilts.report import charts, words
+from xstilts.report.evidence import (
+    ALL,
+    CLEAN,
+    ENGLISH,
+    LEARNED,
+    OTHERS,
+    PERTURBED,
+    Evidence,
+    Interval,
+    Row,
+    flags,
+)
+
+if TYPE_CHECKING:
+    from xstilts.experiment import Results
+
+STRENGTH = 60
+"""The strongest mix of a heat map's colour into the paper, in percent: text on it keeps a contrast of 4.5."""
+
+_SELECTIONS = {
+    "english-dev": "the best on English dev data",
+    "target-dev": "the best on dev data of the tested language (an oracle: more than zero-shot transfer may know)",
+    "last": "the last of a training",
+    "average": "the average of a training's candidates",
+}
+
+
+@dataclass(frozen=True)
+class Heat:
+    """One cell of a heat map: `mix` is the strength of its colour in percent."""
+
+    value: str
+    span: str
+    mix: int
+    sign: str
+    clear: bool
+
+
+def write_html(results: Results, path: str | Path) -> Path:
+    """Write the report of a run.
+
+    Args:
+        results: a finished run.
+        path: the file to write.
+
+    Returns:
+        The path of the file: HTML with styles and drawings inside, nothing loaded from elsewhere.
+
+    Example:
+        >>> write_html(Results.load("runs/demo"), "report.html")  # doctest: +SKIP
+        PosixPath('report.html')
+    """
+    path = Path(path)
+    text = _environment().get_template("report.html.j2").render(_context(Evidence(results)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}")
+    draft.write_text(text, "utf-8")
+    draft.replace(path)
+    return path
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "points": words.points,
+        "span": words.span,
+        "percent": words.percent,
+        "language": display_name,
+        "metric": words.metric_label,
+        "condition": words.condition_label,
+        "seconds": _seconds,
+        "counted": words.counted,
+        "listed": words.listed,
+    }
+    return environment
+
+
+def _context(evidence: Evidence) -> dict[str, Any]:
+    """What the templates are given."""
+    seen = [
+        row
+        for family in evidence.families
+        for perturbed in (False, True)
+        for row in evidence.verdicts(family, perturbed)
+    ]
+    return {
+        "evidence": evidence,
+        "words": words,
+        "answers": [_answer(family, evidence) for family in evidence.families],
+        "kinds": _kinds(seen),
+        "flags": _flags(seen, evidence),
+        "flags_of": words.named_flags,
+        "learned_bar": LEARNED,
+        "strength": STRENGTH,
+        "heats": [heat for family in evidence.families if (heat := _heat(family, evidence))],
+        "controls": _against_controls(evidence),
+        "forests": {target: charts.forests(target, evidence) for target in evidence.targets()},
+        "conditions": _conditions(evidence),
+        "layers": [x for target in evidence.targets() if (x := _layers(target, evidence))],
+        "scores": _scores(evidence),
+        "settings": _settings(evidence),
+        "cautions": _cautions(evidence),
+        "recipe": evidence.recipe.to_yaml() if evidence.recipe else "",
+        "name": lambda target: words.short(target, evidence.targets()),
+    }
+
+
+def _answer(family: str, evidence: Evidence) -> dict[str, Any]:
+    rows = evidence.verdicts(family)
+    return {
+        "family": words.FAMILIES.get(family, family),
+        "short": words.short_answer(family, evidence),
+        "overall": words.overall(family, evidence),
+        "rows": [_told(row, evidence) for row in rows],
+        "best": {x: evidence.run.get("best", {}).get(x) for x in evidence.targets(family)},
+    }
+
+
+def _told(row: Row, evidence: Evidence) -> dict[str, Any]:
+    keeps = row["verdict"] in ("persists", "fades")
+    return {
+        **row,
+        "flags": words.named_flags(row),
+        "sentence": words.sentence(row, evidence),
+        "retention": evidence.retention(row["arm"], row["task"]) if keeps else None,
+    }
+
+
+def _kinds(rows: list[Row]) -> dict[str, list[tuple[str, str]]]:
+    """Verdict words with their meaning: those that occur here, and the rest."""
+    here = {row["verdict"] for row in rows}
+    return {
+        "here": [(word, text) for word, text in words.VERDICTS.items() if word in here],
+        "rest": [(word, text) for word, text in words.VERDICTS.items() if word not in here],
+    }
+
+
+def _flags(rows: list[Row], evidence: Evidence) -> list[tuple[str, str, str]]:
+    """(flag, what it means, where it was raised) for the flags that occur."""
+    told = []
+    for flag, meaning in words.FLAGS.items():
+        where = [
+            f"{row['arm']} on {words.short(row['task'], evidence.targets())}"
+            + (" (changed input)" if row["perturbed"] else "")
+            for row in rows
+            if flag in flags(row)
+        ]
+        if where:
+            told.append((words.SHORT_FLAGS.get(flag, flag), meaning, words.listed(where)))
+    return told
+
+
+def _heat(family: str, evidence: Evidence) -> dict[str, Any] | None:
+    """A family's heat map: a row an arm or control, for each target a column a group of languages."""
+    columns = [(target, group) for target in evidence.targets(family) for group in evidence.groups(target)]
+    if not columns:
+        return None
+    rows = {arm: [evidence.gain(arm, *column) for column in columns] for arm in evidence.all_arms(family)}
+    top = max(0.01, *(abs(gain.value) for row in rows.values() for gain in row if gain))
+    return {
+        "family": words.FAMILIES.get(family, family),
+        "targets": [
+            (x, len(evidence.groups(x)), *evidence.judged(x))
+            for x in evidence.targets(family)
+            if evidence.groups(x)
+        ],
+        "groups": [group for _, group in columns],
+        "rows": [
+            (arm, evidence.controls.get(arm), [_colour(gain, top) for gain in row])
+            for arm, row in rows.items()
+        ],
+        "top": top,
+    }
+
+
+def _colour(gain: Interval | None, top: float) -> Heat | None:
+    if gain is None:
+        return None
+    mix = round(STRENGTH * min(1.0, abs(gain.value) / top))
+    sign = "plus" if gain.value > 0 else "minus"
+    return Heat(words.points(gain.value), words.span(gain), mix, sign, gain.clear)
+
+
+def _against_controls(evidence: Evidence) -> list[dict[str, Any]]:
+    """For each arm with controls: its gain beyond each of them."""
+    rows = []
+    for target in evidence.targets():
+        for arm in evidence.arms:
+            for control in evidence.controls_of(arm):
+                gains = [evidence.gain(arm, target, group, reference=control) for group in (ENGLISH, OTHERS)]
+                if any(gains):
+                    rows.append({"target": target, "arm": arm, "control": control, "gains": gains})
+    return rows
+
+
+def _conditions(evidence: Evidence) -> list[dict[str, Any]]:
+    """For each target, condition and arm: the gain, and how it differs from the gain on clean input."""
+    rows = []
+    names = [*evidence.conditions, *([PERTURBED] if len(evidence.conditions) > 1 else [])]
+    for target in evidence.targets():
+        for arm in evidence.arms:
+            for condition in names:
+                groups = (ENGLISH, OTHERS)
+                gains = [evidence.gain(arm, target, group, condition) for group in groups]
+                changes = [
+                    evidence.gain(arm, target, group, condition, quantity="robustness_gain")
+                    for group in groups
+                ]
+                if any(gains):
+                    rows.append(
+                        {
+                            "target": target,
+                            "arm": arm,
+                            "condition": condition,
+                            "gains": gains,
+                            "changes": changes,
+                        }
+                    )
+    return rows
+
+
+def _layers(target: str, evidence: Evidence) -> dict[str, Any] | None:
+    """Retrieval: which layer each arm took, its gain with it, and the curves, raw and centred."""
+    arms = list(dict.fromkeys(x["arm"] for x in evidence.run.get("layers", ()) if x["task"] == target))
+    rules = [x for x in ("none", "center") if any(evidence.layer(arm, target, x) for arm in arms)]
+    if not rules:
+        return None
+    rows = []
+    for arm in arms:
+        chosen = [", ".join(map(str, sorted(set(evidence.layer(arm, target, rule))))) for rule in rules]
+        gains = [evidence.gain(arm, target, ALL, postprocess=rule) for rule in rules]
+        rows.append((arm, list(zip(chosen, gains, strict=True))))
+    plots = [curve for rule in rules if (curve := charts.curves(target, rule, evidence))]
+    return {"target": target, "rules": rules, "rows": rows, "plots": plots}
+
+
+def _scores(evidence: Evidence) -> list[dict[str, Any]]:
+    """Clean scores of every arm and language, a table a target, metric and post-processing."""
+    order = evidence.targets()
+    tables = []
+    for (target, metric, rule), cells in evidence.scores.items():
+        have = {arm for arm, _ in cells}
+        order_of_arms = dict.fromkeys((BASELINE, *evidence.all_arms(), *sorted(have)))
+        arms = [arm for arm in order_of_arms if arm in have]
+        languages = [x for x in evidence.languages(target) if any((arm, x) in cells for arm in arms)]
+        rows = [(language, [cells.get((arm, language)) for arm in arms]) for language in languages]
+        judged = (metric, rule) == evidence.judged(target)
+        tables.append(
+            {"target": target, "metric": metric, "rule": rule, "arms": arms, "rows": rows, "judged": judged}
+        )
+    tables.sort(key=lambda x: (order.index(x["target"]), not x["judged"]))
+    return tables
+
+
+def _settings(evidence: Evidence) -> list[tuple[str, str]]:
+    """What was run, in a few lines."""
+    run, recipe, results = evidence.run, evidence.recipe, evidence.results.results
+    encoder = run.get("encoder", {})
+    layers = f" ({encoder['layers']} layers)" if "layers" in encoder else ""
+    seeds = sorted({row["seed"] for row in results})
+    codes = sorted({row["language"] for row in results}, key=lambda x: (x != ENGLISH, display_name(x)))
+    pairs = [
+        ("Encoder", f"{encoder.get('name', 'unknown')}{layers}"),
+        ("Languages", f"{len(codes)}: {', '.join(map(display_name, codes))}"),
+        ("Seeds", ", ".join(map(str, seeds))),
+        ("Conditions", ", ".join(map(words.condition_label, [CLEAN, *evidence.conditions]))),
+        ("Precision", run.get("precision", "")),
+        ("Training of targets", _tokens(evidence)),
+    ]
+    if recipe:
+        pairs.append(("Checkpoint taken", _SELECTIONS.get(recipe.selection, recipe.selection)))
+    return [(name, text) for name, text in pairs if text]
+
+
+def _tokens(evidence: Evidence) -> str:
+    """Training tokens of the target phase, each training counted once."""
+    tokens: Mapping[tuple[Any, ...], int] = {
+        (row["arm"], row["task"], row["seed"]): row["train_tokens"]
+        for row in evidence.results.results
+        if row.get("train_tokens")
+    }
+    return f"{len(tokens)} trainings, {sum(tokens.values()):,} tokens" if tokens else ""
+
+
+def _cautions(evidence: Evidence) -> list[str]:
+    """What limits how far the answer reaches."""
+    recipe, encoder = evidence.recipe, str(evidence.run.get("encoder", {}).get("name", ""))
+    told = []
+    if recipe and recipe.limit:
+        told.append(f"Tests were limited to {recipe.limit} items a language: a trial, not a measurement.")
+    if encoder.startswith("bundled/multilingual-e5-small"):
+        told.append(
+            "This encoder was trained on translations to put sentences of one meaning together. Training on "
+            "English may well hurt its retrieval, and the results say nothing about an encoder that was only "
+            "trained to fill in masked words, such as XLM-R."
+        )
+    if any(target.startswith("pocket/") for target in evidence.targets()):
+        told.append("The pocket tasks are a small proving ground, not a benchmark.")
+    return told
+
+
+def _seconds(seconds: float) -> str:
+    """A duration for readers: `48 s`, `12 min`, `3.4 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

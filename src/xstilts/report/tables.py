@@ -1,0 +1,169 @@
+"""Verdicts and gains as Markdown and as LaTeX."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xstilts.languages import display_name
+from xstilts.report.evidence import CLEAN, ENGLISH, OTHERS, PERTURBED, Evidence, flags, of_verdict
+from xstilts.report.words import (
+    FAMILIES,
+    NOTHING,
+    QUESTION,
+    condition_label,
+    overall,
+    points,
+    short_answer,
+    span,
+)
+
+if TYPE_CHECKING:
+    from xstilts.experiment import Results
+
+Table = list[list[str]]
+
+_VERDICTS = ["Target", "Arm", "Input", "Verdict", "English", "Other languages", "Worst language", "Flags"]
+_GAINS = ["Target", "Arm", "Condition", "Language", "Gain", "Interval"]
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "−": "$-$",
+    "→": r"$\rightarrow$",
+    "–": "--",
+    "×": r"$\times$",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    **{x: f"\\{x}" for x in "&%$#_{}"},
+}
+
+
+def write_markdown(results: Results, path: str | Path) -> Path:
+    """Write verdicts and gains as Markdown tables; returns the path.
+
+    Example:
+        >>> write_markdown(Results.load("runs/demo"), "answer.md")  # doctest: +SKIP
+        PosixPath('answer.md')
+    """
+    evidence = Evidence(results)
+    parts = [f"# {QUESTION}", *(_markdown(text) for text in _answers(evidence))]
+    parts += ["## Verdicts", _pipes(_VERDICTS, _verdicts(evidence))]
+    parts += ["## Gains", _note(evidence), _pipes(_GAINS, _gains(evidence))]
+    return _write(path, "\n\n".join(parts) + "\n")
+
+
+def write_latex(results: Results, path: str | Path) -> Path:
+    r"""Write verdicts and gains as two LaTeX tables (packages booktabs and longtable); returns the path.
+
+    Example:
+        >>> write_latex(Results.load("runs/demo"), "answer.tex")  # doctest: +SKIP
+        PosixPath('answer.tex')
+    """
+    evidence = Evidence(results)
+    parts = [
+        "% needs \\usepackage{booktabs,longtable}",
+        _longtable("Verdicts.", _VERDICTS, _verdicts(evidence)),
+        _longtable(_note(evidence), _GAINS, _gains(evidence)),
+    ]
+    return _write(path, "\n\n".join(parts) + "\n")
+
+
+def _answers(evidence: Evidence) -> list[str]:
+    return [
+        f"{FAMILIES.get(family, family)}: {short_answer(family, evidence)} {overall(family, evidence)}"
+        for family in evidence.families
+    ]
+
+
+def _note(evidence: Evidence) -> str:
+    return f"Gains over no intermediate task in points of 0–100, with {evidence.level}% intervals."
+
+
+def _verdicts(evidence: Evidence) -> Table:
+    rows = [
+        row
+        for x in evidence.families
+        for perturbed in (False, True)
+        for row in evidence.verdicts(x, perturbed)
+    ]
+    table = []
+    for row in rows:
+        gains = [of_verdict(row, group) for group in (ENGLISH, OTHERS)]
+        told = [f"{points(gain.value)} ({span(gain)})" if gain else NOTHING for gain in gains]
+        worst = row["worst_language"]
+        lowest = f"{display_name(worst)} {points(row['worst_gain'])}" if worst else NOTHING
+        changed = "changed" if row["perturbed"] else "clean"
+        table.append(
+            [
+                row["task"],
+                row["arm"],
+                changed,
+                row["verdict"],
+                *told,
+                lowest,
+                ", ".join(flags(row)) or NOTHING,
+            ]
+        )
+    return table
+
+
+def _gains(evidence: Evidence) -> Table:
+    names = {ENGLISH: "English (mean)", OTHERS: "other languages (mean)"}
+    conditions = [CLEAN, *evidence.conditions, *([PERTURBED] if len(evidence.conditions) > 1 else [])]
+    table = []
+    for target in evidence.targets():
+        languages = [x for x in evidence.languages(target) if x != ENGLISH]
+        for arm in evidence.all_arms():
+            for condition in conditions:
+                for group in (ENGLISH, OTHERS, *languages):
+                    gain = evidence.gain(arm, target, group, condition)
+                    if gain:
+                        label = names.get(group) or display_name(group)
+                        value = points(gain.value)
+                        table.append([target, arm, condition_label(condition), label, value, span(gain)])
+    return table
+
+
+def _pipes(head: Sequence[str], rows: Table) -> str:
+    lines = [head, ["---"] * len(head), *([_markdown(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _markdown(text: str) -> str:
+    """Text that means nothing to Markdown or HTML."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\`*_\[\]|~])", r"\\\1", text).replace("\n", " ")
+
+
+def _longtable(caption: str, head: Sequence[str], rows: Table) -> str:
+    lines = [
+        rf"\begin{{longtable}}{{{'l' * len(head)}}}",
+        rf"\caption{{{_latex(caption)}}}\\",
+        r"\toprule",
+        _row(head, _latex),
+        r"\midrule\endhead",
+        *(_row(row, _latex) for row in rows),
+        r"\bottomrule",
+        r"\end{longtable}",
+    ]
+    return "\n".join(lines)
+
+
+def _row(cells: Sequence[str], escape: Callable[[str], str]) -> str:
+    return " & ".join(map(escape, cells)) + r" \\"
+
+
+def _latex(text: str) -> str:
+    """Text that means nothing to LaTeX."""
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def _write(path: str | Path, text: str) -> Path:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    return path

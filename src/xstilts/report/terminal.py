@@ -1,0 +1,153 @@
+"""The answer in the terminal: one table, a few sentences, and where the report is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from xstilts.languages import display_name
+from xstilts.report.evidence import ENGLISH, OTHERS, Evidence, Interval, Row, of_verdict
+from xstilts.report.words import (
+    FAMILIES,
+    NOTHING,
+    learned_word,
+    named_flags,
+    overall,
+    points,
+    sentence,
+    short,
+    short_answer,
+    span,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from xstilts.experiment import Results
+
+_STYLES = {
+    "persists": "bold blue",
+    "gains": "bold blue",
+    "spreads": "bold blue",
+    "fades": "blue",
+    "harms": "bold yellow",
+    "undecided": "dim",
+}
+_SENTENCES = 4
+_WIDE = 96
+
+Put = Callable[[str], str]
+
+
+def print_answer(results: Results, console: Console) -> None:
+    """Print the answer of a run: a table of arms × targets, then what it says.
+
+    Args:
+        results: a finished run.
+        console: where to print; without a terminal there are no colours, without Unicode only ASCII.
+
+    Example:
+        >>> print_answer(Results.load("runs/demo"), Console())  # doctest: +SKIP
+    """
+    evidence = Evidence(results)
+    put = _plain if not console.encoding.lower().startswith("utf") else str
+    if not results.verdicts:
+        console.print("Nothing was compared: the run has no arm with a gain.", markup=False, highlight=False)
+    else:
+        console.print(_table(evidence, console, put))
+        console.print()
+        for line in _lines(evidence, console.width < _WIDE):
+            console.print(put(line), markup=False, highlight=False)
+    report = results.folder / "report.html"
+    if report.is_file():
+        console.print(f"Report: {report}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _table(evidence: Evidence, console: Console, put: Put) -> Table:
+    """A row for each verdict on clean input, targets of one family together."""
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=put(f"Gains over no intermediate task, in points, with {evidence.level}% intervals"),
+        title_justify="left",
+        title_style="bold",
+        padding=(0, 1),
+        collapse_padding=True,
+        pad_edge=False,
+        show_edge=False,
+    )
+    for name in ("target", "arm"):
+        table.add_column(name, overflow="fold", max_width=None if console.width >= _WIDE else 11)
+    table.add_column("verdict", overflow="fold", min_width=12)
+    table.add_column("English", justify="right", no_wrap=True)
+    table.add_column("other languages", justify="right", min_width=14)
+    table.add_column("worst", justify="right", min_width=7, overflow="fold")
+    if console.width >= _WIDE:
+        table.add_column("learned its task?", min_width=12)
+    for family in evidence.families:
+        rows = evidence.verdicts(family)
+        for row in rows:
+            cells = _cells(row, evidence, put)[: len(table.columns)]
+            table.add_row(*cells, end_section=row is rows[-1])
+    return table
+
+
+def _cells(row: Row, evidence: Evidence, put: Put) -> list[Text]:
+    verdict = Text(row["verdict"], _STYLES.get(row["verdict"], ""))
+    verdict.append("".join(f"\n{flag}" for flag in named_flags(row)), "dim")
+    worst = (
+        f"{display_name(row['worst_language'])}\n{points(row['worst_gain'])}"
+        if row["worst_language"]
+        else NOTHING
+    )
+    return [
+        Text(short(row["task"], evidence.targets())),
+        Text(row["arm"]),
+        verdict,
+        _gain(of_verdict(row, ENGLISH), put),
+        _gain(of_verdict(row, OTHERS), put),
+        Text(put(worst)),
+        Text(put(_learned(row["arm"], evidence))),
+    ]
+
+
+def _gain(gain: Interval | None, put: Put) -> Text:
+    if gain is None:
+        return Text(put(NOTHING))
+    text = Text(put(points(gain.value)), "bold" if gain.clear else "")
+    return text.append(put(f"\n{span(gain)}"), "dim")
+
+
+def _learned(arm: str, evidence: Evidence, joint: str = "\n") -> str:
+    rows = [row for row in evidence.learned if row.arm == arm]
+    told = []
+    for row in rows:
+        name = f"{short(row.task, [x.task for x in rows])}: " if len(rows) > 1 else ""
+        beside = "" if row.chance is None else f"{joint}(guess {points(row.chance, sign=False)})"
+        told.append(
+            f"{name}{learned_word(row.runs, len(row.values))}, {points(row.mean, sign=False)}{beside}"
+        )
+    return joint.join(told) or NOTHING
+
+
+def _lines(evidence: Evidence, narrow: bool) -> list[str]:
+    """A line a family; how the arms learned where the table had no room; sentences where there are few."""
+    lines = [
+        f"{FAMILIES.get(x, x)}: {short_answer(x, evidence)} {overall(x, evidence)}" for x in evidence.families
+    ]
+    if narrow and evidence.learned:
+        arms = [f"{arm} {_learned(arm, evidence, ' ')}" for arm in evidence.arms]
+        lines.append(f"Own task learned? {'; '.join(arms)}.")
+    rows = [row for family in evidence.families for row in evidence.verdicts(family)]
+    few = len(rows) + len(evidence.families) <= _SENTENCES
+    return lines + ([sentence(row, evidence) for row in rows] if few else [])
+
+
+def _plain(text: str) -> str:
+    """The text in ASCII, for terminals that show nothing else."""
+    for character, plain in {"−": "-", "–": "-", "…": "...", "×": "x", "→": "->"}.items():
+        text = text.replace(character, plain)
+    return text.encode("ascii", "replace").decode("ascii")

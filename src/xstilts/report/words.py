@@ -1,0 +1,271 @@
+"""How numbers, verdicts, flags and gains are put into words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from xstilts.errors import UnknownName
+from xstilts.languages import display_name
+from xstilts.metrics import get_metric
+from xstilts.report.evidence import (
+    CLEAN,
+    ENGLISH,
+    OTHERS,
+    PERTURBED,
+    Evidence,
+    Interval,
+    Row,
+    flags,
+    of_verdict,
+)
+
+MINUS = "−"
+NOTHING = "–"
+
+QUESTION = "Does an English intermediate task help?"
+
+VERDICTS = {
+    "persists": "a gain in English, and a gain on average over the other languages.",
+    "gains": "a gain in the languages there are: all of them English, or none of them.",
+    "spreads": "a gain in the other languages, larger than in English, where a gain is too small to matter.",
+    "fades": "a gain in English that shrinks in other languages, where it is too small to matter.",
+    "harms": "a loss on average over the other languages.",
+    "no gain": "shown to be too small to matter, whether gain or loss.",
+    "undecided": "the data allow none of the other verdicts: this is not evidence that there is no effect.",
+}
+
+FLAGS = {
+    "not-specific": "the gain does not also hold against the arm's controls. Longer training, or training on "
+    "shuffled labels, may do as much: it cannot be put down to the intermediate task.",
+    "uncontrolled": "no control was run for this arm, so that the gain may come from training as such.",
+    "isotropy": "the gain is there on raw sentence vectors only. Centring them (subtracting their mean) gives "
+    "the baseline as much, so that nothing was learned about meaning.",
+    "same-task": "the target is also the intermediate task: this is more training on the same task, not "
+    "transfer. Left out of the short answer.",
+    "ceiling": "scores above 95 in English or in half of the languages: there is little room to gain.",
+    "floor": "scores no better than guessing in English or in half of the languages: the model does not do "
+    "this task well enough for a gain to show.",
+    "one-run": "one seed: the interval covers the choice of test items only, not the luck of a training run. "
+    "No verdict can be given.",
+    "unpooled": "two seeds whose spread differs too much between arms to be estimated together. No verdict "
+    "can be given; run a third seed.",
+    "immovable": "under these conditions arm and baseline both score at the top or both at the bottom, so that "
+    "no difference could show.",
+}
+
+_DOUBTS = {"not-specific", "uncontrolled", "isotropy"}
+"""Flags with which a gain is not counted as the intermediate task's own."""
+
+SHORT_FLAGS = {"not-specific": "not the task's own", "one-run": "one seed"}
+
+FAMILIES = {
+    "trained": "Targets trained on English labels",
+    "retrieval": "Retrieval targets (no training)",
+    "image-text": "Image–text targets",
+}
+
+POSTPROCESSES = {"": "", "none": "raw vectors", "center": "centred vectors"}
+
+KINDS = {
+    "longer": "the baseline, trained on the target for as much longer as the intermediate took",
+    "shuffled": "the same intermediate task with its labels shuffled",
+}
+
+
+def points(value: float | None, sign: bool = True) -> str:
+    """A number of 0..1 as points of 0..100.
+
+    Example:
+        >>> points(-0.0312), points(0.004), points(0.0001), points(0.5, sign=False), points(None)
+        ('−3.1', '+0.4', '0.0', '50.0', '–')
+    """
+    if value is None:
+        return NOTHING
+    text = f"{100 * value:.1f}"
+    if float(text) == 0:
+        return "0.0"
+    return (f"+{text}" if sign and value > 0 else text).replace("-", MINUS)
+
+
+def span(gain: Interval | None, joint: str = " to ") -> str:
+    """The bounds of an interval: `−5.2 to −1.0`."""
+    if gain is None or gain.low is None or gain.high is None:
+        return NOTHING
+    return f"{points(gain.low)}{joint}{points(gain.high)}"
+
+
+def percent(value: float | None) -> str:
+    """A share of 0..1 in whole percent: `72%`."""
+    return NOTHING if value is None else f"{100 * value:.0f}%".replace("-", MINUS)
+
+
+def short(task: str, tasks: Sequence[str]) -> str:
+    """A task's name without its suite, where that is clear among the tasks.
+
+    Example:
+        >>> short("pocket/intents", ["pocket/intents", "xtreme/xnli"])
+        'intents'
+    """
+    name = task.rpartition("/")[2]
+    return name if [x.rpartition("/")[2] for x in tasks].count(name) == 1 else task
+
+
+def metric_label(name: str) -> str:
+    """A metric's name for readers: `Macro-F1` for `macro_f1`."""
+    try:
+        return get_metric(name).label
+    except UnknownName:
+        return name
+
+
+def condition_label(name: str) -> str:
+    """A condition in words: `typos, strength 2 of 5` for `typos@2`.
+
+    Example:
+        >>> condition_label("ocr:context@4"), condition_label("perturbed")
+        ('ocr in context, strength 4 of 5', 'all changed input together')
+    """
+    if name in (CLEAN, PERTURBED):
+        return {CLEAN: "clean", PERTURBED: "all changed input together"}[name]
+    what, _, severity = name.partition("@")
+    what, _, role = what.partition(":")
+    return what + (f" in {role}" if role else "") + (f", strength {severity} of 5" if severity else "")
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 seed`, `3 seeds`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def sentence(row: Row, evidence: Evidence) -> str:
+    """What one arm does to one target, in one plain sentence that ends with the verdict, and what it lacks.
+
+    Example:
+        >>> sentence(row, evidence)  # doctest: +SKIP
+        'Training on definitions first costs 3.1 points on intents in the 8 other languages (95% interval −5.2
+        to −1.0) and makes no clear difference in English (+0.4; −1.0 to +1.8): harms.'
+    """
+    target = short(row["task"], evidence.targets())
+    lead = f"{'In this one run, training' if 'one-run' in flags(row) else 'Training'} on {row['arm']} first"
+    english, others = of_verdict(row, ENGLISH), of_verdict(row, OTHERS)
+    first = others or english
+    if first is None:
+        return (
+            f"{lead} could not be judged on {target}: no score could move. {_caveats(row, evidence)}".strip()
+        )
+    where = _others(row, bool(english)) if others else "in English"
+    on = f"on {target}{' with changed input' if row['perturbed'] else ''} {where}"
+    text = f"{lead} {_effect(first, on, f'{evidence.level}% interval ')}"
+    if others and english:
+        text += f" and {_effect(english, 'in English')}"
+    return f"{text}: {row['verdict']}. {_caveats(row, evidence)}".strip()
+
+
+def _others(row: Row, english: bool) -> str:
+    if row["languages"] == 1 and row["worst_language"]:
+        return f"in {display_name(row['worst_language'])}"
+    return f"on average over {'the ' if english else ''}{row['languages']} {'other ' if english else ''}languages"
+
+
+def _effect(gain: Interval, where: str, level: str = "") -> str:
+    bounds = f"{level}{span(gain)}"
+    if not gain.clear:
+        return f"makes no clear difference {where} ({points(gain.value)}; {bounds})"
+    verb = "adds" if gain.sign > 0 else "costs"
+    amount = points(abs(gain.value), sign=False)
+    noun = "point" if amount == "1.0" else "points"
+    return f"{verb} {amount} {noun} {where} ({bounds})"
+
+
+def _caveats(row: Row, evidence: Evidence) -> str:
+    """What must be said beside the verdict, in sentences."""
+    notes = []
+    if evidence.unlearned(row["arm"]):
+        notes.append(f"But {row['arm']} did not learn its own task, so this says nothing about that task.")
+    if row["verdict"] == "undecided":
+        notes.append(_why_undecided(row))
+    return " ".join(note for note in notes if note)
+
+
+def _why_undecided(row: Row) -> str:
+    if {"one-run", "unpooled"} & set(flags(row)):
+        return f"No verdict can be given from {counted(row['seeds'], 'seed')}."
+    signs = [gain.sign for group in (OTHERS, ENGLISH) if (gain := of_verdict(row, group))]
+    if signs and (signs[0] < 0 or all(sign > 0 for sign in signs)):
+        return "This is not clear enough once the number of comparisons is taken into account."
+    if any(signs):
+        return "Not all parts of this are clear enough for a verdict."
+    if row["mdg"] is not None:
+        return f"Only a gain of about {points(row['mdg'], sign=False)} points or more would have been likely to show."
+    return ""
+
+
+def named_flags(row: Row) -> list[str]:
+    """The flags of a verdict as they are shown."""
+    return [SHORT_FLAGS.get(flag, flag) for flag in flags(row)]
+
+
+def short_answer(family: str, evidence: Evidence) -> str:
+    """The answer for a family of targets in a few words, such as `In English only.`."""
+    rows = counting(family, evidence)
+    kinds = {row["verdict"] for row in rows}
+    won = [row for row in rows if row["verdict"] in ("persists", "gains", "spreads")]
+    own = [row for row in won if not _DOUBTS & set(flags(row))]
+    if not rows:
+        return "Not answered."
+    if own:
+        return "Yes." if len(own) == len(rows) else "Sometimes."
+    if won:
+        return "There are gains, but not clearly through the intermediate task."
+    if "fades" in kinds:
+        return "In English only."
+    if "harms" in kinds:
+        return "No: it harms." if kinds == {"harms"} else "No gain is proven, and sometimes it harms."
+    return "No." if kinds == {"no gain"} else "Not settled."
+
+
+def counting(family: str, evidence: Evidence) -> list[Row]:
+    """The clean verdicts that count for the short answer: not of a task on itself, nor of an arm that learned none."""
+    rows = evidence.verdicts(family)
+    return [row for row in rows if "same-task" not in flags(row) and not evidence.unlearned(row["arm"])]
+
+
+def overall(family: str, evidence: Evidence) -> str:
+    """How the comparisons of one family came out, counted by verdict; families are never put together."""
+    rows = counting(family, evidence)
+    told = []
+    for verdict in VERDICTS:
+        pairs = [_pair(row, evidence) for row in rows if row["verdict"] == verdict]
+        if pairs:
+            names = f" ({listed(pairs)})" if len(pairs) <= 3 else ""
+            told.append(f"{verdict} {len(pairs)}{names}")
+    count = f"Verdicts on {counted(len(rows), 'pair')} of arm and target: {'; '.join(told)}." if told else ""
+    rest = [row for row in evidence.verdicts(family) if row not in rows]
+    unlearned = list(dict.fromkeys(row["arm"] for row in rest if evidence.unlearned(row["arm"])))
+    same = [_pair(row, evidence) for row in rest if row["arm"] not in unlearned]
+    if unlearned:
+        told_of = (
+            "which did not learn its own task"
+            if len(unlearned) == 1
+            else "none of which learned its own task"
+        )
+        count += f" Not counted: {listed(unlearned)}, {told_of}."
+    if same:
+        count += f" Not counted, as arm and target are the same task: {listed(same)}."
+    return count.strip()
+
+
+def _pair(row: Row, evidence: Evidence) -> str:
+    return f"{row['arm']} on {short(row['task'], evidence.targets())}"
+
+
+def learned_word(runs: int | None, seeds: int) -> str:
+    """Whether an intermediate task was learned, in a word or two."""
+    if runs is None:
+        return "chance unknown"
+    return {seeds: "yes", 0: "no"}.get(runs, f"in {runs} of {seeds} runs")

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xstilts.experiment import Results
+from xstilts.report import write_html
+from xstilts.report.html import STRENGTH
+from xstilts.report.words import FLAGS, QUESTION, VERDICTS
+
+Make = Callable[..., Results]
+
+VOID = {"meta", "br", "hr", "img", "link", "input", "wbr"}
+SVG_LEAVES = {"line", "rect", "circle", "polyline"}
+
+
+class Page(HTMLParser):
+    """What a page holds: its tags with attributes, its text, and whether every tag is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.stack: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID | SVG_LEAVES:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.stack and self.stack[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", "".join(self.words))
+
+
+def page(results: Results, folder: Path) -> Page:
+    found = Page(write_html(results, folder / "report.html").read_text("utf-8"))
+    assert found.stack == []
+    return found
+
+
+def test_all_sections_are_told(rich_run: Results, tmp_path: Path) -> None:
+    found = page(rich_run, tmp_path)
+    ids = [attributes["id"] for _, attributes in found.tags if "id" in attributes]
+    assert ids == ["answer", "learned", "gains", "languages", "conditions", "layers", "scores", "method"]
+    assert f"{QUESTION} An encoder" in found.text
+    for part in (
+        "Training on definitions first adds",
+        "on intents on average over the 3 other languages (95% interval +",
+        "replies, which did not learn its own task",
+        "definitions~shuffled",
+        "typos, strength 2 of 5",
+        "Centred vectors",
+        "Chinese",
+        "no test data in en",
+        "torch",
+        "5 min",
+    ):
+        assert part in found.text
+
+
+def test_trained_and_retrieval_are_apart(rich_run: Results, tmp_path: Path) -> None:
+    text = (write_html(rich_run, tmp_path / "x.html")).read_text("utf-8")
+    tables = re.findall(r'<table class="heat">.*?</table>', text, re.S)
+    assert len(tables) == 2
+    assert "intents" in tables[0] and "messages" not in tables[0]
+    assert "messages" in tables[1] and "intents" not in tables[1]
+
+
+def test_nothing_is_loaded_from_elsewhere(rich_run: Results, tmp_path: Path) -> None:
+    text = write_html(rich_run, tmp_path / "x.html").read_text("utf-8")
+    found = Page(text)
+    assert not {"script", "link", "img", "iframe", "object"} & {tag for tag, _ in found.tags}
+    assert not [attributes for _, attributes in found.tags if {"src", "href", "xlink:href"} & set(attributes)]
+    assert not re.search(r"https?:|url\(|@import", text)
+
+
+def test_text_is_escaped(make: Make, tmp_path: Path) -> None:
+    task, arm = "my/<script>alert(1)</script>", '"><img src=x onerror=y>'
+    results = make(
+        tmp_path,
+        {task: {arm: {"en": 0.02, "de": 0.03}}},
+        skipped=["<b>left</b>"],
+        encoder={"name": "<i>encoder</i>"},
+        intermediates=[
+            {"arm": arm, "task": "<u>", "metric": "<s>", "values": [0.5], "mean": 0.5, "chance": None}
+        ],
+    )
+    found = page(results, tmp_path)
+    assert not {"script", "img", "u", "s"} & {tag for tag, _ in found.tags}
+    for text in ("script>", arm, "<b>left</b>", "<i>encoder</i>"):
+        assert text in found.text
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_every_verdict_is_told_and_explained(verdict: str, rich_run: Results, tmp_path: Path) -> None:
+    rows = [{**row, "verdict": verdict, "flags": ",".join(FLAGS)} for row in rich_run.verdicts]
+    text = page(replace(rich_run, verdicts=rows), tmp_path).text
+    assert f"): {verdict}." in text
+    assert VERDICTS[verdict] in text
+    for meaning in FLAGS.values():
+        assert meaning in text
+
+
+def test_one_seed_gives_no_verdict_and_no_deviation(make: Make, tmp_path: Path) -> None:
+    results = make(tmp_path, {"my/t": {"a": {"en": 0.02, "de": -0.06}}}, seeds=1)
+    text = page(results, tmp_path).text
+    assert "Not settled." in text
+    assert "In this one run, training on a first costs" in text
+    assert "No verdict can be given from 1 seed." in text
+    assert "±" not in text
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+def test_no_english(make: Make, tmp_path: Path, seeds: int) -> None:
+    gains = {"x/tatoeba": {"a": {"de": 0.03, "sw": 0.05}}}
+    text = page(make(tmp_path, gains, seeds=seeds, retrieval=["x/tatoeba"]), tmp_path).text
+    assert "on average over 2 languages" in text
+    assert "in English (" not in text
+
+
+def test_only_english(make: Make, tmp_path: Path) -> None:
+    text = page(make(tmp_path, {"x/t": {"a": {"en": 0.04}}}), tmp_path).text
+    assert "on t in English (95% interval" in text
+    assert "lowest" not in text
+
+
+def _without_numbers(row: dict[str, Any], keep: set[str]) -> dict[str, Any]:
+    return {
+        key: value if key in keep or isinstance(value, str | bool) else None for key, value in row.items()
+    }
+
+
+def test_values_that_are_missing(rich_run: Results, tmp_path: Path) -> None:
+    gains = [_without_numbers(row, {"estimate", "languages"}) for row in rich_run.gains_table]
+    verdicts = [
+        {**_without_numbers(row, {"languages", "seeds"}), "worst_language": None, "flags": None}
+        for row in rich_run.verdicts
+    ]
+    text = page(replace(rich_run, gains_table=gains, verdicts=verdicts), tmp_path).text
+    assert "could not be judged on intents" in text
+    assert "None" not in text
+
+
+def test_a_run_with_nothing_to_compare(rich_run: Results, tmp_path: Path) -> None:
+    empty = Results(tmp_path, [], [], [], {})
+    assert "This run holds no results." in page(empty, tmp_path).text
+    scores_only = replace(rich_run, gains_table=[], verdicts=[], run={})
+    assert "±" in page(scores_only, tmp_path).text
+
+
+def test_many_arms_targets_languages(make: Make, tmp_path: Path) -> None:
+    languages = ["en", "de", "fr", "es", "ru", "uk", "el", "he", "ar", "hi", "zh", "zh-Hant"]
+    languages += ["ko", "th", "ja", "tr", "sw", "pt-BR", "nb", "sr-Latn"]
+    gains = {t: {a: dict.fromkeys(languages, 0.01) for a in ("a", "b", "c")} for t in ("x/p", "x/q", "y/q")}
+    found = page(make(tmp_path, gains), tmp_path)
+    assert sum(tag == "figure" for tag, _ in found.tags) == 9
+    assert "Mean of 19 others" in found.text and "Serbian (Latin)" in found.text
+    assert "x/q" in found.text  # two tasks share the short name
+
+
+def _luminance(colour: list[float]) -> float:
+    linear = [x / 12.92 if x <= 0.03928 else ((x + 0.055) / 1.055) ** 2.4 for x in colour]
+    return sum(weight * x for weight, x in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def _contrast(one: list[float], other: list[float]) -> float:
+    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+@pytest.mark.parametrize("shade", ["plus", "minus"])
+@pytest.mark.parametrize("mix", [0.0, 0.5, 1.0])
+def test_heat_map_text_has_contrast(
+    scheme: int, shade: str, mix: float, rich_run: Results, tmp_path: Path
+) -> None:
+    style = write_html(rich_run, tmp_path / "x.html").read_text("utf-8")
+
+    def colour(name: str) -> list[float]:
+        code = re.findall(rf"--{name}: #(\w{{6}})", style)[scheme]
+        return [int(code[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+
+    share = mix * STRENGTH / 100
+    behind = [share * a + (1 - share) * b for a, b in zip(colour(shade), colour("card"), strict=True)]
+    assert _contrast(colour("ink"), behind) >= 4.5
+    assert _contrast(colour(f"{shade}-ink"), colour("card")) >= 4.5

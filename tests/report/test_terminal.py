@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from xstilts.experiment import Results
+from xstilts.report import print_answer
+
+Make = Callable[..., Results]
+
+
+def printed(results: Results, width: int = 100, **options: object) -> str:
+    stream = io.StringIO()
+    print_answer(results, Console(file=stream, width=width, **options))  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_the_table_fits(rich_run: Results, width: int) -> None:
+    text = printed(rich_run, width)
+    assert max(map(len, text.splitlines())) <= width
+    for part in ("target", "worst", "persists", "harms", "Swahili", "61.0", "learned", "Yes.", "gains 1"):
+        assert part in text
+
+
+def test_plain_without_a_terminal(rich_run: Results) -> None:
+    assert "\x1b" not in printed(rich_run)
+    assert "\x1b" in printed(rich_run, force_terminal=True, color_system="standard")
+
+
+def test_ascii_where_there_is_nothing_else(rich_run: Results) -> None:
+    buffer = io.BytesIO()
+    stream = io.TextIOWrapper(buffer, encoding="ascii")
+    print_answer(rich_run, Console(file=stream, width=100))
+    stream.flush()
+    assert b"-4." in buffer.getvalue()
+
+
+def test_few_comparisons_are_told_in_sentences(make: Make, tmp_path: Path) -> None:
+    results = make(tmp_path, {"my/[red]t": {"a": {"en": 0.02, "de": -0.06}}}, seeds=1)
+    (tmp_path / "report.html").write_text("", "utf-8")
+    text = printed(results)
+    assert "In this one run, training on a first costs" in text
+    assert "[red]t" in text
+    assert f"Report: {tmp_path / 'report.html'}" in text
+
+
+def test_many_names_and_long_names_still_fit(make: Make, tmp_path: Path) -> None:
+    target, arm = "x/a-rather-long-target-name-that-goes-on", "an-arm-with-a-very-long-name"
+    gains = {target: {arm: {"en": 0.01, "nb": 0.02, "zh-Hant": 0.0}}}
+    assert max(map(len, printed(make(tmp_path, gains), 80).splitlines())) <= 80
+
+
+def test_nothing_to_tell(rich_run: Results) -> None:
+    assert "Nothing was compared" in printed(replace(rich_run, verdicts=[]))
+    empty = [
+        {**row, **dict.fromkeys(("english", "non_english", "worst_language", "flags", "mdg"))}
+        for row in rich_run.verdicts
+    ]
+    assert "None" not in printed(replace(rich_run, verdicts=empty))

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xstilts.experiment import Results
+from xstilts.report.evidence import Evidence, Interval
+from xstilts.report.words import (
+    condition_label,
+    counted,
+    listed,
+    metric_label,
+    overall,
+    percent,
+    points,
+    sentence,
+    short,
+    short_answer,
+    span,
+)
+
+Make = Callable[..., Results]
+
+
+@given(st.floats(-1, 1))
+def test_points_have_a_sign_one_decimal_and_a_true_minus(value: float) -> None:
+    text = points(value)
+    assert "-" not in text
+    read = float(text.replace("−", "-"))
+    assert abs(read - 100 * value) <= 0.05 + 1e-9
+    assert (text == "0.0") if read == 0 else text[0] == ("+" if value > 0 else "−")
+
+
+def test_numbers_that_are_not_there() -> None:
+    assert points(None) == "–"
+    assert span(None) == span(Interval(0.1, None, None)) == "–"
+    assert span(Interval(-0.03, -0.0521, 0.0104)) == "−5.2 to +1.0"
+    assert percent(-0.143) == "−14%"
+
+
+def test_names() -> None:
+    assert short("a/t", ["a/t", "b/u"]) == "t"
+    assert short("a/t", ["a/t", "b/t"]) == "a/t"
+    assert metric_label("macro_f1") == "Macro-F1"
+    assert metric_label("my_metric") == "my_metric"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert listed([]) == ""
+    assert counted(1, "seed") == "1 seed"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("clean", "clean"),
+        ("perturbed", "all changed input together"),
+        ("typos@2", "typos, strength 2 of 5"),
+        ("ocr:context@4", "ocr in context, strength 4 of 5"),
+        ("casing", "casing"),
+    ],
+)
+def test_conditions(name: str, words: str) -> None:
+    assert condition_label(name) == words
+
+
+def _answers(results: Results, **rows: tuple[str, str]) -> tuple[str, str]:
+    """The short answer and the count when each arm on the trained target has this (verdict, flags)."""
+    verdicts = [
+        {**row, "verdict": rows[row["arm"]][0], "flags": rows[row["arm"]][1]}
+        for row in results.verdicts
+        if row["family"] == "trained" and row["arm"] in rows
+    ]
+    evidence = Evidence(replace(results, verdicts=verdicts, run={}))
+    return short_answer("trained", evidence), overall("trained", evidence)
+
+
+@pytest.mark.parametrize(
+    ("definitions", "replies", "answer"),
+    [
+        (("persists", ""), ("gains", ""), "Yes."),
+        (("persists", ""), ("harms", ""), "Sometimes."),
+        (("persists", "not-specific"), ("harms", ""), "There are gains, but not clearly through"),
+        (("persists", "uncontrolled"), ("no gain", ""), "There are gains, but not clearly through"),
+        (("fades", ""), ("undecided", ""), "In English only."),
+        (("harms", ""), ("harms", ""), "No: it harms."),
+        (("harms", ""), ("undecided", ""), "No gain is proven, and sometimes it harms."),
+        (("no gain", ""), ("no gain", ""), "No."),
+        (("no gain", ""), ("undecided", ""), "Not settled."),
+        (("persists", "same-task"), ("no gain", ""), "No."),
+        (("persists", "same-task"), ("persists", "same-task"), "Not answered."),
+    ],
+)
+def test_short_answers(
+    rich_run: Results, definitions: tuple[str, str], replies: tuple[str, str], answer: str
+) -> None:
+    short_one, _ = _answers(rich_run, definitions=definitions, replies=replies)
+    assert short_one.startswith(answer)
+
+
+def test_the_same_task_is_not_counted_but_said(rich_run: Results) -> None:
+    _, text = _answers(rich_run, definitions=("persists", "same-task"), replies=("harms", ""))
+    assert text.startswith("Verdicts on 1 pair of arm and target: harms 1 (replies on intents).")
+    assert "are the same task: definitions on intents" in text
+
+
+def test_families_are_never_put_together(rich_run: Results) -> None:
+    evidence = Evidence(rich_run)
+    assert "messages" not in overall("trained", evidence)
+    assert "intents" not in overall("retrieval", evidence)
+
+
+def test_an_arm_that_did_not_learn_says_nothing(rich_run: Results) -> None:
+    evidence = Evidence(rich_run)
+    row = evidence.verdict("replies", "pocket/intents")
+    assert row is not None and row["verdict"] == "harms"
+    assert "did not learn its own task" in sentence(row, evidence)
+    assert "Not counted: replies, which did not learn" in overall("trained", evidence)
+    assert short_answer("trained", evidence) == "Yes."
+
+
+def _sentence(results: Results, **changes: object) -> str:
+    row = {**results.verdicts[0], "flags": "", "seeds": 3, **changes}
+    return sentence(row, Evidence(replace(results, verdicts=[row], run={})))
+
+
+def test_why_undecided(rich_run: Results) -> None:
+    flat = {"verdict": "undecided", "mdg": 0.031, "english": 0.0, "english_low": -0.01, "english_high": 0.01}
+    above = {"non_english": 0.02, "non_english_low": 0.01, "non_english_high": 0.03}
+    below = {"non_english": -0.02, "non_english_low": -0.03, "non_english_high": -0.01}
+    level = {"non_english": 0.0, "non_english_low": -0.01, "non_english_high": 0.01}
+    assert "gain of about 3.1 points" in _sentence(rich_run, **flat, **level)
+    assert "Not all parts" in _sentence(rich_run, **flat, **above)
+    assert "number of comparisons" in _sentence(rich_run, **flat, **below)
+    assert "from 1 seed" in _sentence(rich_run, **flat, **level, **{"flags": "one-run", "seeds": 1})
+
+
+def test_a_loss_and_a_gain_in_words(rich_run: Results) -> None:
+    text = _sentence(
+        rich_run,
+        verdict="harms",
+        non_english=-0.031,
+        non_english_low=-0.052,
+        non_english_high=-0.01,
+        english=0.004,
+        english_low=-0.01,
+        english_high=0.018,
+        languages=8,
+    )
+    assert text == (
+        "Training on definitions first costs 3.1 points on intents on average over the 8 other languages "
+        "(95% interval −5.2 to −1.0) and makes no clear difference in English (+0.4; −1.0 to +1.8): harms."
+    )
