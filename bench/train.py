@@ -46,6 +46,7 @@ from xstilts.training.machine import device, resolve_precision, set_threads
 TASK = "pocket/intents"
 LEARNING_RATE = 2e-5
 MAX_LENGTH = 128
+UNSTEADY = 1.3  # highest over lowest speed from which a measurement is not to be trusted
 WARM_UP = 2  # updates before the first timing: memory is allocated, kernels are chosen
 
 
@@ -116,7 +117,7 @@ def run_xstilts(given: Material, setting: Setting, updates: int) -> float:
 
 def run_trainer(given: Material, setting: Setting, updates: int, tuned: bool) -> float:
     """Seconds that transformers.Trainer takes, set as XTREME's scripts do or well."""
-    from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
+    from transformers import DataCollatorWithPadding, PrinterCallback, Trainer, TrainingArguments
 
     checkpoint = Checkpoint.published(given.base)
     head = get_trained_type(given.task.type).head(given.task)
@@ -151,6 +152,7 @@ def run_trainer(given: Material, setting: Setting, updates: int, tuned: bool) ->
             train_dataset=_Examples(given),
             data_collator=DataCollatorWithPadding(given.base.tokenizer, **padding),
         )
+        trainer.remove_callback(PrinterCallback)
         started = time.perf_counter()
         trainer.train()
         return time.perf_counter() - started
@@ -219,6 +221,10 @@ def print_table(result: Mapping[str, Any]) -> None:
         values = result["examples_per_second"][name]
         ratio = "" if name == "xstilts" else f"{ours / median:.2f}x"
         print(f"{name:<16}{median:>12.1f}{min(values):>10.1f}{max(values):>10.1f}{ratio:>14}")
+        if max(values) > UNSTEADY * min(values):
+            print(
+                f"  {name} was unsteady: the machine was busy with something else. Measure again when it is not."
+            )
 
 
 def main() -> None:

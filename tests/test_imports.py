@@ -29,10 +29,11 @@ LAYERS = (
     {"stages", "costs"},
     {"executors", "answer", "report"},
     {"experiment"},
-    {"finished", "demo", "listing"},
+    {"finished", "demo", "listing", "examining"},
     {"model_card"},
-    {"exporting", "evaluating", "comparing", "console"},
-    {"cli"},
+    {"exporting", "evaluating", "console"},
+    {"comparing"},
+    {"cli", "api"},
 )
 """A room may import from layers above it in this list, wherever in a module the import stands. A new one joins here."""
 

@@ -164,7 +164,9 @@ def test_a_manifest_that_was_being_written_is_swept(tmp_path: Path) -> None:
     assert not draft.exists()
 
 
-@pytest.mark.parametrize("writer", [f"{socket.gethostname()}-{os.getpid()}", "elsewhere-1", "else-where-999999"])
+@pytest.mark.parametrize(
+    "writer", [f"{socket.gethostname()}-{os.getpid()}", "elsewhere-1", "else-where-999999"]
+)
 def test_living_and_foreign_writers_are_left_alone(tmp_path: Path, writer: str) -> None:
     folder = tmp_path / f"score/ab12/{writer}-00000000"
     folder.mkdir(parents=True)
@@ -187,7 +189,9 @@ def test_a_changed_file_is_told_with_what_to_do(root: str) -> None:
     put(store)
     (path,) = [path for path in store._fs.find(store._root) if path.endswith("x.txt")]
     store._fs.pipe_file(path, b"hellO")
-    with pytest.raises(StoreError, match=r"'deep/x.txt' is missing or damaged. Delete the folder .*score/ab12 and"):
+    with pytest.raises(
+        StoreError, match=r"'deep/x.txt' is missing or damaged. Delete the folder .*score/ab12 and"
+    ):
         store.open(HERE).path("deep/x.txt")
 
 
@@ -203,7 +207,7 @@ def test_a_missing_file_is_told(root: str) -> None:
 
 def test_a_name_that_was_never_written_is_told(root: str) -> None:
     put(Store(root))
-    with pytest.raises(StoreError, match="'y.txt' is missing"):
+    with pytest.raises(StoreError, match=r"'y.txt' is missing"):
         Store(root).open(HERE).path("y.txt")
 
 

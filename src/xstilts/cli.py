@@ -212,10 +212,11 @@ def export(
     from xstilts import exporting
     from xstilts.errors import UnknownName
 
+    tell = _console(to_stderr=True).print
     if to == "hf":
-        written = exporting.export_hf(folder, out, arm, target, seed)
+        written = exporting.export_hf(folder, out, arm, target, seed, tell=tell)
     elif to == "sentence-transformers":
-        written = exporting.export_sentence_transformers(folder, out, arm, seed)
+        written = exporting.export_sentence_transformers(folder, out, arm, seed, target, tell=tell)
     else:
         raise UnknownName("export format", to, ["hf", "sentence-transformers"])
     typer.echo(written)

@@ -10,8 +10,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -130,7 +132,6 @@ def cells(
         for row in table.to_pylist():
             groups.setdefault((row["language"], row["condition"], row["postprocess"]), []).append(row)
         for (language, condition, postprocess), rows in groups.items():
-            predicted, gold = ([json.loads(row[side]) for row in rows] for side in ("prediction", "gold"))
             for metric in card["metrics"]:
                 yield (
                     analysis.Cell(
@@ -143,12 +144,17 @@ def cells(
                         seed=0,
                         metric=metric,
                         sources=[row["source"] for row in rows],
-                        stats=get_metric(metric).statistics(predicted, gold, card["labels"]),
+                        stats=_statistics(metric, rows, card["labels"]),
                         postprocess=postprocess,
                         chance=_chance(metric, card, len(rows)),
                     ),
                     [row["item"] for row in rows],
                 )
+
+
+def _statistics(metric: str, rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> NDArray[np.float64]:
+    predicted, gold = ([json.loads(row[side]) for row in rows] for side in ("prediction", "gold"))
+    return np.asarray(get_metric(metric).statistics(predicted, gold, labels), np.float64)
 
 
 def weigh(predictions: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Evaluation:
@@ -228,9 +234,9 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     for task in evaluation.predictions:
         table = Table(title=task, title_justify="left", box=None, pad_edge=False)
         for name, justify in _COLUMNS.items():
-            table.add_column(name, justify=justify)
-        means = [row for row in evaluation.means if row["task"] == task]
-        for row in means if len({row["languages"] for row in means}) > 1 or len(means) > 2 else []:
+            table.add_column(name, justify=justify, no_wrap=True)
+        means = telling([row for row in evaluation.means if row["task"] == task])
+        for row in (row for row in means if row["languages"] > 1):
             table.add_row(f"{_GROUPS[row['group']]} ({row['languages']})", *_numbers(row), style="bold")
         for row in evaluation.results:
             if row["task"] == task:
@@ -240,6 +246,21 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     console.print("In percent; intervals are over items, at 95%.", style="dim", highlight=False)
     for line in evaluation.record["skipped"]:
         console.print(f"left out: {line}", style="dim", highlight=False, markup=False)
+
+
+def telling(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of one task without those that say another one's number again.
+
+    That is the mean over all languages where English is not among them, and the mean over the perturbed conditions
+    where there is one.
+    """
+    conditions = {row["condition"] for row in rows} - {"clean", "perturbed"}
+    both = {"en", "non-en"} <= {row["group"] for row in rows}
+    return [
+        row
+        for row in rows
+        if (row["group"] != "all" or both) and (row["condition"] != "perturbed" or len(conditions) > 1)
+    ]
 
 
 def _numbers(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -46,11 +46,11 @@ class Settings:
 
     conditions: Sequence[str] = ("clean",)
     limit: int | None = None
-    retrieval: Retrieval = Retrieval()
+    retrieval: Retrieval = field(default_factory=Retrieval)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     threads: int = 2
     max_length: int = 128
-    catalogue: Catalogue = Catalogue()
+    catalogue: Catalogue = field(default_factory=Catalogue)
 
     def record(self) -> dict[str, Any]:
         """The settings as JSON, the precision made concrete."""
@@ -94,9 +94,11 @@ class Examiner:
             if name in every and reasons[name]:
                 raise UserError(reasons[name])
             found |= {task.name: task for task in wanted if not reasons[task.name]}
-            self.skipped.extend(reason for reason in reasons.values() if reason)
-        if not found:
-            raise UserError("no task is left to test on. " + " ".join(self.skipped))
+            left = [task for task, reason in reasons.items() if reason]
+            if len(left) == len(wanted):
+                raise UserError(f"{name}: no task of it is left. " + "\n".join(reasons.values()))
+            if left:
+                self.skipped.append(f"{', '.join(left)}: the model has no head that fits")
         return list(found.values())
 
     def predict(self, task: Task) -> pa.Table:

@@ -185,13 +185,13 @@ class Results:
 
     def to_pandas(self) -> Any:
         """The results as a pandas data frame, a row a cell and seed."""
-        import pandas  # type: ignore[import-untyped]
+        import pandas
 
         return pandas.DataFrame(self.results)
 
     def gains(self) -> Any:
         """The gains as a pandas data frame, a row a contrast."""
-        import pandas  # type: ignore[import-untyped]
+        import pandas
 
         return pandas.DataFrame(self.gains_table)
 

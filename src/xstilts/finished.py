@@ -1,4 +1,4 @@
-"""A finished run's folder, opened again: its answer, its plan and store, and which of its checkpoints is best on dev."""
+"""A finished run's folder, opened again: its answer, plan and store, and which checkpoint is best on dev."""
 
 from __future__ import annotations
 
@@ -99,7 +99,9 @@ class FinishedRun:
     def seed(self, arm: str, target: str | None) -> int:
         """The seed with the best dev score: on the target, or without one on the arm's intermediate tasks."""
         run = self.results.run
-        rows = run["intermediates"] if target is None else [row for row in run["dev"] if row["task"] == target]
+        rows = (
+            run["intermediates"] if target is None else [row for row in run["dev"] if row["task"] == target]
+        )
         by_task = [row["values"] for row in rows if row["arm"] == arm]
         seeds = self.recipe.seeds
         scores = [statistics.mean(values) for values in zip(*by_task, strict=True)]
@@ -167,7 +169,11 @@ def choose(run: FinishedRun, arm: str, target: str | None, seed: int | None) -> 
     Raises:
         UserError: the run has no such arm, target or seed, or several targets to choose from.
     """
-    target = only_target(run, run.targets(trained=True) or run.targets(trained=False)) if target is None else target
+    target = (
+        only_target(run, run.targets(trained=True) or run.targets(trained=False))
+        if target is None
+        else target
+    )
     if target != ENCODER and target not in run.recipe.targets:
         raise UnknownName("target", target, [*run.recipe.targets, ENCODER])
     judged = run.recipe.targets if target == ENCODER else (target,)

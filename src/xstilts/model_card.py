@@ -112,7 +112,9 @@ def _primary(task: Task) -> str:
     return (task.metrics or get_task_type(task.type).metrics)[0]
 
 
-def _for_primary(choice: Choice, rows: Sequence[Mapping[str, Any]], tasks: Sequence[str]) -> list[dict[str, Any]]:
+def _for_primary(
+    choice: Choice, rows: Sequence[Mapping[str, Any]], tasks: Sequence[str]
+) -> list[dict[str, Any]]:
     """The rows of some tasks under the metric that each is judged by."""
     primary = {name: _primary(choice.run.experiment.catalogue.get(name)) for name in tasks}
     return [dict(row) for row in rows if primary.get(row["task"]) == row["metric"]]

@@ -112,6 +112,8 @@ class _Planner:
         self.skipped: list[str] = []
 
     def plan(self, best: str | None) -> Plan:
+        for name in self.recipe.training.per_task:
+            self.catalogue.get(name)
         controls = controls_of(self.recipe, best)
         targets = [self.catalogue.get(name) for name in self.recipe.targets]
         cells: list[Cell] = []

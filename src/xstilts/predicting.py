@@ -151,9 +151,7 @@ def _distinct_sentences(
     texts = dict.fromkeys(text for group in queries for text in group)
     texts |= dict.fromkeys(str(row["target"]) for one in sets for row in one.rows)
     prefix = job.task.options.get("prefix", "")
-    sequences, _ = tokenise(
-        job.base.tokenizer, [prefix + text for text in texts], None, job.max_length
-    )
+    sequences, _ = tokenise(job.base.tokenizer, [prefix + text for text in texts], None, job.max_length)
     vocabulary = Vocabulary.of(sequences, job.base.tokenizer.pad_token_id)
     places = {text: place for place, text in enumerate(texts)}
     return places, [vocabulary.trim(sequence) for sequence in sequences], vocabulary, queries

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,7 +19,8 @@ BASELINE = "none"
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    # Defaults are validated: 3 left out and 3.0 written out must give the same key.
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), validate_default=True)
 
 
 def _as_tuple(value: Any) -> Any:
@@ -27,6 +28,24 @@ def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
+def _as_names(value: Any) -> Any:
+    """A single name stands for a list of one: `targets: pocket/intents`."""
+    return (value,) if isinstance(value, str) else value
+
+
+def _as_languages(value: Any) -> Any:
+    return value if value == "all" else _as_names(value)
+
+
+def _as_mapping(value: Any) -> Any:
+    """Nothing behind a key stands for defaults: `none:` with no braces."""
+    return {} if value is None else value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
+Languages = Annotated[
+    Literal["all"] | Annotated[tuple[str, ...], Field(min_length=1)], BeforeValidator(_as_languages)
+]
 Rates = Annotated[tuple[Annotated[float, Field(gt=0)], ...], BeforeValidator(_as_tuple), Field(min_length=1)]
 
 
@@ -41,6 +60,9 @@ class Phase(_Model):
     batch_size: int = Field(32, ge=1, description="examples an update")
     warmup: float = Field(0.1, ge=0, le=1, description="share of the updates in which the rate rises")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's; not on biases, norms and embeddings")
+    dropout: float | None = Field(
+        None, ge=0, lt=1, description="default: the encoder's own; 0 helps small encoders on small data"
+    )
     max_length: int = Field(128, ge=8, description="tokens an input; longer classification inputs are cut")
     examples: int | None = Field(None, ge=1, description="use only so many training examples")
     candidates: int = Field(
@@ -57,6 +79,7 @@ class PhaseOverride(_Model):
     batch_size: int | None = Field(None, ge=1)
     warmup: float | None = Field(None, ge=0, le=1)
     weight_decay: float | None = Field(None, ge=0)
+    dropout: float | None = Field(None, ge=0, lt=1)
     max_length: int | None = Field(None, ge=8)
     examples: int | None = Field(None, ge=1)
     candidates: int | None = Field(None, ge=1)
@@ -75,7 +98,7 @@ class Mixing(_Model):
 class Arm(_Model):
     """One way to prepare the encoder before the target task; no tasks = the baseline."""
 
-    tasks: tuple[str, ...] = Field((), description="intermediate tasks, trained together")
+    tasks: Names = Field((), description="intermediate tasks, trained together")
     mixing: Mixing = Field(Mixing(), description="how several tasks share the updates")
     training: PhaseOverride = Field(PhaseOverride(), description="differs from training.intermediate")
 
@@ -137,16 +160,16 @@ class Recipe(_Model):
     encoder: str = Field(
         description="bundled/…, a Hugging Face id or a folder; `@4` keeps its first 4 layers"
     )
-    arms: Mapping[str, Arm] = Field(description="by name; `none: {}`, the baseline, is always among them")
-    targets: tuple[str, ...] = Field(min_length=1, description="tasks that are tested in every language")
-    controls: Controls = Field(Controls(), description="what a gain must also hold against")
-    languages: Literal["all"] | tuple[str, ...] = Field(
-        "all", description="to test in; as codes, `[en, de, sw]`"
+    arms: Mapping[str, Annotated[Arm, BeforeValidator(_as_mapping)]] = Field(
+        description="by name; `none: {}`, the baseline, is always among them"
     )
-    conditions: tuple[str, ...] = Field(
+    targets: Names = Field(min_length=1, description="tasks that are tested in every language")
+    controls: Controls = Field(Controls(), description="what a gain must also hold against")
+    languages: Languages = Field("all", description="to test in; as codes, `[en, de, sw]`")
+    conditions: Names = Field(
         ("clean",), min_length=1, description="of the test input: clean, typos@2, ocr:text@4 …"
     )
-    seeds: tuple[int, ...] = Field(
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (0, 1, 2), min_length=1, description="one training of everything for each; verdicts need two or more"
     )
     selection: Literal["english-dev", "last", "average", "target-dev"] = Field(
@@ -194,7 +217,16 @@ class Recipe(_Model):
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 with two of its traps closed: `no` is Norwegian and `1e-5` is a number."""
+    """YAML 1.1 with three of its traps closed: `no` is Norwegian, `1e-5` is a number, no key is silently lost."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """A mapping; a key that stands there twice is an error, where YAML would take the last one."""
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
+        for place, key in enumerate(keys):
+            if key in keys[:place]:
+                problem = f"the key {key!r} stands there twice. Leave one out"
+                raise yaml.constructor.ConstructorError(None, None, problem, node.value[place][0].start_mark)
+        return super().construct_mapping(node, deep)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -243,13 +275,24 @@ def parse_recipe(text: str, name: str = "recipe", overrides: tuple[str, ...] = (
         raise RecipeError(
             f"{name}: expected a mapping with encoder, arms and targets, got {type(values).__name__}"
         )
+    try:
+        values = _unshared(values)
+    except RecursionError:
+        raise RecipeError(f"{name}: an anchor (&name) stands inside itself (*name)") from None
     for override in overrides:
         _override(values, override)
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        problems = "\n".join(f"  {_explain(problem)}" for problem in error.errors())
+        problems = "\n".join(f"  {line}" for line in _explain_all(error.errors()))
         raise RecipeError(f"{name}:\n{problems}") from None
+
+
+def _unshared(value: Any) -> Any:
+    """A copy in which what an anchor stands for is there once for each place: an override changes one of them."""
+    if isinstance(value, dict):
+        return {key: _unshared(part) for key, part in value.items()}
+    return [_unshared(part) for part in value] if isinstance(value, list) else value
 
 
 def _override(values: dict[str, Any], override: str) -> None:
@@ -269,20 +312,56 @@ def _override(values: dict[str, Any], override: str) -> None:
         raise RecipeError(f"--set {override!r}: {text!r} is not a YAML value: {error}") from None
 
 
-def _explain(problem: Any) -> str:
-    """One line for one of pydantic's errors, with the nearest key for an unknown one."""
-    place = ".".join(str(part) for part in problem["loc"])
+_EXPECTED = {
+    "tuple_type": "a list, such as [a, b]",
+    "dict_type": "a mapping of keys to values",
+    "model_type": "a mapping of keys to values",
+    "too_short": "at least one value",
+    "string_type": "text",
+    "invalid_key": "text as a key",
+}
+_UNION = re.compile(r"literal\[.*|tuple\[.*|dict\[.*|int|str|float|bool")
+
+
+def _explain_all(problems: Sequence[Any]) -> list[str]:
+    """One line for each place; where several forms are allowed, it names all of them."""
+    by_place: dict[tuple[Any, ...], list[Any]] = {}
+    for problem in problems:
+        parts = problem["loc"]
+        place = tuple(part for part in parts if not (isinstance(part, str) and _UNION.fullmatch(part)))
+        by_place.setdefault(place, []).append(problem)
+    inner = {place[:-1] for place in by_place}
+    return [
+        _explain(place, found)
+        for place, found in by_place.items()
+        if place not in inner
+        or {"missing", "extra_forbidden", "value_error"} & {one["type"] for one in found}
+    ]
+
+
+def _explain(place: tuple[Any, ...], problems: Sequence[Any]) -> str:
+    """What is wrong at one place of a recipe, with the nearest key for an unknown one."""
+    problem, where = problems[0], ".".join(str(part) for part in place)
     if problem["type"] == "extra_forbidden":
-        known = _keys_at(problem["loc"][:-1])
-        close = get_close_matches(str(problem["loc"][-1]), known, n=1)
+        known = _keys_at(place[:-1])
+        close = get_close_matches(str(place[-1]), known, n=1)
         hint = f"Did you mean {close[0]!r}?" if close else f"Known keys: {', '.join(known)}"
-        return f"{place}: unknown key. {hint}"
+        return f"{where}: unknown key. {hint}"
     if problem["type"] == "missing":
-        return f"{place}: this key is needed"
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "value_error" and not place:
-        return str(message)
-    return f"{place}: {message}, got {problem['input']!r}"
+        return f"{where}: this key is needed"
+    if problem["type"] == "value_error":
+        message = problem["msg"].removeprefix("Value error, ")
+        return f"{where}: {message}" if where else str(message)
+    expected = " or ".join(dict.fromkeys(_expected(one) for one in problems))
+    return f"{where}: expected {expected}, got {problem['input']!r}"
+
+
+def _expected(problem: Any) -> str:
+    """`Input should be a valid integer, unable to …` → `a valid integer`."""
+    message = str(problem["msg"]).removeprefix("Input should be ").split(", unable")[0]
+    message = message.split(", got")[0]
+    prefix = "a number " if message.startswith(("greater", "less")) else ""
+    return _EXPECTED.get(problem["type"], prefix + message)
 
 
 def _keys_at(place: tuple[Any, ...]) -> list[str]:

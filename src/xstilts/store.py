@@ -137,7 +137,7 @@ class Store:
         started = time.time()
         try:
             yield draft
-            manifest = {
+            manifest: dict[str, Any] = {
                 "kind": address.kind,
                 "key": address.key,
                 "folder": name,

@@ -111,6 +111,7 @@ def load_encoder(spec: EncoderSpec) -> BaseEncoder:
         EncoderError: the files are not those of an encoder that transformers can load.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModel, AutoTokenizer
     from transformers.utils import logging
 
@@ -121,7 +122,15 @@ def load_encoder(spec: EncoderSpec) -> BaseEncoder:
         keep_layers(config, spec.layers)
         model = AutoModel.from_pretrained(spec.folder, config=config, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(spec.folder)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        SafetensorError,
+    ) as error:
         raise EncoderError(
             f"encoder {spec.name!r}: transformers cannot load {spec.folder}: {error}"
         ) from None
@@ -225,8 +234,12 @@ def _hub_folder(name: str) -> tuple[Path, str]:
 def _depth(folder: Path) -> int:
     import json
 
-    config = json.loads((folder / "config.json").read_text("utf-8"))
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise EncoderError(f"{path}: expected a model's configuration as JSON ({error})") from None
     for key in ("num_hidden_layers", "n_layers", "num_layers"):
-        if key in config:
+        if key in config and isinstance(config[key], int):
             return int(config[key])
-    raise EncoderError(f"{folder / 'config.json'} does not say how many layers there are (num_hidden_layers)")
+    raise EncoderError(f"{path} does not say how many layers there are (num_hidden_layers)")

@@ -23,19 +23,25 @@ def build_encoder(base: BaseEncoder, checkpoint: Checkpoint, vocabulary: Vocabul
 
 
 def build_models(
-    base: BaseEncoder, checkpoint: Checkpoint, heads: Sequence[HeadSpec], vocabulary: Vocabulary, seed: int
+    base: BaseEncoder,
+    checkpoint: Checkpoint,
+    heads: Sequence[HeadSpec],
+    vocabulary: Vocabulary,
+    seed: int,
+    dropout: float | None = None,
 ) -> dict[str, Any]:
     """One model a task, all on one encoder.
 
     A head that the checkpoint has for the task is taken over; any other is initialised from `seed` and the task's
-    name alone, so that it does not depend on the size of the vocabulary or on the tasks beside it.
+    name alone, so that it does not depend on the size of the vocabulary or on the tasks beside it. `dropout` replaces
+    every rate of the encoder's own configuration.
 
     Returns:
         Models by task, with their full ids replaced by those of `vocabulary`.
     """
     models: dict[str, Any] = {}
     for head in heads:
-        model = _build_model(base, head, vocabulary)
+        model = _build_model(base, head, vocabulary, dropout)
         trained = checkpoint.heads.get(head.task)
         if trained is not None and trained.spec == head:
             _load_head(model, trained)
@@ -92,10 +98,14 @@ def _head_config(config: Any, head: HeadSpec) -> Any:
     return config
 
 
-def _build_model(base: BaseEncoder, head: HeadSpec, vocabulary: Vocabulary) -> Any:
+def _build_model(base: BaseEncoder, head: HeadSpec, vocabulary: Vocabulary, dropout: float | None) -> Any:
     import transformers
 
     config = trimmed_config(_head_config(base.config, head), vocabulary, base.tokenizer.pad_token_id)
+    if dropout is not None:
+        for name, value in config.to_dict().items():
+            if "dropout" in name and isinstance(value, float):
+                setattr(config, name, dropout)
     return getattr(transformers, head.auto_class).from_config(config)
 
 

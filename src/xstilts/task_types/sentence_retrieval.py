@@ -37,8 +37,9 @@ def postprocess(vectors: Vectors, rule: str) -> Vectors:
     """
     if rule == "center":
         vectors = vectors - vectors.mean(0, keepdims=True)
-    lengths: Vectors = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(lengths, np.float32(1e-12))
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit: Vectors = (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return unit
 
 
 def nearest(queries: Vectors, candidates: Vectors, block: int = 4096) -> NDArray[np.int64]:

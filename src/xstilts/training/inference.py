@@ -70,13 +70,13 @@ def embed(
 def _batches(features: Sequence[Feature]) -> Iterator[list[int]]:
     """Features by length, longest first, as many a batch as the token budget holds."""
     batch: list[int] = []
-    longest = 0
+    longest = widest = 0
     for place in sorted(range(len(features)), key=lambda place: (-features[place].length, place)):
-        width = len(features[place].sequences)
-        longest = max(longest, features[place].length)
-        if batch and (len(batch) + 1) * longest * width > TOKENS_A_BATCH:
+        length, width = features[place].length, len(features[place].sequences)
+        longest, widest = max(longest, length), max(widest, width)
+        if batch and (len(batch) + 1) * longest * widest > TOKENS_A_BATCH:
             yield batch
-            batch, longest = [], features[place].length
+            batch, longest, widest = [], length, width
         batch.append(place)
     if batch:
         yield batch

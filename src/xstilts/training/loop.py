@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xstilts.encoders.models import encoder_of
 from xstilts.task_types.base import Batch, Feature, TrainedType, collate
 from xstilts.training.batching import MixedBatch, mixed_batches
-from xstilts.training.machine import autocast
+from xstilts.training.weights import Weights
 
 if TYPE_CHECKING:
     import torch
@@ -84,9 +84,9 @@ def fit(
     torch.manual_seed(settings.seed)
     accelerator = Accelerator()
     models = {task: accelerator.prepare(model).train() for task, model in models.items()}
-    optimizer = accelerator.prepare(
-        torch.optim.AdamW(parameter_groups(models, settings), eps=ADAM_EPSILON, fused=True)
-    )
+    weights = Weights(models, settings.precision)
+    groups = parameter_groups(models, settings, weights.master)
+    optimizer = accelerator.prepare(torch.optim.AdamW(groups, eps=ADAM_EPSILON, fused=True))
     scheduler = get_linear_schedule_with_warmup(
         optimizer, int(settings.warmup * settings.updates), settings.updates
     )
@@ -97,20 +97,31 @@ def fit(
     losses, tokens, wanted = [], 0, set(stops)
     for update, drawn in enumerate(islice(stream, settings.updates), start=1):
         loss, seen = _accumulate(accelerator, models[drawn.task], data[drawn.task], drawn, settings)
+        weights.take_gradients()
         accelerator.clip_grad_norm_(parameters, GRADIENT_NORM)
         optimizer.step()
         scheduler.step()
         optimizer.zero_grad()
+        weights.lower()
         losses.append(loss)
         tokens += seen
         if update in wanted:
+            weights.restore()
             _evaluate(models, update, at_stop)
+            weights.lower()
         progress(update)
+    weights.restore()
     return Fit(losses, tokens)
 
 
-def parameter_groups(models: Mapping[str, Any], settings: Optimisation) -> list[dict[str, Any]]:
+def parameter_groups(
+    models: Mapping[str, Any],
+    settings: Optimisation,
+    master: Callable[[torch.nn.Parameter], torch.nn.Parameter] = lambda parameter: parameter,
+) -> list[dict[str, Any]]:
     """Parameters by weight decay and rate, each once: encoder, its norms and biases, embeddings, heads.
+
+    `master` gives what the optimiser holds for a parameter.
 
     Word embeddings have no weight decay: a row that no batch uses then stays as it is, so that training a trimmed
     vocabulary equals training the whole.
@@ -127,7 +138,7 @@ def parameter_groups(models: Mapping[str, Any], settings: Optimisation) -> list[
             seen.add(id(parameter))
             decays = parameter.ndim > 1 and parameter is not embeddings
             rate = settings.learning_rate if id(parameter) in encoder else settings.head_learning_rate
-            groups.setdefault((rate, settings.weight_decay if decays else 0.0), []).append(parameter)
+            groups.setdefault((rate, settings.weight_decay if decays else 0.0), []).append(master(parameter))
     return [{"params": group, "lr": rate, "weight_decay": decay} for (rate, decay), group in groups.items()]
 
 
@@ -143,8 +154,7 @@ def _accumulate(
     total = 0.0
     for batch in batches:
         inputs = {name: value.to(accelerator.device) for name, value in batch.inputs.items()}
-        with autocast(settings.precision):
-            logits = model(**inputs).logits
+        logits = model(**inputs).logits
         loss = data.task_type.loss(logits.float(), batch) / terms
         accelerator.backward(loss)
         total += float(loss.detach())

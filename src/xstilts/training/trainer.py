@@ -83,7 +83,9 @@ def train(
         base, [feature for pair in encoded.values() for side in pair for feature in side]
     )
     heads = [part.task_type.head(part.task) for part in tasks]
-    models = build_models(base, Checkpoint(before.body, before.rows, {}), heads, vocabulary, spec["seed"])
+    models = build_models(
+        base, Checkpoint(before.body, before.rows, {}), heads, vocabulary, spec["seed"], phase["dropout"]
+    )
     data = {part.task.name: _task_data(part, encoded[part.task.name][0], vocabulary) for part in tasks}
     settings = _optimisation(spec, data, extra_updates)
     dev = {

@@ -18,7 +18,7 @@ TASKS = (
             definitions.definitions, definitions.BY_SPLIT, definitions.PACKAGES, definitions.VERSION
         ),
         languages=("en",),
-        summary="the right definition of an English word among four; distractors from neighbouring synsets",
+        summary="the right definition of an English word among four of one part of speech",
         licence="WordNet 3.1 licence, as packaged in nlptoolkit-wordnet",
         url="https://pypi.org/project/nlptoolkit-wordnet/",
         notes="An intermediate task, tens of thousands of items; words in common use come first.",

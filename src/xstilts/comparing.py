@@ -1,0 +1,310 @@
+"""Two systems on the same items: models, folders of predictions, or arms of runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, Unpack
+
+import numpy as np
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from xstilts import analysis
+from xstilts.answer import analysis_cells
+from xstilts.errors import DataError, UnknownName, UserError
+from xstilts.evaluating import RECORD, cells, evaluate, interval_text, telling
+from xstilts.examining import Options
+from xstilts.finished import BEST, FinishedRun
+from xstilts.languages import normalise
+from xstilts.metrics import get_metric
+
+Place = tuple[str, str, str, str, str]
+"""Task, language, condition, metric, post-processing."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A cell, the ids of its items in the same order, and the revision of its data."""
+
+    cell: analysis.Cell
+    items: tuple[str, ...]
+    revision: str
+
+    @property
+    def place(self) -> Place:
+        """Where the cell stands: what must be equal on both sides."""
+        cell = self.cell
+        return cell.target, cell.language, cell.condition, cell.metric, cell.postprocess
+
+    def only(self, items: Sequence[str]) -> Scored:
+        """The same cell with these items, in this order."""
+        place = {item: number for number, item in enumerate(self.items)}
+        chosen = np.array([place[item] for item in items])
+        sources = np.asarray(self.cell.sources)[chosen].tolist()
+        cell = replace(self.cell, sources=sources, stats=self.cell.stats[chosen])
+        return replace(self, cell=cell, items=tuple(items))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """B − A on the items that both have.
+
+    `rows`: a row a task, group (`en`, `non-en`, `all`, or a language), condition, metric and post-processing: `a`,
+    `b`, `difference`, `ci_low`, `ci_high`, `p`, `over`, `languages`, `n_sources`; numbers in 0..1. `unpaired`: a row
+    for each place where items, or all of it, are on one side only. `notes`: what makes the two sides unlike.
+    """
+
+    a: str
+    b: str
+    rows: list[dict[str, Any]]
+    unpaired: list[dict[str, Any]]
+    notes: list[str]
+
+    def to_json(self) -> str:
+        """Everything, as JSON."""
+        return json.dumps(vars(self), indent=1, ensure_ascii=False)
+
+
+def compare(
+    a: str | Path,
+    b: str | Path,
+    tasks: Sequence[str] | None = None,
+    languages: Sequence[str] | None = None,
+    statistics: analysis.Settings | None = None,
+    **options: Unpack[Options],
+) -> Comparison:
+    """Compare two systems item by item; what is reported is B − A.
+
+    A system is a folder that `xstilts evaluate --out` wrote, the folder of a run (the arm that is best on dev for
+    each target, or the one of `FOLDER:ARM`), or a model, which is evaluated first.
+
+    Args:
+        a: the first system.
+        b: the second.
+        tasks: tasks or suites; needed where a system is a model. Default: all that both have.
+        languages: BCP-47 or ISO 639 codes; default: all that both have.
+        statistics: level, draws and seed of the bootstrap over sources.
+        options: how models are evaluated, see `examining.Settings`.
+
+    Raises:
+        UserError: not a system, or a model without tasks.
+        DataError: nothing in common.
+
+    Example:
+        >>> compare("runs/demo:none", "runs/demo:definitions").rows  # doctest: +SKIP
+    """
+    sides = [
+        _wanted(_system(str(what), tasks, languages, options), tasks, languages, str(what)) for what in (a, b)
+    ]
+    pairs, unpaired, notes = _align(*sides)
+    if not pairs:
+        raise DataError(
+            f"{a} and {b} have no item in common: one has {_tasks(sides[0])}, the other {_tasks(sides[1])}. "
+            "Expected predictions on the same test sets: xstilts evaluate MODEL --tasks TASK --out DIR, for both"
+        )
+    ours, theirs = ([scored.cell for pair in pairs for scored in pair[side]] for side in (0, 1))
+    return Comparison(str(a), str(b), analysis.compare(ours, theirs, statistics), unpaired, notes)
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Print a table a task: differences with intervals, means before languages; then what could not be paired."""
+    console.print(f"A  {comparison.a}\nB  {comparison.b}", highlight=False, markup=False)
+    for task in dict.fromkeys(row["task"] for row in comparison.rows):
+        rows = telling([row for row in comparison.rows if row["task"] == task])
+        table = Table(title=task, title_justify="left", box=None, pad_edge=False)
+        for name, justify in _COLUMNS.items():
+            table.add_column(name, justify=justify, no_wrap=True)
+        for row in sorted(
+            rows, key=lambda row: (row["group"] not in _GROUPS, row["metric"], row["postprocess"])
+        ):
+            table.add_row(*_cells(row), style="bold" if row["group"] in _GROUPS else "")
+        console.print()
+        console.print(table, highlight=False)
+    over = " and ".join(sorted({row["over"] for row in comparison.rows}))
+    console.print(f"\nIn percent and points; 95% intervals over {over}.", style="dim", highlight=False)
+    for line in [*comparison.notes, *_unpaired_lines(comparison.unpaired)]:
+        console.print(f"! {line}", style="yellow", highlight=False, markup=False)
+
+
+_COLUMNS: dict[str, Literal["left", "right"]] = {
+    "languages": "left",
+    "condition": "left",
+    "metric": "left",
+    "A": "right",
+    "B": "right",
+    "B − A": "right",
+    "interval": "left",
+    "p": "right",
+}
+_GROUPS = {"en": "English", "non-en": "others, mean", "all": "all, mean"}
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    group = f"{_GROUPS[row['group']]} ({row['languages']})" if row["group"] in _GROUPS else row["group"]
+    vectors = ", centred" if row["postprocess"] == "center" else ""
+    return (
+        group,
+        row["condition"],
+        get_metric(row["metric"]).label + vectors,
+        f"{100 * row['a']:.1f}",
+        f"{100 * row['b']:.1f}",
+        f"{100 * row['difference']:+.1f}",
+        interval_text(row, -1.0),
+        "<0.001" if row["p"] < 0.001 else f"{row['p']:.3f}",
+    )
+
+
+def _unpaired_lines(unpaired: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each task and language, whatever conditions and metrics there are."""
+    most: dict[tuple[str, str], tuple[int, int]] = {}
+    for row in unpaired:
+        where = row["task"], row["language"]
+        before = most.get(where, (0, 0))
+        most[where] = max(before[0], row["only_a"]), max(before[1], row["only_b"])
+    return [
+        f"{task} {language}: left out, as only one side has them: {ours} items of A, {theirs} of B"
+        for (task, language), (ours, theirs) in most.items()
+    ]
+
+
+def _system(
+    what: str, tasks: Sequence[str] | None, languages: Sequence[str] | None, options: Options
+) -> list[Scored]:
+    """The scored cells of whatever a system is given by."""
+    folder = Path(what)
+    path, colon, arm = what.rpartition(":")
+    if (folder / RECORD).is_file():
+        return _of_evaluation(folder)
+    if (folder / "run.json").is_file():
+        return _of_run(folder, BEST)
+    if colon and (Path(path) / "run.json").is_file():
+        return _of_run(Path(path), arm)
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise UserError(
+            f"{what} is neither a model (config.json), nor an evaluation ({RECORD}), nor a run (run.json). "
+            "Write predictions: xstilts evaluate MODEL --tasks TASK --out DIR"
+        )
+    if not tasks:
+        raise UserError(
+            f"{what} is a model: expected the tasks to compare on. Type --tasks with names from: xstilts ls tasks"
+        )
+    evaluation = evaluate(what, tasks, languages, **options)
+    return _scored(evaluation.predictions, evaluation.record)
+
+
+def _of_evaluation(folder: Path) -> list[Scored]:
+    record = json.loads((folder / RECORD).read_text("utf-8"))
+    paths = {task: folder / "predictions" / f"{task}.parquet" for task in record["tasks"]}
+    missing = [str(path) for path in paths.values() if not path.is_file()]
+    if missing:
+        raise UserError(f"{folder}: predictions are missing: {', '.join(missing)}. Evaluate the model again")
+    return _scored({task: pq.read_table(path) for task, path in paths.items()}, record)
+
+
+def _scored(predictions: Mapping[str, Any], record: Mapping[str, Any]) -> list[Scored]:
+    tasks = record["tasks"]
+    return [
+        Scored(cell, tuple(items), tasks[cell.target]["data"][cell.language])
+        for cell, items in cells(predictions, record)
+    ]
+
+
+def _of_run(folder: Path, arm: str) -> list[Scored]:
+    """The cells of one arm, or for each target of the arm that is best on it."""
+    run = FinishedRun.open(folder)
+    arms = {target: run.arm(arm, [target]) for target in run.recipe.targets}
+    chosen = tuple(cell for cell in run.plan.cells if cell.arm == arms[cell.target])
+    scored = []
+    for cell, statistics in zip(
+        chosen, analysis_cells(run.experiment, replace(run.plan, cells=chosen)), strict=True
+    ):
+        table = pq.read_table(run.experiment.store.open(cell.score.address).path("item_stats.parquet"))
+        (prediction,) = cell.score.parents["prediction"]
+        (data,) = prediction.parents["data"]
+        scored.append(Scored(statistics, tuple(table["item"].to_pylist()), data.spec["data"]))
+    return scored
+
+
+def _wanted(
+    scored: Sequence[Scored], tasks: Sequence[str] | None, languages: Sequence[str] | None, what: str
+) -> list[Scored]:
+    """The cells of some tasks or suites and languages.
+
+    Raises:
+        UnknownName: a name that the system has nothing of.
+    """
+    there = {one.cell.target for one in scored}
+    names = there | {name.partition("/")[0] for name in there}
+    for name in tasks or ():
+        if name not in names:
+            raise UnknownName(f"task in {what}:", name, names)
+    codes = None if languages is None else {normalise(code) for code in languages}
+    return [
+        one
+        for one in scored
+        if (not tasks or {one.cell.target, one.cell.target.partition("/")[0]} & set(tasks))
+        and (codes is None or one.cell.language in codes)
+    ]
+
+
+Pair = tuple[list[Scored], list[Scored]]
+
+
+def _align(
+    ours: Sequence[Scored], theirs: Sequence[Scored]
+) -> tuple[list[Pair], list[dict[str, Any]], list[str]]:
+    """Cells of both sides cut to the items they share; what is on one side only; what makes the sides unlike."""
+    sides = _by_place(ours), _by_place(theirs)
+    pairs: list[Pair] = []
+    unpaired: list[dict[str, Any]] = []
+    notes: list[str] = []
+    for place in sorted(sides[0].keys() | sides[1].keys()):
+        found = [side.get(place, []) for side in sides]
+        items = [set.intersection(*(set(one.items) for one in group)) if group else set() for group in found]
+        common = sorted(items[0] & items[1])
+        if items[0] ^ items[1]:
+            unpaired.append(_unpaired(place, *items))
+        if common:
+            pairs.append(([one.only(common) for one in found[0]], [one.only(common) for one in found[1]]))
+            notes += _unlike(place, found, bool(items[0] ^ items[1]))
+    return pairs, unpaired, list(dict.fromkeys(notes))
+
+
+def _by_place(scored: Sequence[Scored]) -> dict[Place, list[Scored]]:
+    places: dict[Place, list[Scored]] = {}
+    for one in scored:
+        places.setdefault(one.place, []).append(one)
+    return places
+
+
+def _unpaired(place: Place, ours: set[str], theirs: set[str]) -> dict[str, Any]:
+    names = ("task", "language", "condition", "metric", "postprocess")
+    only = sorted(ours - theirs), sorted(theirs - ours)
+    return dict(zip(names, place, strict=True)) | {
+        "only_a": len(only[0]),
+        "only_b": len(only[1]),
+        "common": len(ours & theirs),
+        "examples": [*only[0][:2], *only[1][:2]],
+    }
+
+
+def _unlike(place: Place, found: Sequence[Sequence[Scored]], differ: bool) -> list[str]:
+    """Why a difference at a place may be due to something else than the systems."""
+    task, language = place[:2]
+    notes = []
+    runs = [len(group) for group in found]
+    if runs[0] != runs[1]:
+        notes.append(f"A has {runs[0]} runs, B has {runs[1]}: the first {min(runs)} of each are compared")
+    if len({one.revision for group in found for one in group}) > 1:
+        notes.append(f"{task} {language}: the two sides read different revisions of the data")
+    if differ and found[0][0].cell.family == "retrieval":
+        notes.append(f"{task} {language}: the two sides chose among different candidates")
+    return notes
+
+
+def _tasks(scored: Sequence[Scored]) -> str:
+    return ", ".join(sorted({one.cell.target for one in scored})) or "nothing"
