@@ -254,7 +254,9 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
-        raise RecipeError(f"there is no recipe {path}. `xstilts init` writes one for your own data") from None
+        raise RecipeError(
+            f"there is no recipe {path}. Expected a YAML file; the README shows one to start from"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"cannot read the recipe {path}: {error}") from None
     return parse_recipe(text, str(path), overrides)

@@ -20,7 +20,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import accelerate  # noqa: F401
-import pandas  # type: ignore[import-untyped]  # noqa: F401 - pyarrow would import it in every child
+import pandas  # noqa: F401 - pyarrow would import it in every child
 import torch
 import transformers.models.bert.modeling_bert
 

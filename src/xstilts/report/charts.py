@@ -33,7 +33,7 @@ class Scale:
 
         Example:
             >>> Scale(-0.032, 0.061, 0, 100).ticks()
-            [-0.02, 0.0, 0.02, 0.04, 0.06]
+            [0.0, 0.05]
         """
         rough = (self.high - self.low) / count
         power = 10.0 ** math.floor(math.log10(rough))
