@@ -17,7 +17,7 @@ from xstilts.perturbations import Condition
 from xstilts.plan import Cell, Plan, Stage
 from xstilts.recipe import BASELINE
 from xstilts.store import Store
-from xstilts.task_types import get_task_type
+from xstilts.task_types import get_task_type, metrics_of
 from xstilts.task_types.sentence_retrieval import SentenceRetrieval
 from xstilts.tasks.base import Task
 
@@ -70,7 +70,7 @@ def design(experiment: Experiment, plan: Plan) -> analysis.Design:
         for target in plan.recipe.targets
         if target in arm.tasks
     }
-    primary = {name: _metrics(experiment.catalogue.get(name))[0] for name in plan.recipe.targets}
+    primary = {name: metrics_of(experiment.catalogue.get(name))[0] for name in plan.recipe.targets}
     return analysis.Design(
         arms=(*plan.recipe.arms, *controls),
         baseline=BASELINE,
@@ -127,10 +127,6 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
 def _item_statistics(stage: Stage, store: Store) -> tuple[list[str], Any]:
     table = pq.read_table(store.open(stage.address).path("item_stats.parquet"))
     return table["source"].to_pylist(), np.array(table["statistics"].to_pylist(), np.float64)
-
-
-def _metrics(task: Task) -> tuple[str, ...]:
-    return task.metrics or get_task_type(task.type).metrics
 
 
 def _chance(task: Task, metric: str, items: int) -> float | None:
@@ -199,7 +195,8 @@ def _intermediates(experiment: Experiment, plan: Plan) -> list[dict[str, Any]]:
         info = experiment.store.open(stage.address).info
         for task, value in info["dev"].items():
             entry = rows.setdefault(
-                (arm, task), {"arm": arm, "task": task, "metric": _metrics(experiment.catalogue.get(task))[0]}
+                (arm, task),
+                {"arm": arm, "task": task, "metric": metrics_of(experiment.catalogue.get(task))[0]},
             )
             entry.setdefault("values", []).append(value)
             entry |= {name: info[name] for name in ("examples", "updates", "learning_rate")}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xstilts.errors import UserError, XstiltsError
+from xstilts.errors import Interrupted, UserError, XstiltsError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,7 +54,7 @@ SetOption = Annotated[
     ),
 ]
 LimitOption = Annotated[
-    int | None, typer.Option("--limit", help="test only so many sources a task", show_default=False)
+    int | None, typer.Option("--limit", min=1, help="test only so many sources a task", show_default=False)
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for scripts")]
 TasksOption = Annotated[
@@ -252,7 +252,7 @@ def ls(
 def show(
     name: Annotated[str, typer.Argument(help="a task or a perturbation", show_default=False)],
     languages: LanguagesOption = None,
-    samples: Annotated[int, typer.Option("--samples", "-n", help="rows a language")] = 3,
+    samples: Annotated[int, typer.Option("--samples", "-n", min=1, help="rows a language")] = 3,
     as_json: JsonOption = False,
 ) -> None:
     """Show a task with a sample of every language, or a perturbation before and after."""
@@ -274,20 +274,15 @@ def _root(
 
 def main() -> None:
     """Entry point: the user's mistakes end with a message and exit code 2, ours with a traceback and 1."""
+    from rich.markup import escape
+
     try:
         app()
-    except XstiltsError as error:
-        from rich.markup import escape
-
-        _console(to_stderr=True).print(
-            f"[bold red]Error:[/] {escape(str(error))}", soft_wrap=True, highlight=False
-        )
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _console(to_stderr=True).print(
-            "\nStopped. What was complete is kept; the same command goes on from there."
-        )
-        sys.exit(130)
+    except (XstiltsError, OSError) as error:
+        code = error.exit_code if isinstance(error, XstiltsError) else UserError.exit_code
+        prefix = "" if isinstance(error, Interrupted) else "[bold red]Error:[/] "
+        _console(to_stderr=True).print(f"{prefix}{escape(str(error))}", soft_wrap=True, highlight=False)
+        sys.exit(code)
 
 
 def _open(

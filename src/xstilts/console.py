@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from typer import echo
 
-from xstilts.errors import DataError
+from xstilts.errors import DataError, Interrupted
 from xstilts.experiment import Experiment, Listener, run_experiment
 from xstilts.plan import Plan, Stage
 
@@ -31,15 +32,21 @@ def run_with_progress(experiment: Experiment, folder: Path, console: Console, as
     from xstilts.report import print_answer
 
     started = time.time()
-    with _Bars(console) as bars:
-        results = run_experiment(experiment, folder, bars.listener())
+    try:
+        with _Bars(console) as bars:
+            results = run_experiment(experiment, folder, bars.listener())
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "Stopped. What was complete is kept; the same command goes on from there."
+        ) from None
     if as_json:
         answer = {"folder": str(folder), "verdicts": results.verdicts, "run": results.run}
         echo(json.dumps(answer, ensure_ascii=False, default=str))
         return
     print_answer(results, console)
+    report = escape(str(folder / "report.html"))
     console.print(
-        f"{time.time() - started:.0f} s · tables in [bold]{folder}[/] · report: [bold]{folder / 'report.html'}[/]",
+        f"{time.time() - started:.0f} s · tables in [bold]{escape(str(folder))}[/] · report: [bold]{report}[/]",
         highlight=False,
     )
 
@@ -80,7 +87,7 @@ class _Bars:
         else:
             self.console.print(f"{pending} stages are to be done.", highlight=False)
         for line in plan.skipped:
-            self.console.print(f"[dim]left out: {line}[/]", highlight=False)
+            self.console.print(f"[dim]left out: {escape(line)}[/]", highlight=False)
         if self.total is not None:
             self.bars.remove_task(self.total)
         self.total = self.bars.add_task("stages", total=pending)
@@ -90,15 +97,15 @@ class _Bars:
             self.bars.remove_task(self.inner)
             self.inner = None
             if not self.console.is_terminal:
-                self.console.print(f"done: {stage.label}", highlight=False)
+                self.console.print(f"done: {escape(stage.label)}", highlight=False)
         if self.total is not None:
             self.bars.advance(self.total)
             self.bars.update(self.total, description=_WHAT[stage.kind])
 
     def training(self, label: str, update: int, updates: int) -> None:
         if self.inner is None:
-            self.inner = self.bars.add_task(label, total=updates)
-        self.bars.update(self.inner, completed=update, total=updates, description=label)
+            self.inner = self.bars.add_task(escape(label), total=updates)
+        self.bars.update(self.inner, completed=update, total=updates, description=escape(label))
 
 
 def print_plan(experiment: Experiment, console: Console, as_json: bool) -> None:
@@ -127,9 +134,9 @@ def print_plan(experiment: Experiment, console: Console, as_json: bool) -> None:
     console.print(table)
     for stage in work.stages:
         if stage.kind == "train":
-            console.print(f"  {stage.label}", highlight=False)
+            console.print(f"  {escape(stage.label)}", highlight=False)
     for line in plan.skipped:
-        console.print(f"[dim]left out: {line}[/]", highlight=False)
+        console.print(f"[dim]left out: {escape(line)}[/]", highlight=False)
     if experiment.chooses_best and not plan.controls:
         console.print(
             "Controls of the best arm follow once dev scores have chosen it; they are not counted here."
@@ -165,11 +172,11 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
         echo(json.dumps(answer, ensure_ascii=False))
         return not problems
     for name, count in counts.items():
-        console.print(f"  {name}: {count} rows", highlight=False)
+        console.print(f"  {escape(name)}: {count} rows", highlight=False)
     for problem in problems:
-        console.print(f"[red]✗[/] {problem}", highlight=False, soft_wrap=True)
+        console.print(f"[red]✗[/] {escape(problem)}", highlight=False, soft_wrap=True)
     for line in plan.skipped:
-        console.print(f"[dim]left out: {line}[/]", highlight=False)
+        console.print(f"[dim]left out: {escape(line)}[/]", highlight=False)
     if not problems:
         console.print(f"[green]✓[/] valid: {len(plan.stages)} stages, {len(plan.cells)} cells and seeds")
     return not problems

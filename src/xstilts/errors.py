@@ -22,6 +22,12 @@ class UserError(XstiltsError):
     exit_code = 2
 
 
+class Interrupted(XstiltsError):
+    """The user stopped a command; what was complete is kept."""
+
+    exit_code = 130
+
+
 class RecipeError(UserError):
     """A recipe says something that cannot be done."""
 

@@ -26,7 +26,7 @@ from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.stages import Context
 from xstilts.store import Store
-from xstilts.task_types import get_task_type
+from xstilts.task_types import get_task_type, metrics_of
 from xstilts.task_types.sentence_retrieval import SentenceRetrieval
 from xstilts.tasks.base import Task
 
@@ -207,7 +207,7 @@ def _card(task: Task, predictions: pa.Table) -> dict[str, Any]:
     return {
         "type": task.type,
         "labels": list(task.labels),
-        "metrics": list(task.metrics or task_type.metrics),
+        "metrics": list(metrics_of(task)),
         "options": task_type.options(task) if task_type.trained else None,
         "data": {language: task.source.fingerprint("test", language) for language in languages},
     }

@@ -13,11 +13,13 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from xstilts.encoders.base import EncoderSpec, find_encoder
+from xstilts.errors import DataError, UserError
 from xstilts.plan import Plan, Stage, make_plan
 from xstilts.recipe import BASELINE, Recipe
 from xstilts.store import Store
 from xstilts.tasks import Catalogue
-from xstilts.tasks.files import user_task
+from xstilts.tasks.base import Task
+from xstilts.tasks.files import UserTask, user_task
 
 Progress = Callable[[str, int, int], None]
 
@@ -67,13 +69,30 @@ def open_experiment(recipe: Recipe, base: Path, store: str | Path, data: Path | 
         recipe: what is asked.
         base: folder that the paths of the recipe's own tasks and encoder start from.
         store: folder or fsspec URL of the store.
-        data: folder with benchmark data.
+        data: folder where the files of the recipe's own tasks are looked for as well.
+
+    Raises:
+        UserError: something that the recipe names is not there.
     """
-    own = {name: user_task(name, spec, base) for name, spec in recipe.tasks.items()}
-    beside = base / recipe.encoder
-    name = str(beside) if beside.is_dir() else recipe.encoder
-    encoder = replace(find_encoder(name), name=recipe.encoder)
+    if data is not None and not data.is_dir():
+        raise UserError(f"--data {data} is not a folder")
+    own = {name: _own_task(name, spec, base, data) for name, spec in recipe.tasks.items()}
+    encoder = replace(find_encoder(anchored(recipe, base).encoder), name=recipe.encoder)
     return Experiment(recipe, Catalogue(own), encoder, Store(store), base)
+
+
+def _own_task(name: str, spec: UserTask, base: Path, data: Path | None) -> Task:
+    """A task of the recipe's own, its files beside the recipe or in the data folder."""
+    try:
+        return user_task(name, spec, base)
+    except DataError:
+        if data is None:
+            raise
+        try:
+            return user_task(name, spec, data)
+        except DataError:
+            pass
+        raise
 
 
 def execute(experiment: Experiment, listener: Listener | None = None) -> Plan:
@@ -171,8 +190,6 @@ class Results:
         Raises:
             UserError: the folder holds no finished run.
         """
-        from xstilts.errors import UserError
-
         folder = Path(folder)
         if not (folder / "run.json").is_file():
             raise UserError(
@@ -213,8 +230,25 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     results = qualifiers(experiment, plan, answer.results)
     run = run_record(experiment, plan, record)
     written = Results(folder, results, answer.gains, answer.verdicts, run)
-    _write(written, experiment.recipe)
+    _write(written, anchored(experiment.recipe, experiment.base))
     return written
+
+
+def anchored(recipe: Recipe, base: Path) -> Recipe:
+    """The recipe with absolute paths for its own files, so that it can be run again from any folder."""
+
+    def absolute(files: Any) -> Any:
+        if isinstance(files, str):
+            return str(base.resolve() / files)
+        return {name: absolute(value) for name, value in files.items()}
+
+    tasks = {
+        name: spec.model_copy(update={"files": absolute(spec.files)}) for name, spec in recipe.tasks.items()
+    }
+    plain = recipe.encoder.rpartition("@")[0] or recipe.encoder
+    beside = any((base / name).is_dir() for name in (plain, recipe.encoder))
+    encoder = str(base.resolve() / recipe.encoder) if beside else recipe.encoder
+    return recipe.model_copy(update={"tasks": tasks, "encoder": encoder})
 
 
 def run_experiment(experiment: Experiment, folder: Path, listener: Listener | None = None) -> Results:
@@ -234,6 +268,7 @@ def _write(results: Results, recipe: Recipe) -> None:
 
     folder = results.folder
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").unlink(missing_ok=True)  # tables of two runs never pass for one
     tables = {"results": results.results, "gains": results.gains_table, "verdicts": results.verdicts}
     for name, rows in tables.items():
         draft = folder / f".{name}.parquet"

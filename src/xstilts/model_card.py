@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from xstilts import __version__
 from xstilts.finished import BEST, ENCODER, Choice
 from xstilts.recipe import BASELINE
-from xstilts.task_types import get_task_type, get_trained_type
+from xstilts.task_types import get_trained_type, metrics_of
 from xstilts.tasks.base import Task
 
 
@@ -109,7 +109,7 @@ def _judged(choice: Choice) -> Sequence[str]:
 
 
 def _primary(task: Task) -> str:
-    return (task.metrics or get_task_type(task.type).metrics)[0]
+    return metrics_of(task)[0]
 
 
 def _for_primary(

@@ -17,7 +17,7 @@ from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.recipe import BASELINE, Phase, Recipe
 from xstilts.stage import Stage
-from xstilts.task_types import get_task_type
+from xstilts.task_types import get_task_type, metrics_of
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
 from xstilts.training.machine import resolve_precision
@@ -148,7 +148,7 @@ class _Planner:
                 prediction = self.predict(
                     target, checkpoint, layer, language, condition, f"{arm} seed {seed}"
                 )
-                for metric in target.metrics or task_type.metrics:
+                for metric in metrics_of(target):
                     for variant in variants:
                         score = self.score(target, prediction, metric, variant)
                         place = (arm, target.name, language, str(condition), seed, metric, variant)
@@ -161,12 +161,30 @@ class _Planner:
             return None
         if (arm, seed) not in self.intermediates:
             tasks = [self.catalogue.get(task) for task in self.recipe.arms[name].tasks]
-            phase = self.recipe.phase("intermediate", tasks[0].name, name)
-            extra = {"shuffled": kind == "shuffled", "cap": self.recipe.arms[name].mixing.cap}
+            extra: dict[str, Any] = {"shuffled": kind == "shuffled"}
+            if len(tasks) > 1:
+                extra["cap"] = self.recipe.arms[name].mixing.cap
             self.intermediates[arm, seed] = self.trained(
-                tasks, phase, seed, extra, {}, f"{arm} seed {seed}: intermediate"
+                tasks, self.arm_phase(name, tasks), seed, extra, {}, f"{arm} seed {seed}: intermediate"
             )
         return self.intermediates[arm, seed]
+
+    def arm_phase(self, arm: str, tasks: Sequence[Task]) -> Phase:
+        """Settings of an arm's training: the task's own where it is alone, else what holds for all."""
+        if len(tasks) == 1:
+            return self.recipe.phase("intermediate", tasks[0].name, arm)
+        for task in tasks:
+            override = self.recipe.training.per_task.get(task.name)
+            if override is not None and set(override.model_dump(exclude_none=True)) - {"examples"}:
+                self.skipped.append(
+                    f"{arm}: of training.per_task.{task.name} only examples applies where tasks are mixed"
+                )
+        return self.recipe.arms[arm].training.over(self.recipe.training.intermediate)
+
+    def examples_of(self, task: Task, phase: Phase) -> int | None:
+        """How many training examples of a task are used."""
+        override = self.recipe.training.per_task.get(task.name)
+        return override.examples if override is not None and override.examples else phase.examples
 
     def final(self, arm: str, target: Task, seed: int) -> Stage:
         """The chosen checkpoint of a target's training."""
@@ -193,9 +211,15 @@ class _Planner:
         label: str,
     ) -> Stage:
         """Train once for each learning rate of the grid, then select."""
+        longest = self.encoder.positions
+        if longest is not None and phase.max_length > longest:
+            raise RecipeError(
+                f"max_length: {phase.max_length} for {tasks[0].name}, but the encoder takes at most {longest} tokens"
+            )
         data = {
             "train": tuple(
-                self.prepare(task, "train", task.train_language, phase.examples) for task in tasks
+                self.prepare(task, "train", task.train_language, self.examples_of(task, phase))
+                for task in tasks
             ),
             "dev": tuple(self.prepare(task, "dev", task.train_language) for task in tasks),
         }
@@ -205,6 +229,7 @@ class _Planner:
             spec = {
                 "encoder": self.encoder.identity,
                 "tasks": [_identity(task) for task in tasks],
+                "dev_metrics": [_dev_metric(task) for task in tasks],
                 "phase": settings,
                 "precision": self.precision,
                 "threads": self.recipe.training.threads,
@@ -217,18 +242,27 @@ class _Planner:
             roles["dev"] = tuple(
                 self.prepare(task, "dev", lang) for task in tasks for lang in self.oracle_languages(task)
             )
+        elif (
+            self.recipe.selection == "average"
+        ):  # the mean of checkpoints is a new one, with a score of its own
+            roles["dev"] = data["dev"]
         spec = {"rule": self.recipe.selection, "precision": self.precision, "encoder": self.encoder.identity}
         return self.add("select", spec, roles, f"select {label}")
 
     def layer(self, target: Task, checkpoint: Stage | None, arm: str, seed: int) -> Stage:
         """The layer that a retrieval target reads, chosen on the dev part of all languages, or given."""
         retrieval = self.recipe.retrieval
+        depth = self.encoder.depth
+        if retrieval.layer != "sweep" and not 0 <= retrieval.layer <= (depth or retrieval.layer):
+            raise RecipeError(
+                f"retrieval.layer: {retrieval.layer} is none of the encoder's layers, 0 to {depth}"
+            )
         spec: dict[str, Any] = {
             "rule": "layer",
             "layer": retrieval.layer,
             "postprocess": list(retrieval.postprocess),
         }
-        if retrieval.layer != "sweep":
+        if retrieval.layer != "sweep" and not target.source.languages("dev"):
             return self.add("select", spec, {}, f"layer {retrieval.layer}")
         data = tuple(self.prepare(target, "dev", language) for language in self.languages(target, "dev"))
         sweep = self.add(
@@ -360,6 +394,12 @@ def _distinct_conditions(recipe: Recipe) -> list[Condition]:
 def _identity(task: Task) -> dict[str, Any]:
     """What of a task can change a result."""
     return {"name": task.name, "type": task.type, "labels": list(task.labels), "options": dict(task.options)}
+
+
+def _dev_metric(task: Task) -> list[Any]:
+    """What dev is scored by: a task's first metric, and the version of its rules."""
+    metric = get_metric(metrics_of(task)[0])
+    return [metric.name, metric.rules_version]
 
 
 def _roles(**stages: Stage | None) -> dict[str, tuple[Stage, ...]]:

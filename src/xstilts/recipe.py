@@ -20,7 +20,9 @@ BASELINE = "none"
 
 class _Model(BaseModel):
     # Defaults are validated: 3 left out and 3.0 written out must give the same key.
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=(), validate_default=True
+    )
 
 
 def _as_tuple(value: Any) -> Any:
@@ -59,7 +61,7 @@ class Phase(_Model):
     )
     batch_size: int = Field(32, ge=1, description="examples an update")
     warmup: float = Field(0.1, ge=0, le=1, description="share of the updates in which the rate rises")
-    weight_decay: float = Field(0.01, ge=0, description="AdamW's; not on biases, norms and embeddings")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's; not on biases, norms and word embeddings")
     dropout: float | None = Field(
         None, ge=0, lt=1, description="default: the encoder's own; 0 helps small encoders on small data"
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -24,7 +24,7 @@ from xstilts.hashing import short_hash
 from xstilts.metrics import get_metric
 from xstilts.plan import Stage
 from xstilts.store import Artifact, Store
-from xstilts.task_types import get_task_type
+from xstilts.task_types import metrics_of
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row
 from xstilts.training.machine import set_threads
@@ -242,14 +242,17 @@ def _select_checkpoint(stage: Stage, context: Context) -> None:
     )
     weights = context.weights(chosen)
     assert stage.weights is not None
+    checkpoint = average([Checkpoint.load(weights, str(update)) for update in updates])
+    dev, value = candidate["dev"], scores[best]
+    if rule == "average":
+        dev = _dev_scores(stage, context, checkpoint, chosen.spec["phase"]["max_length"])
+        value = _mean(dev)
     with context.store.write(stage.weights) as draft:
-        average([Checkpoint.load(weights, str(update)) for update in updates]).save(
-            draft.folder / "checkpoint"
-        )
+        checkpoint.save(draft.folder / "checkpoint")
     with context.store.write(stage.address, dict(stage.spec)) as draft:
         draft.info.update(
-            dev=candidate["dev"],
-            score=scores[best],
+            dev=dev,
+            score=value,
             update=candidate["update"],
             learning_rate=chosen.spec["phase"]["learning_rate"],
             updates=artifact.info["updates"],
@@ -266,23 +269,30 @@ def _select_checkpoint(stage: Stage, context: Context) -> None:
 def _candidate_score(stage: Stage, context: Context, option: Stage, candidate: dict[str, Any]) -> float:
     """Mean dev score of the tasks in English, or in all languages for the oracle rule."""
     if stage.spec["rule"] != "target-dev":
-        return float(sum(candidate["dev"].values()) / len(candidate["dev"]))
+        return _mean(candidate["dev"])
     checkpoint = Checkpoint.load(context.weights(option), str(candidate["update"]))
-    values = []
+    return _mean(_dev_scores(stage, context, checkpoint, option.spec["phase"]["max_length"]))
+
+
+def _dev_scores(stage: Stage, context: Context, checkpoint: Checkpoint, max_length: int) -> dict[str, float]:
+    """Scores of a checkpoint on the stage's dev data, by task; each language counts the same."""
+    values: dict[str, list[float]] = {}
     for data in stage.parents["dev"]:
         task = context.catalogue.get(data.spec["task"]["name"])
-        spec = {"precision": stage.spec["precision"], "max_length": option.spec["phase"]["max_length"]}
+        spec = {"precision": stage.spec["precision"], "max_length": max_length}
         job = predicting.Job(context.base(), checkpoint, task, spec, {})
-        rows = context.rows(data)
-        (table,) = predicting.predict_sets(
-            job, [predicting.TestSet(rows, data.spec["language"], "clean")], {}
-        )
-        metric = get_metric((task.metrics or get_task_type(task.type).metrics)[0])
+        test = predicting.TestSet(context.rows(data), data.spec["language"], "clean")
+        (table,) = predicting.predict_sets(job, [test], {})
+        metric = get_metric(metrics_of(task)[0])
         predicted, gold = (
             [json.loads(text) for text in table[side].to_pylist()] for side in ("prediction", "gold")
         )
-        values.append(metric.score(predicted, gold, task.labels))
-    return float(sum(values) / len(values))
+        values.setdefault(task.name, []).append(metric.score(predicted, gold, task.labels))
+    return {name: _mean(dict(enumerate(scores))) for name, scores in values.items()}
+
+
+def _mean(scores: Mapping[Any, float]) -> float:
+    return float(sum(scores.values()) / len(scores))
 
 
 def _select_layer(stage: Stage, context: Context) -> None:
@@ -295,10 +305,12 @@ def _select_layer(stage: Stage, context: Context) -> None:
         curve = _layer_curve(table)
         for rule in layers:
             points = [point for point in curve if point["postprocess"] == rule]
-            layers[rule] = int(max(points, key=lambda point: (point["hit"], point["layer"]))["layer"])
+            if stage.spec["layer"] == "sweep":
+                layers[rule] = int(max(points, key=lambda point: (point["hit"], point["layer"]))["layer"])
+    first = stage.spec["postprocess"][0]  # what verdicts judge, and so what the best arm is chosen by
+    chosen = [p["hit"] for p in curve if p["postprocess"] == first and p["layer"] == layers[first]]
     with context.store.write(stage.address, dict(stage.spec)) as draft:
-        best = [point["hit"] for point in curve if point["layer"] == layers[point["postprocess"]]]
-        draft.info.update(layers=layers, curve=curve, score=best[0] if best else None)
+        draft.info.update(layers=layers, curve=curve, score=chosen[0] if chosen else None)
 
 
 def _layer_curve(table: pa.Table) -> list[dict[str, Any]]:

@@ -25,6 +25,7 @@ from typing import Any
 
 import fsspec
 
+from xstilts import __version__
 from xstilts.errors import StoreError
 from xstilts.hashing import file_digest
 
@@ -138,6 +139,7 @@ class Store:
         try:
             yield draft
             manifest: dict[str, Any] = {
+                "xstilts": __version__,
                 "kind": address.kind,
                 "key": address.key,
                 "folder": name,
@@ -153,9 +155,17 @@ class Store:
                 if self.is_local:
                     return
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
+            if not self._is_committed(address, name):  # an interruption may come right behind the commit
+                shutil.rmtree(folder, ignore_errors=True)
             raise
         shutil.rmtree(folder, ignore_errors=True)
+
+    def _is_committed(self, address: Address, folder: str) -> bool:
+        try:
+            manifest = json.loads(self._fs.cat_file(f"{self._folder(address)}/{MANIFEST}"))
+        except (OSError, ValueError):
+            return False
+        return self.is_local and isinstance(manifest, dict) and manifest.get("folder") == folder
 
     def open(self, address: Address) -> Artifact:
         """A committed artifact.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tempfile
@@ -45,13 +46,16 @@ class EncoderSpec:
     """An encoder as named in a recipe, found but not loaded.
 
     `fingerprint` covers weights, configuration and tokenizer; `layers` is how many of the first layers are kept
-    (`name@4`), None for all.
+    (`name@4`), None for all. `depth` layers there are, after the cut; `positions` is the longest input in tokens,
+    None where the configuration sets no limit.
     """
 
     name: str
     folder: Path
     fingerprint: str
     layers: int | None = None
+    depth: int | None = None
+    positions: int | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -100,7 +104,7 @@ def find_encoder(name: str) -> EncoderSpec:
     depth = _depth(folder)
     if layers is not None and layers > depth:
         raise EncoderError(f"encoder {name!r}: {plain} has {depth} layers; expected @1 to @{depth}")
-    return EncoderSpec(name, folder, fingerprint, layers)
+    return EncoderSpec(name, folder, fingerprint, layers, layers or depth, _positions(folder))
 
 
 @lru_cache(maxsize=2)
@@ -120,7 +124,9 @@ def load_encoder(spec: EncoderSpec) -> BaseEncoder:
     try:
         config = AutoConfig.from_pretrained(spec.folder)
         keep_layers(config, spec.layers)
-        model = AutoModel.from_pretrained(spec.folder, config=config, dtype=torch.float32)
+        model, loading = AutoModel.from_pretrained(
+            spec.folder, config=config, dtype=torch.float32, output_loading_info=True
+        )
         tokenizer = AutoTokenizer.from_pretrained(spec.folder)
     except (
         OSError,
@@ -137,6 +143,12 @@ def load_encoder(spec: EncoderSpec) -> BaseEncoder:
     if not tokenizer.is_fast:
         raise EncoderError(
             f"encoder {spec.name!r}: expected a fast tokenizer (tokenizer.json) in {spec.folder}"
+        )
+    missing = sorted(name for name in loading["missing_keys"] if not is_pooler(name))
+    if missing:  # transformers would fill them with random numbers
+        raise EncoderError(
+            f"encoder {spec.name!r}: {len(missing)} weights are missing in {spec.folder}, the first is {missing[0]}. "
+            "Expected all weights of the configuration; download or save the model again"
         )
     weights = {name: value.detach() for name, value in model.state_dict().items()}
     embeddings_name = input_embeddings_name(model)
@@ -232,14 +244,29 @@ def _hub_folder(name: str) -> tuple[Path, str]:
 
 
 def _depth(folder: Path) -> int:
-    import json
+    config = _config(folder)
+    for key in ("num_hidden_layers", "n_layers", "num_layers"):
+        if isinstance(config.get(key), int):
+            return int(config[key])
+    raise EncoderError(f"{folder / 'config.json'} does not say how many layers there are (num_hidden_layers)")
 
+
+def _positions(folder: Path) -> int | None:
+    """Tokens that the longest input may have. RoBERTa-like models count positions from behind the padding's id."""
+    config = _config(folder)
+    count = config.get("max_position_embeddings")
+    if not isinstance(count, int):
+        return None
+    offset = int(config.get("pad_token_id") or 0) + 1 if "roberta" in str(config.get("model_type")) else 0
+    return count - offset
+
+
+def _config(folder: Path) -> dict[str, Any]:
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise EncoderError(f"{path}: expected a model's configuration as JSON ({error})") from None
-    for key in ("num_hidden_layers", "n_layers", "num_layers"):
-        if key in config and isinstance(config[key], int):
-            return int(config[key])
-    raise EncoderError(f"{path} does not say how many layers there are (num_hidden_layers)")
+    if not isinstance(config, dict):
+        raise EncoderError(f"{path}: expected a model's configuration as a JSON object")
+    return config

@@ -52,9 +52,8 @@ def pending(plan: Plan, present: Collection[Address], wanted: Sequence[Stage] | 
             for role, parents in stage.parents.items():
                 stack += [(parent, role in WEIGHT_ROLES) for parent in parents]
     groups: dict[str, list[Stage]] = defaultdict(list)
-    for (
-        stage
-    ) in plan.stages:  # parents come first in a plan, and so in groups: members share their parents' level
+    # All data is read first: a bad row of the last language is not found after the first training.
+    for stage in sorted(plan.stages, key=lambda stage: stage.kind != "prepare"):
         if stage.key in needed:
             groups[group_of(stage)].append(stage)
     ordered = _by_level(list(groups.values()))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from xstilts.errors import UnknownName
+from xstilts.errors import RecipeError, UnknownName
 from xstilts.task_types.base import TaskType, TrainedType
 from xstilts.task_types.classification import Classification
 from xstilts.task_types.multiple_choice import MultipleChoice
 from xstilts.task_types.sentence_retrieval import SentenceRetrieval
 from xstilts.task_types.tagging import Tagging
+from xstilts.tasks.base import Task
 
 TASK_TYPES: dict[str, TaskType] = {
     task_type.name: task_type
@@ -26,6 +27,21 @@ def get_task_type(name: str) -> TaskType:
     return TASK_TYPES[name]
 
 
+def metrics_of(task: Task) -> tuple[str, ...]:
+    """The metrics of a task: its own, else its type's first. The first one judges, on dev and in verdicts.
+
+    Raises:
+        RecipeError: a metric that does not fit the task's type.
+    """
+    fitting = get_task_type(task.type).metrics
+    for metric in task.metrics:
+        if metric not in fitting:
+            raise RecipeError(
+                f"{task.name}: the metric {metric!r} does not fit a {task.type} task. Expected: {', '.join(fitting)}"
+            )
+    return task.metrics or fitting[:1]
+
+
 def get_trained_type(name: str) -> TrainedType:
     """The task type of this name, which must be one with a head."""
     task_type = get_task_type(name)
@@ -36,4 +52,4 @@ def get_trained_type(name: str) -> TrainedType:
     return task_type
 
 
-__all__ = ["TASK_TYPES", "TaskType", "TrainedType", "get_task_type", "get_trained_type"]
+__all__ = ["TASK_TYPES", "TaskType", "TrainedType", "get_task_type", "get_trained_type", "metrics_of"]

@@ -85,6 +85,7 @@ class TaskType(ABC):
     texts: ClassVar[tuple[str, ...]]
     """Columns that conditions perturb: all of them, or the one that is the condition's role."""
     metrics: ClassVar[tuple[str, ...]]
+    """Metrics that fit the type; the first is the default."""
     gold: ClassVar[str]
     """Column with the right answer."""
 

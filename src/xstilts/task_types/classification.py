@@ -26,7 +26,7 @@ class Classification(TrainedType):
     auto_class = "AutoModelForSequenceClassification"
     columns = ("text", "label")
     texts = ("text", "text_pair")
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
     gold = "label"
 
     def encode(self, rows: Sequence[Row], tokenizer: Any, task: Task, max_length: int) -> list[Feature]:

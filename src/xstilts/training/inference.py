@@ -23,7 +23,7 @@ def predict(
     import torch
 
     by_row: dict[int, list[tuple[int, Any]]] = defaultdict(list)
-    model.eval()
+    model.to(device()).eval()
     pad_id = model.config.pad_token_id
     with torch.inference_mode(), autocast(precision):
         for places in _batches(features):
@@ -54,7 +54,7 @@ def embed(
 
     features = [Feature(place, (sequence,)) for place, sequence in enumerate(sequences)]
     vectors = {layer: np.empty((len(sequences), model.config.hidden_size), np.float32) for layer in layers}
-    model.eval()
+    model.to(device()).eval()
     with torch.inference_mode(), autocast(precision):
         for places in _batches(features):
             inputs = _to_device(collate([features[place] for place in places], model.config.pad_token_id))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xstilts.encoders.models import encoder_of
 from xstilts.task_types.base import Batch, Feature, TrainedType, collate
 from xstilts.training.batching import MixedBatch, mixed_batches
+from xstilts.training.machine import device
 from xstilts.training.weights import Weights
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def fit(
     from transformers import get_linear_schedule_with_warmup
 
     torch.manual_seed(settings.seed)
-    accelerator = Accelerator()
+    accelerator = Accelerator(cpu=device().type == "cpu")  # one device for training and inference
     models = {task: accelerator.prepare(model).train() for task, model in models.items()}
     weights = Weights(models, settings.precision)
     groups = parameter_groups(models, settings, weights.master)

@@ -25,7 +25,7 @@ def resolve_precision(wanted: str) -> str:
     if _has_cuda():
         import torch
 
-        return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
     return "bf16" if _cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"} else "fp32"
 
 

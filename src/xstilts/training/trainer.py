@@ -12,7 +12,7 @@ from xstilts.encoders.checkpoint import Checkpoint
 from xstilts.encoders.models import build_models, read_checkpoint
 from xstilts.encoders.vocabulary import Vocabulary
 from xstilts.metrics import get_metric
-from xstilts.task_types import TrainedType, get_trained_type
+from xstilts.task_types import TrainedType, get_trained_type, metrics_of
 from xstilts.task_types.base import Feature
 from xstilts.tasks.base import Row, Task
 from xstilts.training.batching import batches_per_epoch
@@ -171,5 +171,5 @@ def _score(
     part: TrainingTask, models: Mapping[str, Any], features: Sequence[Feature], precision: str
 ) -> float:
     predictions = predict(models[part.task.name], features, part.task_type, part.task, precision)
-    metric = get_metric((part.task.metrics or part.task_type.metrics)[0])
+    metric = get_metric(metrics_of(part.task)[0])
     return metric.score(predictions, [row[part.task_type.gold] for row in part.dev], part.task.labels)
