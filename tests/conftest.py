@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tiny_world import WORDS, Opener, tiny_recipe, write_mood, write_odd, write_pairs, write_tokenizer
 from xstilts.experiment import Experiment, open_experiment
 from xstilts.hashing import cache_dir
 
+settings.register_profile("xstilts", deadline=None)  # how long an example takes is not what is tested
+settings.load_profile("xstilts")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 

@@ -121,6 +121,11 @@ class _Planner:
             for arm in [*self.recipe.arms, *(control.name for control in controls)]:
                 for seed in self.recipe.seeds:
                     cells += self.cells(arm, target, seed)
+        undecidable = self.recipe.retrieval.layer != "sweep" and len(self.recipe.arms) > 2
+        if undecidable and self.recipe.controls.of == "best" and not self.finals:
+            self.skipped.append(
+                "controls: a fixed retrieval.layer leaves no dev scores; name an arm in controls.of"
+            )
         stages = tuple(self.stages.values())
         skipped = tuple(dict.fromkeys(self.skipped))
         return Plan(
@@ -262,7 +267,7 @@ class _Planner:
             "layer": retrieval.layer,
             "postprocess": list(retrieval.postprocess),
         }
-        if retrieval.layer != "sweep" and not target.source.languages("dev"):
+        if retrieval.layer != "sweep":
             return self.add("select", spec, {}, f"layer {retrieval.layer}")
         data = tuple(self.prepare(target, "dev", language) for language in self.languages(target, "dev"))
         sweep = self.add(

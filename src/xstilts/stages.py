@@ -305,8 +305,7 @@ def _select_layer(stage: Stage, context: Context) -> None:
         curve = _layer_curve(table)
         for rule in layers:
             points = [point for point in curve if point["postprocess"] == rule]
-            if stage.spec["layer"] == "sweep":
-                layers[rule] = int(max(points, key=lambda point: (point["hit"], point["layer"]))["layer"])
+            layers[rule] = int(max(points, key=lambda point: (point["hit"], point["layer"]))["layer"])
     first = stage.spec["postprocess"][0]  # what verdicts judge, and so what the best arm is chosen by
     chosen = [p["hit"] for p in curve if p["postprocess"] == first and p["layer"] == layers[first]]
     with context.store.write(stage.address, dict(stage.spec)) as draft:

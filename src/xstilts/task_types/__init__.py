@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xstilts.errors import RecipeError, UnknownName
+from xstilts.metrics import get_metric
 from xstilts.task_types.base import TaskType, TrainedType
 from xstilts.task_types.classification import Classification
 from xstilts.task_types.multiple_choice import MultipleChoice
@@ -35,7 +36,7 @@ def metrics_of(task: Task) -> tuple[str, ...]:
     """
     fitting = get_task_type(task.type).metrics
     for metric in task.metrics:
-        if metric not in fitting:
+        if get_metric(metric).name not in fitting:
             raise RecipeError(
                 f"{task.name}: the metric {metric!r} does not fit a {task.type} task. Expected: {', '.join(fitting)}"
             )
