@@ -165,7 +165,9 @@ def test_a_manifest_that_was_being_written_is_swept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "writer", [f"{socket.gethostname()}-{os.getpid()}", "elsewhere-1", "else-where-999999"]
+    "writer",
+    [f"{socket.gethostname()}-{os.getpid()}", "elsewhere-1", "else-where-999999"],
+    ids=["living", "foreign", "dashes"],
 )
 def test_living_and_foreign_writers_are_left_alone(tmp_path: Path, writer: str) -> None:
     folder = tmp_path / f"score/ab12/{writer}-00000000"
