@@ -236,13 +236,19 @@ def test_what_has_changed_since_the_run_is_named(run: Path, tiny_data: Path, tmp
     with pytest.raises(UserError, match=r"run.json is missing"):
         export_hf(tmp_path, tmp_path / "out")
     elsewhere = tmp_path / "elsewhere"
-    with pytest.raises(UserError, match=r"looked for from .*elsewhere"):
-        FinishedRun.open(copy_of(run, tmp_path / "a", base=str(elsewhere)))
+    moved = copy_of(run, tmp_path / "b")
+    recipe = (moved / "recipe.yaml").read_text()
+    assert str(tiny_data.resolve()) in recipe, (
+        "a finished run's recipe names its files wherever it is read from"
+    )
+    (moved / "recipe.yaml").write_text(recipe.replace(str(tiny_data.resolve()), str(elsewhere)))
+    with pytest.raises(UserError, match=r"elsewhere"):
+        FinishedRun.open(moved)
     shutil.copytree(tiny_data, elsewhere)
     with (elsewhere / "mood/test-de.tsv").open("a") as file:
         file.write("die suppe war gut\tgood\n")
     with pytest.raises(UserError, match=r"changed since: .*Run again: xstilts run"):
-        FinishedRun.open(copy_of(run, tmp_path / "b", base=str(elsewhere)))
+        FinishedRun.open(moved)
 
 
 def test_the_precision_of_the_run_holds_on_any_machine(run: Path, tmp_path: Path) -> None:

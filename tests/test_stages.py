@@ -194,7 +194,7 @@ def test_a_given_layer_is_used(tiny: Opener) -> None:
 
 
 def test_a_layer_that_is_not_there_is_told(tiny: Opener) -> None:
-    with pytest.raises(RecipeError, match=r"retrieval.layer: 3 is none of this encoder's layers, 0 to 2"):
+    with pytest.raises(RecipeError, match=r"retrieval.layer: 3 is none of the encoder's layers, 0 to 2"):
         ran(tiny("targets=[my/pairs]", "retrieval.layer=3"))
 
 
