@@ -11,14 +11,14 @@ import pyarrow as pa
 
 from xstilts.encoders.base import BaseEncoder
 from xstilts.encoders.checkpoint import Checkpoint
-from xstilts.errors import EncoderError, RecipeError, UnknownName, UserError
+from xstilts.errors import EncoderError, UnknownName, UserError
 from xstilts.languages import normalise
 from xstilts.perturbations import Condition
 from xstilts.predicting import Job, TestSet, predict_sets
 from xstilts.recipe import Retrieval
 from xstilts.stage import Stage
 from xstilts.stages import Context, run
-from xstilts.task_types import get_task_type, get_trained_type
+from xstilts.task_types import get_task_type, get_trained_type, takes
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row, Task
 from xstilts.training.machine import resolve_precision
@@ -161,13 +161,8 @@ class Examiner:
         return [code for code in dict.fromkeys(wanted) if code in there]
 
     def _conditions(self, task: Task, language: str) -> Iterator[Condition]:
-        roles = get_task_type(task.type).texts
         for condition in dict.fromkeys(Condition.parse(text) for text in self.settings.conditions):
-            if condition.role and condition.role not in roles:
-                raise RecipeError(
-                    f"{condition} on {task.name}: no such role. A {task.type} task has {', '.join(roles)}"
-                )
-            if condition.is_clean or condition.acts_on(language):
+            if takes(task, condition, language):
                 yield condition
             else:
                 self.skipped.append(f"{task.name} {language}: {condition} does not act on its script")

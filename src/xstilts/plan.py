@@ -17,7 +17,7 @@ from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.recipe import BASELINE, Phase, Recipe
 from xstilts.stage import Stage
-from xstilts.task_types import get_task_type, metrics_of
+from xstilts.task_types import get_task_type, metrics_of, takes
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
 from xstilts.training.machine import resolve_precision
@@ -366,13 +366,8 @@ class _Planner:
 
     def conditions_for(self, target: Task, language: str) -> Iterator[Condition]:
         """The conditions that change anything in this language."""
-        roles = get_task_type(target.type).texts
         for condition in self.conditions:
-            if condition.role and condition.role not in roles:
-                raise RecipeError(
-                    f"{condition} on {target.name}: no such role. A {target.type} task has {', '.join(roles)}"
-                )
-            if condition.is_clean or condition.acts_on(language):
+            if takes(target, condition, language):
                 yield condition
             else:
                 self.skipped.append(f"{target.name} {language}: {condition} does not act on its script")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xstilts.errors import RecipeError, UnknownName
 from xstilts.metrics import get_metric
+from xstilts.perturbations import Condition
 from xstilts.task_types.base import TaskType, TrainedType
 from xstilts.task_types.classification import Classification
 from xstilts.task_types.multiple_choice import MultipleChoice
@@ -43,6 +44,20 @@ def metrics_of(task: Task) -> tuple[str, ...]:
     return task.metrics or fitting[:1]
 
 
+def takes(task: Task, condition: Condition, language: str) -> bool:
+    """Whether a condition changes anything in the test input of a task in a language; clean counts as taken.
+
+    Raises:
+        RecipeError: the condition names a role that the task's type does not have.
+    """
+    roles = get_task_type(task.type).texts
+    if condition.role and condition.role not in roles:
+        raise RecipeError(
+            f"{condition} on {task.name}: no such role. A {task.type} task has {', '.join(roles)}"
+        )
+    return condition.is_clean or condition.acts_on(language)
+
+
 def get_trained_type(name: str) -> TrainedType:
     """The task type of this name, which must be one with a head."""
     task_type = get_task_type(name)
@@ -53,4 +68,12 @@ def get_trained_type(name: str) -> TrainedType:
     return task_type
 
 
-__all__ = ["TASK_TYPES", "TaskType", "TrainedType", "get_task_type", "get_trained_type", "metrics_of"]
+__all__ = [
+    "TASK_TYPES",
+    "TaskType",
+    "TrainedType",
+    "get_task_type",
+    "get_trained_type",
+    "metrics_of",
+    "takes",
+]
