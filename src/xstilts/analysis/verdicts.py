@@ -78,7 +78,9 @@ def verdict_rows(targets: Sequence[TargetEstimates], design: Design, settings: S
     contradicts a printed interval. For each kind of verdict, p-values are corrected within a family (trained,
     retrieval, image-text; clean, perturbed) over arms × targets (Holm 1979, "A simple sequentially rejective
     multiple test procedure", Scandinavian Journal of Statistics 6). The first that holds, in the order above,
-    is given; else undecided. With one seed, and with two whose variance cannot be pooled, it is undecided.
+    is given; else undecided. Verdicts on perturbed input leave out the places where arm or baseline is at the
+    ceiling or at the floor; `left_out` counts them. With one seed, and with two whose variance cannot be pooled,
+    it is undecided.
     """
     cases = [case for target in targets for case in _cases(target, design)]
     tests = [_tests(case, settings.delta) for case in cases]
@@ -177,6 +179,7 @@ def _row(case: _Case, tests: Mapping[str, float], corrected: Mapping[str, float]
         **_interval(case, "english", ENGLISH, settings),
         **_interval(case, "non_english", OTHERS, settings),
         **_languages(case),
+        "left_out": _left_out(case),
     }
 
 
@@ -198,6 +201,14 @@ def _languages(case: _Case) -> Row:
         "worst_language": worst,
         "worst_gain": gains[worst] if worst else None,
     }
+
+
+def _left_out(case: _Case) -> int:
+    """How many places of a perturbed verdict are kept out of it, at the ceiling or at the floor."""
+    if case.condition == CLEAN:
+        return 0
+    pair = (case.arm, case.grid.design.baseline)
+    return sum(any(case.grid.extreme(arm, place) for arm in pair) for place in case.places())
 
 
 def _flags(case: _Case, verdict: str, settings: Settings) -> list[str]:

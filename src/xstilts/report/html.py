@@ -218,10 +218,11 @@ def _against_controls(evidence: Evidence) -> list[dict[str, Any]]:
 def _conditions(evidence: Evidence) -> list[dict[str, Any]]:
     """For each target, condition and arm: the gain, and how it differs from the gain on clean input."""
     rows = []
-    names = [*evidence.conditions, *([PERTURBED] if len(evidence.conditions) > 1 else [])]
     for target in evidence.targets():
         for arm in evidence.arms:
-            for condition in names:
+            verdict = evidence.verdict(arm, target, perturbed=True) or {}
+            together = len(evidence.conditions) > 1 or verdict.get("left_out")
+            for condition in [*evidence.conditions, *([PERTURBED] if together else [])]:
                 groups = (ENGLISH, OTHERS)
                 gains = [evidence.gain(arm, target, group, condition) for group in groups]
                 changes = [

@@ -49,8 +49,8 @@ FLAGS = {
     "No verdict can be given.",
     "unpooled": "two seeds whose spread differs too much between arms to be estimated together. No verdict "
     "can be given; run a third seed.",
-    "immovable": "under these conditions arm and baseline both score at the top or both at the bottom, so that "
-    "no difference could show.",
+    "immovable": "under these conditions arm or baseline scores above 95 or no better than guessing in every "
+    "language, so that nothing can be said about how a gain lasts.",
 }
 
 _DOUBTS = {"not-specific", "uncontrolled", "isotropy"}
@@ -156,7 +156,8 @@ def sentence(row: Row, evidence: Evidence) -> str:
     first = others or english
     if first is None:
         return (
-            f"{lead} could not be judged on {target}: no score could move. {_caveats(row, evidence)}".strip()
+            f"{lead} could not be judged on {target}: everywhere arm or baseline scores above 95 or no better than "
+            f"guessing. {_caveats(row, evidence)}".strip()
         )
     where = _others(row, bool(english)) if others else "in English"
     on = f"on {target}{' with changed input' if row['perturbed'] else ''} {where}"
@@ -189,6 +190,12 @@ def _caveats(row: Row, evidence: Evidence) -> str:
         notes.append(f"But {row['arm']} did not learn its own task, so this says nothing about that task.")
     if row["verdict"] == "undecided":
         notes.append(_why_undecided(row))
+    if row.get("left_out") and "immovable" not in flags(row):
+        pairs = counted(row["left_out"], "pair")
+        notes.append(
+            f"Left out: {pairs} of language and condition where arm or baseline scores above 95 or no better than "
+            "guessing."
+        )
     return " ".join(note for note in notes if note)
 
 
