@@ -65,6 +65,13 @@ def test_without_controls_a_gain_is_uncontrolled(simulate) -> None:
     assert verdict(simulate, truth(squad=(0.2, 0.2)))["flags"] == "uncontrolled"
 
 
+@pytest.mark.parametrize(("english", "flagged"), [(-0.2, True), (0.0, False)])
+def test_a_gain_that_costs_english_is_flagged(simulate, english: float, flagged: bool) -> None:
+    row = verdict(simulate, truth(squad=(english, 0.2)), items=9000)
+    assert row["verdict"] == "spreads"
+    assert ("english-loss" in row["flags"].split(",")) == flagged
+
+
 def test_same_task_is_flagged(simulate) -> None:
     design = replace(DESIGN, same_task={("squad", "t")})
     assert "same-task" in verdict(simulate, truth(squad=(0.2, 0.2)), design)["flags"]

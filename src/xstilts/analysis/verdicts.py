@@ -217,6 +217,7 @@ def _flags(case: _Case, verdict: str, settings: Settings) -> list[str]:
         "not-specific": lambda: verdict in GAINED and not _specific(case, verdict, settings),
         "uncontrolled": lambda: verdict in GAINED and not _controls(case),
         "isotropy": lambda: verdict in GAINED and _only_raw(case, verdict, settings),
+        "english-loss": lambda: verdict == "spreads" and _loses_english(case, settings),
         "same-task": lambda: (case.arm, case.grid.target) in case.grid.design.same_task,
         "ceiling": lambda: _mostly(case, "ceiling"),
         "floor": lambda: _mostly(case, "floor"),
@@ -251,6 +252,12 @@ def _only_raw(case: _Case, verdict: str, settings: Settings) -> bool:
     keys = [case.key("gain", group, baseline)._replace(postprocess="center") for group in groups]
     centred = [case.target.estimates[key] for key in keys if key in case.target.estimates]
     return any(_two(x.p_above()) > settings.alpha for x in centred)
+
+
+def _loses_english(case: _Case, settings: Settings) -> bool:
+    """Whether the English gain is clearly below 0."""
+    english = case.gain(ENGLISH)
+    return english is not None and _two(english.p_below()) <= settings.alpha
 
 
 def _mostly(case: _Case, flag: str) -> bool:

@@ -40,6 +40,7 @@ FLAGS = {
     "uncontrolled": "no control was run for this arm, so that the gain may come from training as such.",
     "isotropy": "the gain is there on raw sentence vectors only. Centring them (subtracting their mean) gives "
     "the baseline as much, so that nothing was learned about meaning.",
+    "english-loss": "the gain in the other languages comes with a clear loss in English.",
     "same-task": "the target is also the intermediate task: this is more training on the same task, not "
     "transfer. Left out of the short answer.",
     "ceiling": "scores above 95 in English or in half of the languages: there is little room to gain.",
