@@ -210,3 +210,13 @@ def test_the_best_on_dev_may_be_the_baseline(make: Make, tmp_path: Path) -> None
     assert (
         "Best on dev data (the test data had no part in this): no intermediate task for a, x for b." in text
     )
+
+
+def test_two_seeds_without_another_arm_are_told_to_be_these_two_runs(make: Make, tmp_path: Path) -> None:
+    results = make(tmp_path, {"t/a": {"x": {"de": 0.1, "sw": 0.1}}}, retrieval=["t/a"], seeds=2)
+    text = page(results, tmp_path).text
+    assert "In these two runs, training on x first" in text
+    assert "No verdict can be given from 2 seeds." in text
+    assert re.search(
+        r"With two seeds, \d+ of \d+ gains have an interval over the choice of test items only", text
+    )

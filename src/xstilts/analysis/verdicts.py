@@ -109,7 +109,7 @@ def primary(found: Sequence[Grid], design: Design) -> Grid:
 def _tests(case: _Case, delta: float) -> dict[str, float]:
     """The p-value of each kind of verdict that can be given; none if the seeds do not allow any."""
     estimates = [estimate for group in case.groups if (estimate := case.gain(group))]
-    if not estimates or any(x.one_run or _unpooled_pair(x, case) for x in estimates):
+    if not estimates or any(x.items_only for x in estimates):
         return {}
     none = max(max(x.p_above(-delta), x.p_below(delta)) for x in estimates)
     english, others, gap = case.gain(ENGLISH), case.gain(OTHERS), case.gap
@@ -122,11 +122,6 @@ def _tests(case: _Case, delta: float) -> dict[str, float]:
         "spreads": _two(max(others.p_above(), gap.p_below(), english.p_below(delta))),
         "no gain": none,
     }
-
-
-def _unpooled_pair(estimate: Estimate, case: _Case) -> bool:
-    """Two seeds tell a variance only together with those of other arms."""
-    return estimate.seeds == 2 and not estimate.pooled and case.grid.random(case.arm)
 
 
 def _two(p: float) -> float:
@@ -221,8 +216,8 @@ def _flags(case: _Case, verdict: str, settings: Settings) -> list[str]:
         "same-task": lambda: (case.arm, case.grid.target) in case.grid.design.same_task,
         "ceiling": lambda: _mostly(case, "ceiling"),
         "floor": lambda: _mostly(case, "floor"),
-        "one-run": lambda: any(x.one_run for x in _estimates(case)),
-        "unpooled": lambda: any(_unpooled_pair(x, case) for x in _estimates(case)),
+        "one-run": lambda: any(x.items_only and x.seeds == 1 for x in _estimates(case)),
+        "unpooled": lambda: any(x.items_only and x.seeds > 1 for x in _estimates(case)),
         "immovable": lambda: not case.groups,
     }
     return [name for name, check in checks.items() if check()]

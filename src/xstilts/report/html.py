@@ -317,6 +317,14 @@ def _cautions(evidence: Evidence) -> list[str]:
             "English may well hurt its retrieval, and the results say nothing about an encoder that was only "
             "trained to fill in masked words, such as XLM-R."
         )
+    two = [row for row in evidence.results.gains_table if row["quantity"] == "gain" and row["seeds"] == 2]
+    narrow = [row for row in two if row.get("over") == "items"]
+    if narrow:
+        told.append(
+            f"With two seeds, {len(narrow)} of {len(two)} gains have an interval over the choice of test items only, "
+            "since their spread over seeds could not be estimated together with other arms: they hold for these two "
+            "runs. Run a third seed."
+        )
     if any(target.startswith("pocket/") for target in evidence.targets()):
         told.append("The pocket tasks are a small proving ground, not a benchmark.")
     return told

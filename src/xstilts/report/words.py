@@ -48,7 +48,8 @@ FLAGS = {
     "this task well enough for a gain to show.",
     "one-run": "one seed: the interval covers the choice of test items only, not the luck of a training run. "
     "No verdict can be given.",
-    "unpooled": "two seeds whose spread differs too much between arms to be estimated together. No verdict "
+    "unpooled": "two seeds whose spread cannot be estimated together with that of other arms, as it differs too "
+    "much or there is no other arm. The interval covers the choice of test items only, as with one seed. No verdict "
     "can be given; run a third seed.",
     "immovable": "under these conditions arm or baseline scores above 95 or no better than guessing in every "
     "language, so that nothing can be said about how a gain lasts.",
@@ -152,7 +153,7 @@ def sentence(row: Row, evidence: Evidence) -> str:
         to −1.0) and makes no clear difference in English (+0.4; −1.0 to +1.8): harms.'
     """
     target = short(row["task"], evidence.targets())
-    lead = f"{'In this one run, training' if 'one-run' in flags(row) else 'Training'} on {row['arm']} first"
+    lead = f"{_scope(row)} on {row['arm']} first"
     english, others = of_verdict(row, ENGLISH), of_verdict(row, OTHERS)
     first = others or english
     if first is None:
@@ -166,6 +167,12 @@ def sentence(row: Row, evidence: Evidence) -> str:
     if others and english:
         text += f" and {_effect(english, 'in English')}"
     return f"{text}: {row['verdict']}. {_caveats(row, evidence)}".strip()
+
+
+def _scope(row: Row) -> str:
+    """How far the interval reaches: to other trainings, or no further than these."""
+    runs = {"one-run": "In this one run, training", "unpooled": "In these two runs, training"}
+    return next((text for flag, text in runs.items() if flag in flags(row)), "Training")
 
 
 def _others(row: Row, english: bool) -> str:
