@@ -3,12 +3,13 @@
 from xstilts.errors import UnknownName
 from xstilts.metrics.base import Metric
 from xstilts.metrics.classification import ACCURACY, MACRO_F1
+from xstilts.metrics.retrieval import BITEXT_F1, MAP, MRR
 from xstilts.metrics.tagging import ENTITY_F1, TOKEN_ACCURACY
 
 __all__ = ["METRICS", "Metric", "get_metric"]
 
 METRICS: dict[str, Metric] = {
-    metric.name: metric for metric in (ACCURACY, MACRO_F1, ENTITY_F1, TOKEN_ACCURACY)
+    metric.name: metric for metric in (ACCURACY, MACRO_F1, ENTITY_F1, TOKEN_ACCURACY, MAP, MRR, BITEXT_F1)
 }
 
 
