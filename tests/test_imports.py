@@ -21,7 +21,8 @@ HEAVY = ("torch", "transformers", "scipy", "pyarrow", "sklearn", "matplotlib", "
 LAYERS = (
     {"errors"},
     {"languages", "hashing"},
-    {"store", "metrics", "perturbations", "tasks"},
+    {"store", "metrics", "tasks"},
+    {"perturbations"},
     {"stage", "recipe", "analysis", "encoders"},
     {"task_types"},
     {"training"},
