@@ -104,7 +104,8 @@ class Examiner:
     def predict(self, task: Task) -> pa.Table:
         """The predictions of all test sets of a task."""
         languages = self._languages(task, "test")
-        conditions = list(dict.fromkeys(Condition.parse(text) for text in self.settings.conditions))
+        data = self.context.catalogue.data
+        conditions = list(dict.fromkeys(Condition.parse(text, data) for text in self.settings.conditions))
         untouched = Untouched()
         pairs = [
             (language, str(one))
@@ -112,7 +113,9 @@ class Examiner:
             for one in untouched.among(task, conditions, language)
         ]
         self.skipped.extend(untouched.lines())
-        sets = [TestSet(self._rows(task, "test", language), language, one) for language, one in pairs]
+        sets = [
+            TestSet(self._rows(task, "test", language), language, one, folder=data) for language, one in pairs
+        ]
         if get_task_type(task.type).trained:
             fitted, checkpoint = with_head(task, self.base)
             job = Job(self.base, checkpoint, fitted, self._spec(task), {})

@@ -105,7 +105,7 @@ class _Planner:
         self.catalogue = catalogue
         self.encoder = encoder
         self.precision = resolve_precision(recipe.training.precision)
-        self.conditions = _distinct_conditions(recipe)
+        self.conditions = _distinct_conditions(recipe, catalogue)
         self.stages: dict[str, Stage] = {}
         self.intermediates: dict[tuple[str, int], Stage] = {}
         self.finals: dict[tuple[str, str, int], Stage] = {}
@@ -301,7 +301,7 @@ class _Planner:
             spec["precision"] = self.precision
         else:
             spec = self.retrieval_spec(target)
-        spec["condition"] = str(condition)
+        spec |= {"condition": str(condition)} | condition.identity(language)
         roles = _roles(checkpoint=checkpoint, layer=layer, data=data)
         return self.add("predict", spec, roles, f"predict {label}: {target.name} {language} {condition}")
 
@@ -378,8 +378,8 @@ class _Planner:
         return self.stages.setdefault(stage.key, stage)
 
 
-def _distinct_conditions(recipe: Recipe) -> list[Condition]:
-    conditions = [Condition.parse(text) for text in recipe.conditions]
+def _distinct_conditions(recipe: Recipe, catalogue: Catalogue) -> list[Condition]:
+    conditions = [Condition.parse(text, catalogue.data) for text in recipe.conditions]
     names = [str(condition) for condition in conditions]
     for place, name in enumerate(names):
         if name in names[:place]:

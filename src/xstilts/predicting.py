@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,11 +41,12 @@ class Job:
 
 @dataclass(frozen=True)
 class TestSet:
-    """Rows of one language, to be predicted under one condition."""
+    """Rows of one language, to be predicted under one condition; `folder` is that of the user's data."""
 
     rows: Sequence[Row]
     language: str
     condition: str
+    folder: Path | None = None
 
     @property
     def name(self) -> str:
@@ -53,7 +55,7 @@ class TestSet:
 
     def perturbed(self, task_type: str) -> list[Row]:
         """The rows as the condition leaves them. The random stream depends on item and condition alone."""
-        condition = Condition.parse(self.condition)
+        condition = Condition.parse(self.condition, self.folder)
         if condition.is_clean:
             return list(self.rows)
 

@@ -163,7 +163,9 @@ def predict(stages: Sequence[Stage], context: Context) -> None:
         base, checkpoint, task, dict(stages[0].spec), context.open(layers).info["layers"] if layers else {}
     )
     sets = [
-        predicting.TestSet(context.rows(data), data.spec["language"], stage.spec["condition"])
+        predicting.TestSet(
+            context.rows(data), data.spec["language"], stage.spec["condition"], folder=context.catalogue.data
+        )
         for stage in stages
         for data in stage.parents["data"]
     ]
