@@ -22,7 +22,7 @@ LAYERS = (
     {"errors"},
     {"languages", "hashing"},
     {"store", "metrics", "perturbations", "tasks"},
-    {"stage", "recipe", "analysis", "encoders"},
+    {"stage", "recipe", "analysis", "encoders", "submissions"},
     {"task_types"},
     {"training"},
     {"plan", "predicting"},

@@ -60,6 +60,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for scripts
 TasksOption = Annotated[
     str | None, typer.Option("--tasks", "-t", help="tasks or suites, comma-separated", show_default=False)
 ]
+ScoredTasksOption = Annotated[
+    str | None,
+    typer.Option("--tasks", "-t", help="only these tasks, comma-separated: xnli,udpos", show_default=False),
+]
 LanguagesOption = Annotated[
     str | None,
     typer.Option("--languages", "-l", help="languages, comma-separated [default: all]", show_default=False),
@@ -223,17 +227,65 @@ def export(
 
 
 @app.command()
-def validate(
-    what: Annotated[Path, typer.Argument(help="a recipe", show_default=False)],
-    data: DataOption = None,
-    overrides: SetOption = None,
+def score(
+    predictions: Annotated[Path, typer.Argument(help="folder with a sub-folder a task", show_default=False)],
+    labels: Annotated[Path, typer.Argument(help="the same for labels", show_default=False)],
+    suite: Annotated[str, typer.Option("--suite", help="xtreme or xtreme-r")] = "xtreme",
+    rules: Annotated[
+        str,
+        typer.Option("--rules", help="official, or fixed: answers in every script, POS by token accuracy"),
+    ] = "official",
+    tasks: ScoredTasksOption = None,
+    missing: Annotated[
+        str, typer.Option("--missing", help="ids without a prediction: error, or zero")
+    ] = "error",
     as_json: JsonOption = False,
 ) -> None:
-    """Check a recipe and every row of the data it names, without training anything."""
-    from xstilts.console import print_validation
+    """Score a folder of predictions by the published evaluator's rules, averaged as it does."""
+    from xstilts import submissions
+    from xstilts.submissions.printing import print_scores
 
+    scores = submissions.score(predictions, labels, suite, rules, _split(tasks) or None, missing)
+    if as_json:
+        typer.echo(scores.to_json())
+    else:
+        print_scores(scores, _console())
+
+
+@app.command()
+def validate(
+    what: Annotated[
+        Path,
+        typer.Argument(help="a recipe, or a folder of predictions for a leaderboard", show_default=False),
+    ],
+    data: DataOption = None,
+    overrides: SetOption = None,
+    suite: Annotated[
+        str | None,
+        typer.Option("--suite", help="of predictions: xtreme or xtreme-r [default: by its tasks]"),
+    ] = None,
+    tasks: ScoredTasksOption = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", help="of predictions: labels that they must fit", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a recipe and every row of the data it names, or a folder of predictions, without training anything."""
     console = _console(as_json)
-    if not print_validation(_open(what, _run_folder(what), data, None, None, overrides), console, as_json):
+    if what.is_dir():
+        from xstilts.submissions.printing import check_submission, print_check
+
+        valid = print_check(
+            check_submission(what, suite, _split(tasks) or None, labels, data), console, as_json
+        )
+    else:
+        from xstilts.console import print_validation
+
+        valid = print_validation(
+            _open(what, _run_folder(what), data, None, None, overrides), console, as_json
+        )
+    if not valid:
         raise typer.Exit(UserError.exit_code)
 
 
