@@ -87,8 +87,8 @@ def texts(path: Path, report: Report) -> Iterator[tuple[int, str]]:
 
 
 def not_empty(content: Content, expected: str, report: Report) -> Content:
-    """The same content; it is reported if there is none."""
-    if not content.values:
+    """The same content; a file without any text is reported."""
+    if not content.values and not content.path.read_bytes().strip():
         report(Problem(str(content.path), 0, f"nothing to score in this file. Expected {expected}"))
     return content
 

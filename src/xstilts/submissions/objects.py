@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, final
 
-from xstilts.submissions.base import Content, FileFormat, not_empty, some, texts, unknown_ids
+from xstilts.submissions.base import Content, FileFormat, some, texts, unknown_ids
 from xstilts.tasks.readers import Problem, Report
 
 
@@ -65,12 +65,11 @@ class Answers(_Keyed):
     def read_inputs(self, path: Path, report: Report) -> Content:
         """The questions of a file, with their answers as they stand."""
         content = Content(path)
-        for question in _questions(path, report):
-            key = str(question["id"])
+        for key, answers in _questions(path, report):
             if key in content.values:
                 report(Problem(str(path), 0, f"the question id {key} stands here twice"))
-            content.add(key, [str(answer["text"]) for answer in question["answers"]])
-        return not_empty(content, "questions", report)
+            content.add(key, answers)
+        return content
 
 
 @final
@@ -131,18 +130,21 @@ def _object(path: Path, expected: str, report: Report) -> dict[str, Any]:
     return {}
 
 
-def _questions(path: Path, report: Report) -> list[dict[str, Any]]:
-    """The questions of SQuAD's nested JSON."""
+def _questions(path: Path, report: Report) -> list[tuple[str, list[str]]]:
+    """The questions of SQuAD's nested JSON: ids and answers."""
     content = _json(path, report)
     if content is None:
         return []
     try:
         paragraphs = [paragraph for article in content["data"] for paragraph in article["paragraphs"]]
-        found = [question for paragraph in paragraphs for question in paragraph["qas"]]
-        return [{"id": one["id"], "answers": [{"text": a["text"]} for a in one["answers"]]} for one in found]
+        questions = [question for paragraph in paragraphs for question in paragraph["qas"]]
+        found = [(str(one["id"]), [str(answer["text"]) for answer in one["answers"]]) for one in questions]
+        wrong = "" if found else "no question"
     except (KeyError, TypeError) as error:
+        found, wrong = [], str(error)
+    if wrong:
         message = (
-            f"not in SQuAD's nesting ({error}). Expected data, paragraphs, qas, each with id and answers"
+            f"not in SQuAD's nesting ({wrong}). Expected data, paragraphs, qas, each with id and answers"
         )
         report(Problem(str(path), 0, message))
-        return []
+    return found
