@@ -243,9 +243,12 @@ def score(
 ) -> None:
     """Score a folder of predictions by the published evaluator's rules, averaged as it does."""
     from xstilts import submissions
-    from xstilts.submissions.printing import print_scores
+    from xstilts.submissions.printing import print_scores, progress
 
-    scores = submissions.score(predictions, labels, suite, rules, _split(tasks) or None, missing)
+    wanted = _split(tasks)
+    steps = 3 * len(wanted or submissions.get_suite(suite).tasks)
+    with progress(steps, _console(to_stderr=True)) as done:
+        scores = submissions.score(predictions, labels, suite, rules, wanted or None, missing, done)
     if as_json:
         typer.echo(scores.to_json())
     else:
@@ -274,11 +277,11 @@ def validate(
     """Check a recipe and every row of the data it names, or a folder of predictions, without training anything."""
     console = _console(as_json)
     if what.is_dir():
-        from xstilts.submissions.printing import check_submission, print_check
+        from xstilts.submissions.printing import check_submission, print_check, progress
 
-        valid = print_check(
-            check_submission(what, suite, _split(tasks) or None, labels, data), console, as_json
-        )
+        with progress(None, _console(to_stderr=True)) as done:
+            checked = check_submission(what, suite, _split(tasks) or None, labels, data, done)
+        valid = print_check(checked, console, as_json)
     else:
         from xstilts.console import print_validation
 

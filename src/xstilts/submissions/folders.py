@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,9 @@ from xstilts.tasks.readers import Problem, raise_problems
 
 Place = tuple[str, str]
 """Task and language, as the suite's files name them."""
+
+Done = Callable[[str], None]
+"""Is told of each task that a step is done."""
 
 Predictions = Mapping[Place, Any]
 """What `write_submission` takes, by task and language:
@@ -50,7 +53,13 @@ class Folder:
         return ((task, language) for task in self.tasks for language in task.languages)
 
 
-def read_folder(path: Path, suite: Suite, tasks: Sequence[str] | None = None, gold: bool = False) -> Folder:
+def read_folder(
+    path: Path,
+    suite: Suite,
+    tasks: Sequence[str] | None = None,
+    gold: bool = False,
+    done: Done = lambda _: None,
+) -> Folder:
     """Read the files of a suite, or of some of its tasks.
 
     Args:
@@ -58,6 +67,7 @@ def read_folder(path: Path, suite: Suite, tasks: Sequence[str] | None = None, go
         suite: whose layout it has.
         tasks: names; None = all.
         gold: whether it holds labels.
+        done: is told each task that was read.
 
     Returns:
         The contents, and as problems every missing file and every line or id that does not fit.
@@ -66,7 +76,8 @@ def read_folder(path: Path, suite: Suite, tasks: Sequence[str] | None = None, go
         UserError: no folder, or one without any task.
         UnknownName: no such task.
     """
-    chosen = tuple(suite.task(name) for name in dict.fromkeys(tasks)) if tasks else suite.tasks
+    wanted = [suite.task(name) for name in tasks] if tasks else suite.tasks
+    chosen = tuple(task for task in suite.tasks if task in wanted)
     if not any((path / task.name).is_dir() for task in chosen):
         raise UserError(
             f"{path}: {'no folder of a task is in it' if path.is_dir() else 'no such folder'}. Expected "
@@ -75,6 +86,7 @@ def read_folder(path: Path, suite: Suite, tasks: Sequence[str] | None = None, go
     folder = Folder(path, suite, chosen)
     for task in chosen:
         _read_task(folder, task, gold)
+        done(task.name)
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,7 @@ class Tags(_Placed):
             if text.strip(" "):
                 if not block:
                     content.add(len(content.values), block, line)
-                block.append(text.partition("\t")[0].strip(" "))
+                block.append(sys.intern(text.partition("\t")[0].strip(" ")))  # millions of a few tags
             elif block:
                 block = []
             else:

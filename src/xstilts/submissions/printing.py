@@ -4,25 +4,44 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 from typer import echo
 
 from xstilts.metrics import get_metric
-from xstilts.submissions.folders import Folder, Place, guess_suite, match_inputs, match_labels, read_folder
+from xstilts.submissions.folders import (
+    Done,
+    Folder,
+    Place,
+    guess_suite,
+    match_inputs,
+    match_labels,
+    read_folder,
+)
 from xstilts.submissions.layouts import get_suite
 from xstilts.submissions.scoring import MetricScore, Scores, TaskScore
 from xstilts.tasks.readers import Problem
 
 SHOWN = 5
 """Problems of one file that are printed before the rest is counted."""
+
+
+@contextmanager
+def progress(steps: int | None, console: Console) -> Iterator[Done]:
+    """A bar over so many steps, gone when they are done; yields what is told of each. None: nobody knows how many."""
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        bar = bars.add_task("read", total=steps)
+        yield lambda name: bars.update(bar, advance=1, description=name)
 
 
 def print_scores(scores: Scores, console: Console) -> None:
@@ -112,6 +131,7 @@ def check_submission(
     tasks: Sequence[str] | None = None,
     labels: Path | None = None,
     data: Path | None = None,
+    done: Done = lambda _: None,
 ) -> Checked:
     """Check a folder of predictions: files, labels, ids, and, where there is something to hold it against, lengths.
 
@@ -121,11 +141,12 @@ def check_submission(
         tasks: check only these.
         labels: a folder of labels, or
         data: the folder of XTREME's download script, whose test files have no labels.
+        done: is told each task whose predictions, or labels, were read.
     """
-    folder = read_folder(path, get_suite(suite) if suite else guess_suite(path), tasks)
+    folder = read_folder(path, get_suite(suite) if suite else guess_suite(path), tasks, done=done)
     problems = list(folder.problems)
     if labels is not None:
-        gold = read_folder(labels, folder.suite, tasks, gold=True)
+        gold = read_folder(labels, folder.suite, tasks, gold=True, done=done)
         more = [*gold.problems, *match_labels(folder, gold)]
         compared, against = [place for place in folder.contents if place in gold.contents], str(labels)
     else:

@@ -13,7 +13,7 @@ from xstilts.errors import UnknownName
 from xstilts.languages import normalise
 from xstilts.metrics import Metric, get_metric
 from xstilts.submissions.base import Content
-from xstilts.submissions.folders import Folder, match_labels, read_folder
+from xstilts.submissions.folders import Done, Folder, match_labels, read_folder
 from xstilts.submissions.layouts import Suite, TaskFiles, get_suite
 from xstilts.tasks.readers import raise_problems
 
@@ -98,6 +98,7 @@ def score(
     rules: str = "official",
     tasks: Sequence[str] | None = None,
     missing: str = "error",
+    done: Done = lambda _: None,
 ) -> Scores:
     """Score a folder of predictions against a folder of labels of the same layout.
 
@@ -112,6 +113,7 @@ def score(
         tasks: score only these.
         missing: `error`, or `zero`: a question or query without a prediction scores 0, as the published evaluator
             has it.
+        done: is told each task three times: its predictions are read, its labels are read, it is scored.
 
     Raises:
         UserError: no such folder, suite, task or rules.
@@ -125,14 +127,17 @@ def score(
         if value not in known:
             raise UnknownName(what, value, known)
     layout = get_suite(suite)
-    ours = read_folder(Path(predictions), layout, tasks)
-    theirs = read_folder(Path(labels), layout, tasks, gold=True)
+    ours = read_folder(Path(predictions), layout, tasks, done=done)
+    theirs = read_folder(Path(labels), layout, tasks, gold=True, done=done)
     problems = [*theirs.problems, *ours.problems, *match_labels(ours, theirs, missing == "zero")]
     if problems:
         title = f"{predictions}: nothing is scored. Mend this, or name the tasks to score with --tasks"
         raise_problems(title, problems)
-    scored = tuple(_score_task(task, ours, theirs, rules) for task in ours.tasks)
-    return Scores(layout, rules, scored, _notes(layout, ours, theirs))
+    scored = []
+    for task in ours.tasks:
+        scored.append(_score_task(task, ours, theirs, rules))
+        done(task.name)
+    return Scores(layout, rules, tuple(scored), _notes(layout, ours, theirs))
 
 
 def _score_task(task: TaskFiles, ours: Folder, theirs: Folder, rules: str) -> TaskScore:
