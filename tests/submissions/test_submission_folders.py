@@ -139,9 +139,9 @@ def test_test_files_without_labels_are_what_predictions_must_fit(tmp_path: Path)
     assert compared == [(name, "de") for name in ("xnli", "panx", "xquad", "mlqa", "bucc2018", "tatoeba")]
     said = [f"{Path(problem.file).parent.name} {problem.line}: {problem.message}" for problem in problems]
     assert [line.partition("/")[0] for line in said] == [
-        "mlqa 0: 1 of 1 ids of ",
-        "mlqa 0: 5 ids are not in ",
-        "bucc2018 5: 1 ids are not in ",
+        "mlqa 0: no prediction for 1 of 1 ids of ",
+        "mlqa 0: 5 unknown ids, not in ",
+        "bucc2018 5: 1 unknown id, not in ",
         "tatoeba 4: 4 is behind the last line. Expected 0 to 3",
     ]
     with pytest.raises(DataError, match="nothing is written: 4 problems"):

@@ -66,7 +66,8 @@ def test_what_is_read(form: FileFormat, text: str, values: list[Any], tmp_path: 
         (Pairs(), "de-1\ten-2\nde-1\ten-2\n", "line 2: the pair de-1 en-2 stands here for the second time"),
         (Answers(), '{"q1": "a",\n "q2', "line 2: not JSON"),
         (Answers(), '{"q1": "a", "q1": "b"}', "the id q1 stands here twice"),
-        (Answers(), '{"q1": 3}', "q1: the answer is 3. Expected a text"),
+        (Answers(), '{"q1": 3}', "q1: expected a text as answer, found 3"),
+        (Answers(), squad({"q1": ["a"]}), "questions in SQuAD's nesting, as labels are. Were the two"),
         (Answers(), "[]", "expected one object, {question id: answer}, found []"),
         (Answers(), "", "line 1: not JSON"),
         (Rankings(), '{"q1": "Q1"}', 'q1: expected a list of ids, found "Q1"'),
@@ -82,9 +83,13 @@ def test_what_is_wrong(form: FileFormat, text: str, message: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (squad({"q1": [""], "q2": ["a"]}), "1 questions have no answer: q1. XTREME's download script takes"),
+        (
+            squad({"q1": [""], "q2": ["a"]}),
+            "1 question without an answer: q1. XTREME's download script takes",
+        ),
         (squad({"q1": ["a"]})[:-9], "not JSON"),
-        ('{"q1": "a"}', "not in SQuAD's nesting ('data')"),
+        ('{"q1": "a"}', "answers by id, as predictions are. Were the two folders swapped?"),
+        ('{"q1": ["a"]}', "not in SQuAD's nesting ('data')"),
         ('{"data": [{"paragraphs": [{"qas": [{"id": "q", "answers": 3}]}]}]}', "not in SQuAD's nesting"),
         ('{"data": []}', "not in SQuAD's nesting (no question)"),
     ],
@@ -113,7 +118,7 @@ def matched(form: FileFormat, predicted: str, gold: str, folder: Path, **options
 
 def test_lengths_must_be_equal(tmp_path: Path) -> None:
     assert matched(LABELS, "neutral\n", "neutral\nneutral\n", tmp_path) == [
-        "ours.tsv: 1 lines, expected 2 as in gold.tsv"
+        "ours.tsv: 1 line, expected 2 as in gold.tsv"
     ]
     assert matched(LABELS, "neutral\n" * 3, "neutral\n" * 2, tmp_path) == [
         "ours.tsv, line 3: 3 lines, expected 2 as in gold.tsv. This line is one too many"
@@ -133,8 +138,8 @@ def test_sentences_must_have_equal_lengths(tmp_path: Path) -> None:
 def test_ids_must_be_those_of_the_labels(tmp_path: Path) -> None:
     gold = squad({f"q{number}": ["a"] for number in range(6)})
     ours = '{"q0": "a", "q9": "b"}'
-    missing = "ours.json: 5 of 6 ids of gold.json have no prediction: q1, q2, q3, …"
-    unknown = "ours.json: 1 ids are not in gold.json: q9"
+    missing = "ours.json: no prediction for 5 of 6 ids of gold.json: q1, q2, q3, …"
+    unknown = "ours.json: 1 unknown id, not in gold.json: q9"
     assert matched(Answers(), ours, gold, tmp_path) == [missing, unknown]
     assert matched(Answers(), ours, gold, tmp_path, may_miss=True) == [unknown]
 

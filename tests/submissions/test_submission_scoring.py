@@ -164,7 +164,7 @@ def test_missing_ids_score_zero_only_where_that_is_asked_for(labels: Path, submi
     right = json.loads((submission / "xquad/test-de.json").read_text())
     (submission / "xquad/test-de.json").write_text(json.dumps({"de-q0": right["de-q0"]}))
     with pytest.raises(
-        DataError, match=r"nothing is scored.*4 of 5 ids of .* have no prediction: de-q1, de-q2, de-q3, …"
+        DataError, match=r"nothing is scored.*no prediction for 4 of 5 ids of .*: de-q1, de-q2, de-q3, …"
     ):
         _flat(score, submission, labels, tasks=["xquad"])
     scores = score(submission, labels, tasks=["xquad"], missing="zero")

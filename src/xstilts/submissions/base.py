@@ -100,11 +100,16 @@ def unknown(what: str, given: str, known: Sequence[str]) -> str:
     return f"unknown {what} {given!r}. {hint}Expected one of: {', '.join(known)}"
 
 
+def counted(number: int, unit: str) -> str:
+    """A number with its unit: `1 id`, `5,010 lines`."""
+    return f"{number:,} {unit}{'s' * (number != 1)}"
+
+
 def unknown_ids(predicted: Content, asked: Content, report: Report) -> None:
     """Report the ids of predictions that nothing was asked by."""
     foreign = [key for key in predicted.values if key not in asked.values]
     if foreign:
-        message = f"{len(foreign):,} ids are not in {asked.path}: {some(foreign)}"
+        message = f"{counted(len(foreign), 'unknown id')}, not in {asked.path}: {some(foreign)}"
         report(Problem(str(predicted.path), predicted.lines[foreign[0]], message))
 
 

@@ -113,7 +113,7 @@ def match_labels(predictions: Folder, labels: Folder, may_miss: bool = False) ->
     problems: list[Problem] = []
     for task, code in predictions.places:
         ours, theirs = (folder.contents.get((task.name, code)) for folder in (predictions, labels))
-        if ours is not None and theirs is not None:
+        if ours is not None and theirs is not None and ours.values and theirs.values:  # else reported already
             task.format.match(ours, theirs, problems.append, may_miss)
     return problems
 
@@ -125,7 +125,7 @@ def match_inputs(predictions: Folder, data: Path) -> tuple[list[Problem], list[P
     for task, code in predictions.places:
         inputs = data / task.inputs.replace("{language}", code)
         ours = predictions.contents.get((task.name, code))
-        if task.inputs and ours is not None and inputs.is_file():
+        if task.inputs and ours is not None and ours.values and inputs.is_file():
             task.format.match_inputs(ours, task.format.read_inputs(inputs, problems.append), problems.append)
             compared.append((task.name, code))
     return problems, compared

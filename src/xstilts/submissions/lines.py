@@ -9,20 +9,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, final
 
-from xstilts.submissions.base import Content, FileFormat, not_empty, texts, unknown, unknown_ids
+from xstilts.submissions.base import Content, FileFormat, counted, not_empty, texts, unknown, unknown_ids
 from xstilts.tasks.readers import Problem, Report, read
 
 
 class _Placed(FileFormat):
     """One prediction for each item, in the order of the test file."""
 
-    unit: ClassVar[str] = "lines"
+    unit: ClassVar[str] = "line"
 
     def match(self, predicted: Content, gold: Content, report: Report, may_miss: bool = False) -> None:
         """The numbers of items must be equal, and in tagging those of tokens."""
         found, wanted = len(predicted.values), len(gold.values)
         if found != wanted:
-            message = f"{found:,} {self.unit}, expected {wanted:,} as in {gold.path}"
+            message = f"{counted(found, self.unit)}, expected {wanted:,} as in {gold.path}"
             line = predicted.lines.get(wanted, 0)
             report(Problem(str(predicted.path), line, message + ". This line is one too many" * bool(line)))
 
@@ -70,7 +70,7 @@ class Tags(_Placed):
 
     labels: tuple[str, ...]
     expected: ClassVar[str] = "one tag a line and a blank line between sentences"
-    unit = "sentences"
+    unit = "sentence"
 
     def read(self, path: Path, report: Report) -> Content:
         """Lists of tags by sentence."""
@@ -106,7 +106,9 @@ class Tags(_Placed):
         unlike = [(key, len(tags), len(tokens)) for key, tags, tokens in pairs if len(tags) != len(tokens)]
         if unlike:
             key, found, wanted = unlike[0]
-            message = f"sentence {key + 1} has {found} tags, expected {wanted} as in {gold.where(key)}"
+            message = (
+                f"sentence {key + 1} has {counted(found, 'tag')}, expected {wanted} as in {gold.where(key)}"
+            )
             more = f"; {len(unlike):,} sentences differ so" if len(unlike) > 1 else ""
             report(Problem(str(predicted.path), predicted.lines[key], message + more))
         super().match(predicted, gold, report, may_miss)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, final
 
-from xstilts.submissions.base import Content, FileFormat, some, texts, unknown_ids
+from xstilts.submissions.base import Content, FileFormat, counted, some, texts, unknown_ids
 from xstilts.tasks.readers import Problem, Report
+
+_SWAPPED = "Were the two folders swapped? xstilts score PREDICTIONS LABELS"
 
 
 class _Keyed(FileFormat):
@@ -21,7 +23,7 @@ class _Keyed(FileFormat):
         """The ids must be those that are gold."""
         missing = [key for key in gold.values if key not in predicted.values]
         if missing and not may_miss:
-            message = f"{len(missing):,} of {len(gold.values):,} ids of {gold.path} have no prediction: {some(missing)}"
+            message = f"no prediction for {len(missing):,} of {len(gold.values):,} ids of {gold.path}: {some(missing)}"
             report(Problem(str(predicted.path), 0, message))
         unknown_ids(predicted, gold, report)
 
@@ -44,10 +46,14 @@ class Answers(_Keyed):
     def read(self, path: Path, report: Report) -> Content:
         """Texts by id."""
         content = Content(path)
-        for key, answer in _object(path, self.expected, report).items():
+        answers = _object(path, self.expected, report)
+        if isinstance(answers.get("data"), list):
+            report(Problem(str(path), 0, f"questions in SQuAD's nesting, as labels are. {_SWAPPED}"))
+            return content
+        for key, answer in answers.items():
             content.add(key, answer)
             if not isinstance(answer, str):
-                report(Problem(str(path), 0, f"{key}: the answer is {answer!r}. Expected a text"))
+                report(Problem(str(path), 0, f"{key}: expected a text as answer, found {_start(answer)}"))
         return content
 
     def read_gold(self, path: Path, report: Report) -> Content:
@@ -56,8 +62,8 @@ class Answers(_Keyed):
         empty = [key for key, answers in content.values.items() if not any(map(str.strip, answers))]
         if empty:
             message = (
-                f"{len(empty):,} questions have no answer: {some(empty)}. XTREME's download script takes the "
-                "answers out; the published files have them"
+                f"{counted(len(empty), 'question')} without an answer: {some(empty)}. XTREME's download script "
+                "takes the answers out; the published files have them"
             )
             report(Problem(str(path), 0, message))
         return content
@@ -89,9 +95,7 @@ class Rankings(_Keyed):
                 or not all(isinstance(one, str) for one in ranking)
                 or not ranking
             ):
-                report(
-                    Problem(str(path), 0, f"{key}: expected a list of ids, found {json.dumps(ranking)[:80]}")
-                )
+                report(Problem(str(path), 0, f"{key}: expected a list of ids, found {_start(ranking)}"))
             elif len(set(ranking)) < len(ranking):
                 report(Problem(str(path), 0, f"{key}: an id stands in the list twice"))
         return content
@@ -126,14 +130,23 @@ def _object(path: Path, expected: str, report: Report) -> dict[str, Any]:
     if isinstance(content, dict) and content:
         return content
     if content is not None:
-        report(Problem(str(path), 0, f"expected {expected}, found {json.dumps(content)[:80]}"))
+        report(Problem(str(path), 0, f"expected {expected}, found {_start(content)}"))
     return {}
+
+
+def _start(value: Any) -> str:
+    """The beginning of a value as JSON."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:60] + "…"
 
 
 def _questions(path: Path, report: Report) -> list[tuple[str, list[str]]]:
     """The questions of SQuAD's nested JSON: ids and answers."""
     content = _json(path, report)
     if content is None:
+        return []
+    if isinstance(content, dict) and content and all(isinstance(value, str) for value in content.values()):
+        report(Problem(str(path), 0, f"answers by id, as predictions are. {_SWAPPED}"))
         return []
     try:
         paragraphs = [paragraph for article in content["data"] for paragraph in article["paragraphs"]]
