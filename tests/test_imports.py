@@ -27,7 +27,7 @@ LAYERS = (
     {"training"},
     {"plan", "predicting"},
     {"stages", "costs", "best"},
-    {"executors", "answer", "report"},
+    {"executors", "answer", "layers", "report"},
     {"experiment"},
     {"finished", "demo", "listing", "examining"},
     {"model_card"},
