@@ -211,18 +211,30 @@ def export(
         int | None, typer.Option("--seed", help="[default: the best on dev]", show_default=False)
     ] = None,
     to: Annotated[str, typer.Option("--to", help="hf or sentence-transformers")] = "hf",
+    postprocess: Annotated[
+        str | None,
+        typer.Option(
+            "--postprocess",
+            help="none or center: the sentence vectors [default: what the verdicts rest on]",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Write a checkpoint of a run as an ordinary Hugging Face folder with a model card."""
+    """Write a checkpoint of a run as an ordinary model folder with a card."""
     from xstilts import exporting
     from xstilts.errors import UnknownName
 
     tell = _console(to_stderr=True).print
+    if to not in exporting.FORMS:
+        raise UnknownName("export format", to, exporting.FORMS)
+    if postprocess and to == "hf":
+        raise UserError(
+            "--postprocess is for sentence vectors: add --to sentence-transformers, or leave it out"
+        )
     if to == "hf":
         written = exporting.export_hf(folder, out, arm, target, seed, tell=tell)
-    elif to == "sentence-transformers":
-        written = exporting.export_sentence_transformers(folder, out, arm, seed, target, tell=tell)
     else:
-        raise UnknownName("export format", to, ["hf", "sentence-transformers"])
+        written = exporting.export_sentence_transformers(folder, out, arm, seed, target, postprocess, tell)
     typer.echo(written)
 
 
