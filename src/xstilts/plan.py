@@ -345,6 +345,12 @@ class _Planner:
         """The recipe's languages that a task has in a split."""
         available = task.source.languages(split)
         if self.recipe.languages == "all":
+            absent = [code for code in task.languages if code not in available] if split == "test" else []
+            if absent:
+                share = f"{len(task.languages) - len(absent)} of {len(task.languages)} languages"
+                self.skipped.append(
+                    f"{task.name}: averages are over {share}; no test data in {', '.join(absent)}"
+                )
             return available
         wanted = list(dict.fromkeys(normalise(code) for code in self.recipe.languages))
         found = tuple(code for code in wanted if code in available)
