@@ -365,7 +365,13 @@ def test_centring_takes_a_common_direction_away() -> None:
 
 
 def test_names() -> None:
-    assert set(TASK_TYPES) == {"classification", "multiple-choice", "tagging", "sentence-retrieval"}
+    assert set(TASK_TYPES) == {
+        "classification",
+        "multiple-choice",
+        "tagging",
+        "span-qa",
+        "sentence-retrieval",
+    }
     with pytest.raises(UnknownName, match="Did you mean 'tagging'"):
         get_task_type("taging")
     with pytest.raises(UnknownName, match="sentence-retrieval"):

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import torch
 
 Tokens = NDArray[np.int64]
+Span = tuple[int, int]
+"""Part of a text, in characters: where it begins, and where it has ended."""
+
 IGNORED = -100
 """Target of a position that counts for nothing, as in torch's cross-entropy."""
 
@@ -30,7 +33,8 @@ class Feature:
     """One input of a model, tokenised.
 
     `sequences` holds one token sequence, or one a choice; `type_ids` likewise, or nothing where the encoder has no
-    segments. `target` is what the loss needs, `positions` (tagging) where the words of `row` begin.
+    segments. `target` is what the loss needs, `positions` (tagging) where the words of `row` begin, `window`
+    (span-qa) the part of the context that is read.
     """
 
     row: int
@@ -38,6 +42,7 @@ class Feature:
     target: Any = None
     type_ids: tuple[Tokens, ...] = ()
     positions: Tokens | None = None
+    window: Any = None
 
     @property
     def length(self) -> int:
@@ -62,6 +67,10 @@ class Batch:
     features: Sequence[Feature]
 
 
+TOKENS_A_TEXT = 24
+"""Tokens of an input where nothing better is known: short texts; a longer maximum length hardly changes it."""
+
+
 class Change(Protocol):
     """What a condition does to the texts of one row; `role` names the text."""
 
@@ -71,6 +80,10 @@ class Change(Protocol):
 
     def tokens(self, tokens: list[str], role: str) -> list[str]:
         """The tokens changed, one for one."""
+        ...
+
+    def spans(self, text: str, role: str, spans: Sequence[Span]) -> tuple[str, list[Span]]:
+        """The text changed, and where parts of it are then; of each something remains."""
         ...
 
 
@@ -84,10 +97,17 @@ class TaskType(ABC):
     """Columns that a row must have beside `id` and `source`."""
     texts: ClassVar[tuple[str, ...]]
     """Columns that conditions perturb: all of them, or the one that is the condition's role."""
+    further_texts: ClassVar[tuple[str, ...]] = ()
+    """Columns that a condition perturbs only where they are its role."""
     metrics: ClassVar[tuple[str, ...]]
     """Metrics that fit the type; the first is the default."""
     gold: ClassVar[str]
     """Column with the right answer."""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What a condition may name as its role."""
+        return (*self.texts, *self.further_texts)
 
     @property
     def trained(self) -> bool:
@@ -98,13 +118,21 @@ class TaskType(ABC):
         """Among how many answers a guesser would choose; None where that differs from item to item."""
         return len(task.labels) or None
 
+    def tokens(self, rows: Callable[[], Sequence[Row]], task: Task, max_length: int) -> float:
+        """Tokens that a row makes on average, roughly, for estimates of cost; `rows()` reads a sample."""
+        return TOKENS_A_TEXT
+
+    def answer(self, row: Row) -> Any:
+        """The right answer of a row, as predictions are compared with it."""
+        return row[self.gold]
+
     def perturb(self, row: Row, change: Change) -> Row:
         """The row with its input texts changed."""
         return row | {name: change.text(row[name], name) for name in self.texts if row.get(name) is not None}
 
 
 class TrainedType(TaskType):
-    """A type with a head: classification, multiple-choice, tagging."""
+    """A type with a head: classification, multiple-choice, tagging, span-qa."""
 
     family = "trained"
     auto_class: ClassVar[str]
@@ -112,6 +140,11 @@ class TrainedType(TaskType):
     def head(self, task: Task) -> HeadSpec:
         """The head that a model for this task has."""
         return HeadSpec(task.name, self.auto_class, task.labels)
+
+    def output(self, output: Any) -> torch.Tensor:
+        """The logits that the loss and predictions are made from, out of what the model gives."""
+        logits: torch.Tensor = output.logits
+        return logits
 
     @abstractmethod
     def encode(self, rows: Sequence[Row], tokenizer: Any, task: Task, max_length: int) -> list[Feature]:

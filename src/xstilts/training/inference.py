@@ -28,7 +28,7 @@ def predict(
     with torch.inference_mode(), autocast(precision):
         for places in _batches(features):
             batch = collate([features[place] for place in places], pad_id)
-            logits = model(**_to_device(batch)).logits.float().cpu().numpy()
+            logits = task_type.output(model(**_to_device(batch))).float().cpu().numpy()
             for place, scores in zip(places, logits, strict=True):
                 feature = features[place]
                 by_row[feature.row].append((place, task_type.decode(scores, feature, task)))
