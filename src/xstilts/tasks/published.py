@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from xstilts.errors import DataError, RecipeError
+from xstilts.hashing import digest, files_fingerprint
+from xstilts.languages import normalise
 from xstilts.tasks.base import SPLITS, Row, Source, Task
 from xstilts.tasks.files import FilesSource, UserTask
+from xstilts.tasks.readers import find_files
+from xstilts.tasks.reading import PLAIN, Reading, tag_of
 
 Answer = TypeVar("Answer")
 SUBMISSION = "submission"
@@ -20,22 +24,29 @@ TOGETHER = frozenset({"dev", "test"})
 """Splits that always come from one layout: its dev part may have been set aside from its test part."""
 
 
+def nowhere(folder: Path) -> Source | None:
+    """No source, whatever the folder."""
+    return None
+
+
 @dataclass(frozen=True)
 class Layout:
     """One form in which a task's files are published.
 
     `open(folder)` gives their source, below a data folder; `files` are the patterns that it looks for, for people.
-    `get` says where the files come from: an address or a command. `reported` is what its test rows are, where they
-    are not the published test set: `dev, 80% of its sources`. `exercised` says whether the project's tests read it
-    from files of this form.
+    `get` says where the files come from: an address or a command. `reported` is what its test rows are, where that is
+    not what the source itself says: `dev, 80% of its sources`. `exercised` says whether the project's tests read
+    published files of this form, or only files that they write themselves. `submission(folder)` gives the source of
+    the test rows without answers, where the layout has them.
     """
 
     name: str
     open: Callable[[Path], Source]
     files: tuple[str, ...]
     get: str
-    reported: str = "test"
-    exercised: bool = True
+    reported: str = ""
+    exercised: bool = False
+    submission: Callable[[Path], Source | None] = nowhere
 
 
 class HubSource(Source, Protocol):
@@ -46,13 +57,19 @@ class HubSource(Source, Protocol):
         """The repository's id."""
         ...
 
+    @property
+    def described(self) -> str:
+        """The repository with the configurations and splits that are read, for people."""
+        ...
+
 
 @dataclass(frozen=True)
 class PublishedSource:
     """The rows of a published task: from the first layout below `data` that has the split, else from the Hub.
 
-    `dev` and `test` come from one layout, so that what is selected on is never what is reported; `train` may come
-    from another. A task is read from one place for all of its languages: nothing is mixed in silence.
+    `dev` and `test` come from one layout, so that what is selected on is never what is reported; `train` and
+    `submission` may come from another. A task is read from one place for all of its languages: nothing is mixed in
+    silence.
 
     Example:
         >>> source = PublishedSource("xtreme/xnli", layouts, Path("download"))  # doctest: +SKIP
@@ -65,7 +82,7 @@ class PublishedSource:
     data: Path | None = None
     hub: HubSource | None = None
     splits: tuple[str, ...] = SPLITS
-    opened: dict[str, Source] = field(default_factory=dict, compare=False, repr=False)
+    opened: dict[tuple[str, bool], Source | None] = field(default_factory=dict, compare=False, repr=False)
 
     def languages(self, split: str) -> tuple[str, ...]:
         """The languages that have this split where the task was found.
@@ -73,6 +90,9 @@ class PublishedSource:
         Raises:
             DataError: the task has such a split, but neither a layout nor the Hub has it.
         """
+        if split == SUBMISSION:
+            found = self.found(split)
+            return () if found is None else found[1]
         return self._of(split).languages(split) if split in self.splits else ()
 
     def fingerprint(self, split: str, language: str) -> str:
@@ -86,28 +106,32 @@ class PublishedSource:
     def origin(self, split: str) -> str:
         """What a split's rows are: `test`, or `dev, 80% of its sources`."""
         layout = self._place(split)
-        return layout.reported if layout is not None and split == "test" else split
+        if layout is not None and split == "test" and layout.reported:
+            return layout.reported
+        return self._of(split).origin(split)
 
     def found(self, split: str) -> tuple[Layout, tuple[str, ...]] | None:
         """The layout below the data folder that a split is read from, and its languages; None if there is none."""
         layout = self._place(split)
-        return None if layout is None else (layout, self._open(layout).languages(split))
+        languages = () if layout is None else self._languages(layout, split)
+        return (layout, languages) if layout is not None and languages else None
 
     def _place(self, split: str) -> Layout | None:
-        if self.data is None:
-            return None
+        """The test rows decide where dev rows come from; dev alone is looked for last."""
         asked = ("test", "dev") if split in TOGETHER else (split,)
-        for wanted in asked:  # the test rows decide where dev rows come from; dev alone is looked for last
+        for wanted in asked:
             for layout in self.layouts:
-                if self._open(layout).languages(wanted):
+                if self._languages(layout, wanted):
                     return layout
         return None
 
     def _of(self, split: str) -> Source:
-        layout = self._place(split)
-        if layout is not None and self._open(layout).languages(split):
-            return self._open(layout)
-        if layout is None and self.hub is not None and self.hub.languages(split):
+        found = self.found(split)
+        if found is not None:
+            source = self._open(found[0], split)
+            assert source is not None
+            return source
+        if self._place(split) is None and self.hub is not None and self.hub.languages(split):
             return self.hub
         raise DataError(self.absent(split))
 
@@ -121,11 +145,18 @@ class PublishedSource:
                 raise DataError(f"{error}\n{self.absent(split)}") from None
             raise
 
-    def _open(self, layout: Layout) -> Source:
-        assert self.data is not None
-        if layout.name not in self.opened:
-            self.opened[layout.name] = layout.open(self.data)
-        return self.opened[layout.name]
+    def _languages(self, layout: Layout, split: str) -> tuple[str, ...]:
+        source = self._open(layout, split)
+        return () if source is None else source.languages(split)
+
+    def _open(self, layout: Layout, split: str) -> Source | None:
+        if self.data is None:
+            return None
+        place = (layout.name, split == SUBMISSION)
+        if place not in self.opened:
+            opener = layout.submission if split == SUBMISSION else layout.open
+            self.opened[place] = opener(self.data)
+        return self.opened[place]
 
     def absent(self, split: str) -> str:
         """What to say where a split is not there: the layouts that were tried, and where to get them."""
@@ -138,13 +169,115 @@ class PublishedSource:
 
 
 def files_layout(
-    name: str, get: str, spec: UserTask, reported: str = "test", exercised: bool = True
+    name: str,
+    get: str,
+    spec: UserTask,
+    *,
+    reading: Callable[[Path], Reading] = lambda folder: PLAIN,
+    reported: str = "",
+    exercised: bool = False,
+    submission: Unlabelled | None = None,
 ) -> Layout:
-    """A layout whose files an ordinary declaration describes, as a recipe would declare a task of its own."""
-    patterns = dict.fromkeys(pattern for split in SPLITS for pattern in spec.patterns(split).values())
+    """A layout whose files an ordinary declaration describes, as a recipe would declare a task of its own.
+
+    `reading(folder)` adds what such a declaration cannot say.
+    """
+    patterns = [pattern for split in SPLITS for pattern in spec.patterns(split).values()]
+    patterns += submission.patterns if submission is not None else ()
     return Layout(
-        name, lambda folder: FilesSource(name, spec, folder), tuple(patterns), get, reported, exercised
+        name,
+        lambda folder: FilesSource(name, spec, folder, reading(folder), lenient=True),
+        tuple(dict.fromkeys(patterns)),
+        get,
+        reported,
+        exercised,
+        nowhere if submission is None else submission.at,
     )
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """Test rows whose answers only a leaderboard knows, in the order of their files.
+
+    `patterns` are the files of a language; `build(*paths)` makes its rows from them, with a placeholder where an
+    answer would stand; they are numbered from 0 where `build` gives no `id`.
+    """
+
+    patterns: tuple[str, ...]
+    languages: tuple[str, ...]
+    build: Callable[..., list[Row]]
+
+    def at(self, folder: Path) -> UnlabelledSource:
+        """The source below a data folder."""
+        return UnlabelledSource(self, folder)
+
+
+@dataclass(frozen=True)
+class UnlabelledSource:
+    """The rows of a `submission` split. See `Unlabelled`."""
+
+    spec: Unlabelled
+    base: Path
+
+    def languages(self, split: str) -> tuple[str, ...]:
+        """The languages that have all of their files."""
+        return tuple(self._files) if split == SUBMISSION else ()
+
+    def fingerprint(self, split: str, language: str) -> str:
+        """SHA-256 of the files' content."""
+        return digest([split, language, [files_fingerprint([path]) for path in self._files[language]]])
+
+    def rows(self, split: str, language: str) -> list[Row]:
+        """All rows, in the files' order."""
+        rows = self.spec.build(*self._files[language])
+        return [{"id": str(place), "source": str(place)} | row for place, row in enumerate(rows)]
+
+    def origin(self, split: str) -> str:
+        """The split itself."""
+        return split
+
+    @cached_property
+    def _files(self) -> dict[str, tuple[Path, ...]]:
+        by_pattern = [find_files(self.base, pattern) for pattern in self.spec.patterns]
+        wanted = {normalise(code) for code in self.spec.languages}
+        files = {}
+        for native in sorted(set.intersection(*(set(found) for found in by_pattern))):
+            tag = tag_of(native)
+            if tag in wanted:
+                files[tag] = tuple(found[native][0] for found in by_pattern)
+        return dict(sorted(files.items()))
+
+
+@dataclass(frozen=True)
+class ConcatenatedSource:
+    """The rows of several sources one after another, by name: one task, one head (ANLI + MNLI + SNLI).
+
+    Ids and sources carry the part's name. A part that is not there is an error that names it.
+    """
+
+    parts: Mapping[str, Source]
+
+    def languages(self, split: str) -> tuple[str, ...]:
+        """The languages in which every part has this split."""
+        by_part = [source.languages(split) for source in self.parts.values()]
+        return tuple(code for code in by_part[0] if all(code in codes for codes in by_part))
+
+    def fingerprint(self, split: str, language: str) -> str:
+        """The parts' fingerprints."""
+        prints = [[name, source.fingerprint(split, language)] for name, source in self.parts.items()]
+        return digest(prints)
+
+    def rows(self, split: str, language: str) -> list[Row]:
+        """The rows of all parts, in their order."""
+        return [
+            row | {key: f"{name}/{row[key]}" for key in ("id", "source")}
+            for name, source in self.parts.items()
+            for row in source.rows(split, language)
+        ]
+
+    def origin(self, split: str) -> str:
+        """What the parts' rows are."""
+        return ", ".join(dict.fromkeys(source.origin(split) for source in self.parts.values()))
 
 
 @dataclass(frozen=True)

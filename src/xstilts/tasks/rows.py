@@ -316,6 +316,10 @@ def build_rows(records: Iterable[Located], rules: RowRules, language: str, repor
         yield row
 
 
+TEST_SHARE = 0.2
+"""Share of the sources that is set aside for dev where only one labelled test split was published."""
+
+
 def carve_dev(rows: list[Row], share: float = 0.1, at_most: int = 1000) -> tuple[list[Row], list[Row]]:
     """Set some rows aside by a hash of their source: `(rest, dev)`, each in the given order.
 
