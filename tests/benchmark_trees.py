@@ -185,3 +185,149 @@ def write_dataset(folder: Path, configurations: dict[str, dict[str, list[dict[st
             card += [f"  - split: {split}", f"    path: {name}/{split}.jsonl"]
     put(folder, "README.md", [*card, "---"])
     return str(folder)
+
+
+# --- intermediate tasks
+
+
+def write_nli(folder: Path) -> None:
+    """MultiNLI, SNLI and ANLI as they were published; one pair in each of the first two has no gold label."""
+    columns = ("gold_label", "sentence1", "sentence2", "pairID")
+    for name, splits in (
+        ("multinli_1.0", ("train", "dev_matched", "dev_mismatched")),
+        ("snli_1.0", ("train", "dev", "test")),
+    ):
+        for split in splits:
+            labels = ["-", *(NLI[i % 3] for i in range(1, ITEMS))]
+            rows = zip(labels, pairs(name, split), range(ITEMS), strict=True)
+            records = [dict(zip(columns, (label, *pair, f"{i}"), strict=True)) for label, pair, i in rows]
+            put_jsonl(folder, f"{name}/{name}_{split}.jsonl", records)
+    for number in (1, 2, 3):
+        for split in ("train", "dev", "test"):
+            records = [
+                {"uid": f"{number}-{i}", "context": one, "hypothesis": two, "label": "enc"[i % 3]}
+                for i, (one, two) in enumerate(pairs(f"r{number}", split))
+            ]
+            put_jsonl(folder, f"anli_v1.0/R{number}/{split}.jsonl", records)
+
+
+def write_glue(folder: Path) -> None:
+    """GLUE's MNLI and QQP; quotes are plain text, and one line of QQP's training file was cut in two."""
+    columns = ("index", "genre", "sentence1", "sentence2", "label1", "gold_label")
+    for name in ("train", "dev_matched", "dev_mismatched"):
+        rows = [(i, "x", *pair, NLI[0], NLI[i % 3]) for i, pair in enumerate(pairs("glue", name))]
+        put(folder, f"MNLI/{name}.tsv", table(columns, rows))
+    columns = ("id", "qid1", "qid2", "question1", "question2", "is_duplicate")
+    for name in ("train", "dev"):
+        rows = [(i, 2 * i, 2 * i + 1, *pair, i % 2) for i, pair in enumerate(pairs("qqp", name))]
+        lines = table(columns, rows)
+        put(folder, f"QQP/{name}.tsv", [*lines, "99\t1\t2\tWhy was this", "cut in two?\tWhy?\t1"])
+
+
+def write_choices(folder: Path) -> None:
+    """HellaSwag, Cosmos QA and CommonsenseQA."""
+    for name in ("train", "val"):
+        records = [
+            {
+                "ind": i,
+                "ctx_a": f"A scene {name} {i}.",
+                "ctx_b": "then she" if i % 2 else "",
+                "endings": [f"does {i} {n}" for n in range(4)],
+                "source_id": f"video {i // 2}",
+                "label": i % 4,
+            }
+            for i in range(ITEMS)
+        ]
+        put_jsonl(folder, f"hellaswag/hellaswag_{name}.jsonl", records)
+    for name in ("train", "valid"):
+        lines = ["id,context,question,answer0,answer1,answer2,answer3,label"]
+        lines += [
+            f'{name}{i},"A story, {i}.",Why {i}?,a{i},b{i},c{i},None of these,{i % 4}' for i in range(ITEMS)
+        ]
+        put(folder, f"cosmosqa/{name}.csv", lines)
+    for name in ("train", "dev"):
+        records = [
+            {
+                "id": f"{name}{i}",
+                "answerKey": "ABCDE"[i % 5],
+                "question": {
+                    "stem": f"Where is {i}?",
+                    "choices": [{"label": letter, "text": f"{letter} place {i}"} for letter in "ABCDE"],
+                },
+            }
+            for i in range(ITEMS)
+        ]
+        put_jsonl(folder, f"commonsenseqa/{name}_rand_split.jsonl", records)
+
+
+def write_ccg(folder: Path) -> None:
+    """CCGbank in jiant's form; the test file in C&C's, with a tag of its own."""
+    tags = ("N", "N/N", "(S\\NP)/NP")
+    for split in ("train", "dev"):
+        sentences = tagged("ccg", split, tags)
+        lines = ["\t".join(" ".join(side) for side in zip(*sentence, strict=True)) for sentence in sentences]
+        put(folder, f"ccg/ccg.{split}", lines)
+    words = [
+        [f"{token}|NN|{tag}" for token, tag in sentence] for sentence in tagged("ccg", "test", (*tags, "NP"))
+    ]
+    put(folder, "ccg/ccg.test", map(" ".join, words))
+
+
+def write_stilts(folder: Path) -> None:
+    """Every intermediate task in its original distribution."""
+    for write in (write_nli, write_glue, write_choices, write_ccg):
+        write(folder)
+
+
+# --- XTREME-R
+
+
+def copa_record(i: int, text: str, **more: Any) -> dict[str, Any]:
+    record = {"premise": f"{text} {i}.", "choice1": f"first {i}", "choice2": f"second {i}"}
+    return record | {"question": ("cause", "effect")[i % 2], "label": i % 2, "idx": i} | more
+
+
+def write_copa(folder: Path) -> None:
+    for split in ("train", "val", "test"):
+        put_jsonl(folder, f"copa/{split}-en.jsonl", (copa_record(i, f"copa {split}") for i in range(ITEMS)))
+
+
+def write_xcopa(folder: Path, languages: Sequence[str] = ("et", "th")) -> None:
+    """XCOPA as it was published: in Thai every question is said to ask for the effect."""
+    for code in languages:
+        wrong = {"question": "effect"} if code == "th" else {}
+        for split in ("val", "test"):
+            records = [copa_record(i, f"{code} {split}", changed=False, **wrong) for i in range(ITEMS)]
+            put_jsonl(folder, f"xcopa/data/{code}/{split}.{code}.jsonl", records)
+
+
+def write_copa_xml(folder: Path) -> None:
+    """COPA's original form: labels count from 1."""
+    for part in ("dev", "test"):
+        items = [
+            f'<item id="{i}" asks-for="{("cause", "effect")[i % 2]}" most-plausible-alternative="{i % 2 + 1}">'
+            f"<p>{part} {i} &amp; so on.</p><a1>first {i}</a1><a2>second {i}</a2></item>"
+            for i in range(1, ITEMS + 1)
+        ]
+        head = [
+            '<?xml version="1.0" encoding="UTF-8"?>',
+            '<!DOCTYPE copa-corpus SYSTEM "copa.dtd">',
+            "<copa-corpus>",
+        ]
+        put(folder, f"copa/copa-{part}.xml", [*head, *items, "</copa-corpus>"])
+
+
+def write_siqa(folder: Path) -> None:
+    for name in ("trn", "dev"):
+        records = [
+            {"context": f"Kim met {i}.", "question": f"Why {i}?", "correct": "ABC"[i % 3]}
+            | {f"answer{letter}": f"{letter} {i}" for letter in "ABC"}
+            for i in range(ITEMS)
+        ]
+        put_jsonl(folder, f"siqa/socialIQa_v1.4_{name}.jsonl", records)
+
+
+def write_xtreme_r(folder: Path) -> None:
+    """What XTREME-R has beside XTREME."""
+    for write in (write_copa, write_xcopa, write_siqa):
+        write(folder)

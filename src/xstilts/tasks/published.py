@@ -256,9 +256,12 @@ class ConcatenatedSource:
     """
 
     parts: Mapping[str, Source]
+    splits: tuple[str, ...] = SPLITS
 
     def languages(self, split: str) -> tuple[str, ...]:
         """The languages in which every part has this split."""
+        if split not in self.splits:
+            return ()
         by_part = [source.languages(split) for source in self.parts.values()]
         return tuple(code for code in by_part[0] if all(code in codes for codes in by_part))
 
@@ -293,29 +296,32 @@ class JoinedSource:
 
     def languages(self, split: str) -> tuple[str, ...]:
         """The languages that have this split."""
+        if split == "dev":
+            return tuple(sorted({*self._dev_languages, self.train_language}))
         return self._of(split).languages(split)
 
     def fingerprint(self, split: str, language: str) -> str:
         """That of the source the rows come from."""
-        return self._of(split).fingerprint(split, language)
+        return self._of(split, language).fingerprint(split, language)
 
     def rows(self, split: str, language: str) -> list[Row]:
         """The rows of one split and language."""
-        return self._of(split).rows(split, language)
+        return self._of(split, language).rows(split, language)
 
     def origin(self, split: str) -> str:
         """What a split's rows are."""
-        return self._of(split).origin(split)
+        return self._of(split, self.train_language).origin(split)
 
-    def _of(self, split: str) -> Source:
-        return self.train if split == "train" or (split == "dev" and not self._has_dev) else self.test
+    def _of(self, split: str, language: str = "") -> Source:
+        lent = split == "dev" and language == self.train_language and language not in self._dev_languages
+        return self.train if split == "train" or lent else self.test
 
     @cached_property
-    def _has_dev(self) -> bool:
+    def _dev_languages(self) -> tuple[str, ...]:
         try:
-            return self.train_language in self.test.languages("dev")
+            return self.test.languages("dev")
         except DataError:
-            return False
+            return ()
 
 
 def joined_task(name: str, test: Task, train: Task) -> Task:
