@@ -157,7 +157,8 @@ def cells(
 
 def _statistics(metric: str, rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> NDArray[np.float64]:
     predicted, gold = ([json.loads(row[side]) for row in rows] for side in ("prediction", "gold"))
-    return np.asarray(get_metric(metric).statistics(predicted, gold, labels), np.float64)
+    language = rows[0]["language"]
+    return np.asarray(get_metric(metric).statistics(predicted, gold, labels, language), np.float64)
 
 
 def weigh(predictions: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Evaluation:
