@@ -28,11 +28,8 @@ def average_precision(ranking: Sequence[str], golds: Collection[str], depth: int
         >>> average_precision(["a", "x", "b"], {"a", "b"})
         0.8333333333333333
     """
-    hits, total = 0, 0.0
-    for rank in _right_ranks(ranking, golds, depth):
-        hits += 1
-        total += hits / rank
-    return total / min(len(set(golds)), depth)
+    ranks = _right_ranks(ranking, golds, depth)
+    return sum(hits / rank for hits, rank in enumerate(ranks, 1)) / min(len(set(golds)), depth)
 
 
 def reciprocal_rank(ranking: Sequence[str], golds: Collection[str], depth: int = DEPTH) -> float:
