@@ -152,7 +152,7 @@ def _identifying(experiment: Experiment, cell: Cell) -> dict[str, Any]:
         "setting": "zero-shot",
         "script": script(cell.language),
         "severity": Condition.parse(cell.condition).severity,
-        "split": "test",
+        "split": task.source.origin("test"),
     }
 
 

@@ -15,11 +15,12 @@ import pyarrow.parquet as pq
 from xstilts.encoders.base import EncoderSpec, find_encoder
 from xstilts.errors import DataError, UserError
 from xstilts.plan import Plan, Stage, make_plan
-from xstilts.recipe import BASELINE, Recipe
+from xstilts.recipe import BASELINE, JoinedTask, Recipe
 from xstilts.store import Store
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
 from xstilts.tasks.files import UserTask, user_task
+from xstilts.tasks.published import joined_task
 
 Progress = Callable[[str, int, int], None]
 
@@ -76,9 +77,25 @@ def open_experiment(recipe: Recipe, base: Path, store: str | Path, data: Path | 
     """
     if data is not None and not data.is_dir():
         raise UserError(f"--data {data} is not a folder")
-    own = {name: _own_task(name, spec, base, data) for name, spec in recipe.tasks.items()}
     encoder = replace(find_encoder(anchored(recipe, base).encoder), name=recipe.encoder)
-    return Experiment(recipe, Catalogue(own), encoder, Store(store), base)
+    return Experiment(recipe, catalogue_of(recipe, base, data), encoder, Store(store), base)
+
+
+def catalogue_of(recipe: Recipe, base: Path, data: Path | None = None) -> Catalogue:
+    """The tasks that a recipe's names may mean: those shipped, found below `data`, and its own.
+
+    Raises:
+        UserError: the files of a task of the recipe's own are not there, or two tasks cannot be joined.
+    """
+    own: dict[str, Task] = {}
+    for name, spec in recipe.tasks.items():
+        if isinstance(spec, UserTask):
+            own[name] = _own_task(name, spec, base, data)
+    catalogue = Catalogue(own, data)
+    for name, spec in recipe.tasks.items():
+        if isinstance(spec, JoinedTask):
+            own[name] = joined_task(name, catalogue.get(spec.test), catalogue.get(spec.train))
+    return catalogue
 
 
 def _own_task(name: str, spec: UserTask, base: Path, data: Path | None) -> Task:
@@ -243,7 +260,8 @@ def anchored(recipe: Recipe, base: Path) -> Recipe:
         return {name: absolute(value) for name, value in files.items()}
 
     tasks = {
-        name: spec.model_copy(update={"files": absolute(spec.files)}) for name, spec in recipe.tasks.items()
+        name: spec.model_copy(update={"files": absolute(spec.files)}) if isinstance(spec, UserTask) else spec
+        for name, spec in recipe.tasks.items()
     }
     plain = recipe.encoder.rpartition("@")[0] or recipe.encoder
     beside = any((base / name).is_dir() for name in (plain, recipe.encoder))
