@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from xstilts.errors import DataError, RecipeError
-from xstilts.tasks.base import SPLITS, Row, Source, Task
+from xstilts.tasks.base import SPLITS, Row, Source, Task, base_split
 from xstilts.tasks.files import FilesSource, UserTask
 
 Answer = TypeVar("Answer")
@@ -96,6 +96,7 @@ class PublishedSource:
     def _place(self, split: str) -> Layout | None:
         if self.data is None:
             return None
+        split = base_split(split)  # candidates lie beside the rows that name them
         asked = ("test", "dev") if split in TOGETHER else (split,)
         for wanted in asked:  # the test rows decide where dev rows come from; dev alone is looked for last
             for layout in self.layouts:
