@@ -24,7 +24,7 @@ LAYERS = (
     {"store", "metrics", "perturbations", "tasks"},
     {"stage", "recipe", "analysis", "encoders"},
     {"task_types"},
-    {"training"},
+    {"training", "plan_retrieval", "layers"},
     {"plan", "predicting"},
     {"stages", "costs", "best"},
     {"executors", "answer", "report"},

@@ -11,6 +11,7 @@ from typing import Any
 
 from xstilts.encoders.base import EncoderSpec
 from xstilts.plan import Plan, Stage
+from xstilts.stage import group_of
 from xstilts.store import Store
 from xstilts.tasks import Catalogue
 
@@ -50,19 +51,12 @@ def estimate(
     shape = encoder_shape(encoder)
     speed = FLOPS_A_CORE[plan.precision] * min(plan.recipe.training.threads, os.cpu_count() or 1)
     rows = _Rows(catalogue, store)
-    flops = 0.0
+    flops, pooled = 0.0, set[str]()
     for stage in pending:
         if stage.kind == "train":
             flops += 6 * shape.body * TOKENS_A_TEXT * _examples_seen(stage, rows)
         elif stage.kind == "predict":
-            sides = 1 if stage.parent("layer") is None and not stage.spec.get("sweep") else 2
-            flops += (
-                2
-                * shape.body
-                * TOKENS_A_TEXT
-                * sides
-                * sum(rows.count(data) for data in stage.parents["data"])
-            )
+            flops += 2 * shape.body * TOKENS_A_TEXT * _texts(stage, rows, pooled)
     checkpoint = 4 * shape.body + 4 * shape.width * 5000
     kept = sum(stage.kind == "select" and stage.spec["rule"] != "layer" for stage in pending)
     candidates = max(
@@ -119,3 +113,14 @@ def _examples_seen(stage: Stage, rows: _Rows) -> float:
         seen = phase["epochs"] * batches * phase["batch_size"] + phase["candidates"] * rows.count(dev) / 3
         total += seen * rows.choices(task["name"])
     return total
+
+
+def _texts(stage: Stage, rows: _Rows, pooled: set[str]) -> float:
+    """Texts that a prediction puts to the encoder; candidates of their own once for all conditions of a group."""
+    texts = sum(rows.count(data) for data in stage.parents["data"])
+    if "pool" in stage.parents:
+        group = group_of(stage)
+        texts += 0 if group in pooled else sum(rows.count(pool) for pool in stage.parents["pool"])
+        pooled.add(group)
+        return texts
+    return texts * (2 if "layer" in stage.parents or "sweep" in stage.spec else 1)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from collections.abc import Sequence
+from typing import Any, ClassVar, final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from xstilts.task_types.base import TaskType
-
-Vectors = NDArray[np.float32]
+from xstilts.task_types.retrieval import RetrievalType, Search, Text
+from xstilts.task_types.vectors import nearest
+from xstilts.tasks.base import Row, Task
 
 
 @final
-class SentenceRetrieval(TaskType):
+class SentenceRetrieval(RetrievalType):
     """`text` → the id of the row whose English `target` is nearest by cosine, among those of the language.
 
     There is no training: the encoder's own states are pooled. The candidates are all targets of the language's
@@ -21,29 +19,17 @@ class SentenceRetrieval(TaskType):
     """
 
     name = "sentence-retrieval"
-    family = "retrieval"
     columns = ("text", "target")
     texts = ("text",)
     metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
     gold = "id"
-    direction: ClassVar[str] = "xx-en"
-    scoring: ClassVar[str] = "cosine"
+    direction = "xx-en"
+    scorings: ClassVar[tuple[str, ...]] = ("cosine",)
 
+    def candidates(self, rows: Sequence[Row], pool: Sequence[Row]) -> dict[str, Text]:
+        """The rows' own targets."""
+        return {row["id"]: (row["target"],) for row in rows}
 
-def postprocess(vectors: Vectors, rule: str) -> Vectors:
-    """Unit vectors [n, width], with their mean removed first where the rule is `center`.
-
-    Queries and candidates are centred each by their own mean: what remains of a gain is not mere isotropy.
-    """
-    if rule == "center":
-        vectors = vectors - vectors.mean(0, keepdims=True)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Vectors = (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
-    return unit
-
-
-def nearest(queries: Vectors, candidates: Vectors, block: int = 4096) -> NDArray[np.int64]:
-    """Place of the nearest candidate by inner product, [queries]; ties go to the first."""
-    return np.concatenate(
-        [(queries[start : start + block] @ candidates.T).argmax(1) for start in range(0, len(queries), block)]
-    )
+    def retrieve(self, search: Search, task: Task) -> list[Any]:
+        """The id of the nearest candidate; of equally near ones the first."""
+        return [search.names[place] for place in nearest(*search.sides()).places[:, 0]]

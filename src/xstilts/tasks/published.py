@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from xstilts.errors import DataError, RecipeError
 from xstilts.hashing import digest, files_fingerprint
 from xstilts.languages import normalise
-from xstilts.tasks.base import SPLITS, Row, Source, Task
+from xstilts.tasks.base import SPLITS, Row, Source, Task, base_split
 from xstilts.tasks.files import FilesSource, UserTask
 from xstilts.tasks.readers import find_files
 from xstilts.tasks.reading import PLAIN, Reading, tag_of
@@ -118,6 +118,7 @@ class PublishedSource:
 
     def _place(self, split: str) -> Layout | None:
         """The test rows decide where dev rows come from; dev alone is looked for last."""
+        split = base_split(split)  # candidates lie beside the rows that name them
         asked = ("test", "dev") if split in TOGETHER else (split,)
         for wanted in asked:
             for layout in self.layouts:

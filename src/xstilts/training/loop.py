@@ -155,7 +155,7 @@ def _accumulate(
     total = 0.0
     for batch in batches:
         inputs = {name: value.to(accelerator.device) for name, value in batch.inputs.items()}
-        logits = model(**inputs).logits
+        logits = data.task_type.forward(model, inputs)
         loss = data.task_type.loss(logits.float(), batch) / terms
         accelerator.backward(loss)
         total += float(loss.detach())
