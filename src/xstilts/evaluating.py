@@ -99,6 +99,7 @@ def evaluate(
     if out is not None:
         _check_out(out)
     encoder = find_encoder(model)
+    settings = settings.fitted(encoder.positions)
     with tempfile.TemporaryDirectory(prefix="xstilts-") as scratch:
         context = Context(Store(scratch), settings.catalogue, encoder, settings.threads)
         examiner = Examiner(context, settings, languages)

@@ -90,7 +90,9 @@ def catalogue_of(recipe: Recipe, base: Path, data: Path | None = None) -> Catalo
     for name, spec in recipe.tasks.items():
         if isinstance(spec, UserTask):
             own[name] = _own_task(name, spec, base, data)
-    catalogue = Catalogue(own, data)
+    overrides = recipe.training.per_task.items()
+    lengths = {name: override.max_length for name, override in overrides if override.max_length}
+    catalogue = Catalogue(own, data, lengths)
     for name, spec in recipe.tasks.items():
         if isinstance(spec, JoinedTask):
             own[name] = joined_task(name, catalogue.get(spec.test), catalogue.get(spec.train))

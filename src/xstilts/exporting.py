@@ -195,6 +195,7 @@ def _sentence_files(choice: Choice, base: BaseEncoder, model: Any) -> dict[str, 
     prefix = task.options.get("prefix", "") if task else ""
     pooling = choice.run.recipe.retrieval.pooling
     length = choice.run.recipe.phase("target", choice.target).max_length
+    length = task.max_length(length) if task else length
     modes = {"mean": "mean_tokens", "cls": "cls_token"}
     package = "sentence_transformers.models"
     return {

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import torch
 
 Tokens = NDArray[np.int64]
+Span = tuple[int, int]
+"""Part of a text, in characters: where it begins, and where it has ended."""
+
 IGNORED = -100
 """Target of a position that counts for nothing, as in torch's cross-entropy."""
 _AT_ONCE = 10_000
@@ -32,7 +35,8 @@ class Feature:
     """One input of a model, tokenised.
 
     `sequences` holds one token sequence, or one a choice; `type_ids` likewise, or nothing where the encoder has no
-    segments. `target` is what the loss needs, `positions` (tagging) where the words of `row` begin.
+    segments. `target` is what the loss needs, `positions` (tagging) where the words of `row` begin, `window`
+    (span-qa) the part of the context that is read.
     """
 
     row: int
@@ -40,6 +44,7 @@ class Feature:
     target: Any = None
     type_ids: tuple[Tokens, ...] = ()
     positions: Tokens | None = None
+    window: Any = None
 
     @property
     def length(self) -> int:
@@ -75,6 +80,10 @@ class Change(Protocol):
         """The tokens changed, one for one."""
         ...
 
+    def spans(self, text: str, role: str, spans: Sequence[Span]) -> tuple[str, list[Span]]:
+        """The text changed, and where parts of it are then; of each something remains."""
+        ...
+
 
 class TaskType(ABC):
     """What all task types have."""
@@ -88,10 +97,17 @@ class TaskType(ABC):
     """Columns that a row must have beside `id` and `source`."""
     texts: ClassVar[tuple[str, ...]]
     """Columns that conditions perturb: all of them, or the one that is the condition's role."""
+    further_texts: ClassVar[tuple[str, ...]] = ()
+    """Columns that a condition perturbs only where they are its role."""
     metrics: ClassVar[tuple[str, ...]]
     """Metrics that fit the type; the first is the default."""
     gold: ClassVar[str]
     """Column with the right answer."""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What a condition may name as its role."""
+        return (*self.texts, *self.further_texts)
 
     def family_of(self, task: Task) -> str:
         """The family of a task of this type."""
@@ -111,7 +127,7 @@ class TaskType(ABC):
 
 
 class TrainedType(TaskType):
-    """A type that is trained: classification, multiple-choice, tagging with a head, answer-retrieval without one."""
+    """A type that is trained: with a head, or answer-retrieval without one."""
 
     family = "trained"
     auto_class: ClassVar[str]

@@ -24,6 +24,8 @@ SUITES: dict[str, Callable[[Path | None], tuple[Task, ...]]] = {
 class Catalogue:
     """The tasks that names mean: those shipped and `own`. `data` is the folder with benchmark data, if there is one.
 
+    `lengths` are the tokens of an input of tasks by name, in place of what these say themselves.
+
     Example:
         >>> Catalogue().get("pocket/intents").type
         'classification'
@@ -31,6 +33,7 @@ class Catalogue:
 
     own: Mapping[str, Task] = field(default_factory=dict)
     data: Path | None = None
+    lengths: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def suites(self) -> dict[str, tuple[Task, ...]]:
@@ -39,7 +42,9 @@ class Catalogue:
 
     def all(self) -> dict[str, Task]:
         """Every task by name."""
-        return {task.name: task for tasks in self.suites.values() for task in tasks} | dict(self.own)
+        tasks = {task.name: task for tasks in self.suites.values() for task in tasks} | dict(self.own)
+        resized = {name: tokens for name, tokens in self.lengths.items() if name in tasks}
+        return tasks | {name: tasks[name].at_length(tokens) for name, tokens in resized.items()}
 
     def get(self, name: str) -> Task:
         """The task of this name.

@@ -16,16 +16,15 @@ from xstilts.hashing import digest, files_fingerprint
 from xstilts.languages import normalise
 from xstilts.tasks import readers
 from xstilts.tasks.base import SPLITS, Row, Task
+from xstilts.tasks.dividing import TEST_SHARE, carve_dev
 from xstilts.tasks.readers import FORMATS, Problem, ReadOptions, Record, Report, raise_problems
 from xstilts.tasks.reading import PLAIN, Reading, of_language, tag_of, what_is_there
 from xstilts.tasks.rows import (
     SHAPES,
-    TEST_SHARE,
     Column,
     Located,
     RowRules,
     build_rows,
-    carve_dev,
     column_parts,
     located,
 )
@@ -54,7 +53,7 @@ class UserTask(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
-    type: str = Field(description="classification, multiple-choice, tagging or sentence-retrieval")
+    type: str = Field(description="classification, multiple-choice, tagging, span-qa or sentence-retrieval")
     files: str | dict[str, str | dict[str, str]] = Field(
         description="paths from the recipe's folder: a pattern with {split} and {language}, * and ?; "
         "or a pattern for each split; or, for aligned line files, {text: …, target: …}"
@@ -69,7 +68,7 @@ class UserTask(BaseModel):
     parallel: bool = Field(False, description="rows of one id are translations of each other")
     metrics: tuple[str, ...] = Field((), description="default: those of the task type")
     format: str | None = Field(
-        None, description="tsv, csv, jsonl, parquet, conllu, token-tag; default: by suffix"
+        None, description="tsv, csv, jsonl, parquet, conllu, token-tag, squad; default: by suffix"
     )
     quoting: Literal["none", "csv"] | None = Field(None, description="none for TSV, csv (RFC 4180) for CSV")
     header: bool | None = Field(
@@ -79,12 +78,16 @@ class UserTask(BaseModel):
     language_column: str | None = Field(
         None, description="column with each row's language, where one file holds several; declare `languages`"
     )
+    repeated_ids: bool = Field(False, description="ids mean nothing and may repeat, as TyDiQA's do")
     label_base: Literal[0, 1] = Field(0, description="number of the first choice, where labels are numbers")
     dev_from: Literal["train", "test"] = Field(
         "train", description="where dev rows are set aside from if no file"
     )
     train_language: str = Field("en", description="language of the files without {language}, and to train on")
-    max_length: int | None = Field(None, ge=8, description="tokens an input; default: the training's")
+    max_length: int | None = Field(
+        None, ge=8, description="tokens an input; default: the training's, 384 for span-qa"
+    )
+    options: dict[str, Any] = Field({}, description="of the task type, see [below](#options-of-a-task)")
     summary: str = Field("", description="one line about the task")
     licence: str = ""
     url: str = ""
@@ -100,6 +103,8 @@ class UserTask(BaseModel):
         """The format of one of its files: as declared, else by suffix; a tagged `.tsv` is token⇥tag."""
         if self.format:
             return self.format
+        if self.type == "span-qa" and path.name.lower().endswith((".json", ".json.gz")):
+            return "squad"
         format = readers.guess_format(path)
         named = any(isinstance(part, str) for part in column_parts(self.columns))
         return "token-tag" if format == "tsv" and self.type == "tagging" and not named else format
@@ -110,6 +115,12 @@ class UserTask(BaseModel):
         usual = _FORMAT_COLUMNS.get(self.format_of(path), {})
         implied = (*shape.required, *(name for name in shape.optional if name in record))
         return {name: usual.get(name, name) for name in implied} | dict(self.columns)
+
+    @property
+    def task_options(self) -> dict[str, Any]:
+        """What it sets of its type's options, and the tokens of an input where the training's do not hold."""
+        length = self.max_length or SHAPES[self.type].max_length
+        return ({"max_length": length} if length else {}) | self.options
 
     @field_validator("type", "format")
     @classmethod
@@ -138,6 +149,7 @@ class UserTask(BaseModel):
         for name in self.columns:
             if name not in shape.columns:
                 raise ValueError(f"columns: {UnknownName(f'column of {self.type}', name, shape.columns)}")
+        shape.check_options(self.options)
         if self.labels is not None and not shape.has_labels:
             raise ValueError(f"labels: {self.type} has none. Leave the line out")
         for split in SPLITS:
@@ -196,6 +208,7 @@ class FilesSource:
         content = {role: files_fingerprint(paths) for role, paths in files.items()}
         facts = self.spec.model_dump(mode="json", include=_READING) | self.reading.facts(self.base)
         facts |= {"language_column": self.spec.language_column} if self.spec.language_column else {}
+        facts |= {"repeated_ids": True} if self.spec.repeated_ids else {}
         return digest([_VERSION, facts, split if self._is_carved(split) else "", language, content])
 
     def rows(self, split: str, language: str) -> list[Row]:
@@ -322,7 +335,8 @@ class FilesSource:
     def _rows(self, split: str, language: str, files: Files, report: Report) -> Iterator[Row]:
         # undeclared labels are those of the training rows themselves
         labels = self.labels if self.spec.labels is not None or split != "train" else ()
-        rules = RowRules(self.spec.type, labels, self.spec.label_base, self.spec.parallel)
+        spec, unanswered = self.spec, bool(self.spec.options.get("null_answers"))
+        rules = RowRules(spec.type, labels, spec.label_base, spec.parallel, spec.repeated_ids, unanswered)
         return build_rows(self._records(files, language, report), rules, language, report)
 
     def _records(self, files: Files, language: str, report: Report) -> Iterator[Located]:
@@ -376,5 +390,5 @@ def user_task(name: str, spec: UserTask, base: Path) -> Task:
         licence=spec.licence,
         url=spec.url,
         notes=spec.notes,
-        options=MappingProxyType({"max_length": spec.max_length} if spec.max_length else {}),
+        options=MappingProxyType(spec.task_options),
     )

@@ -18,6 +18,9 @@ from xstilts.tasks.problems import BrokenFileError, Problem, Report, raise_probl
 Answer = dict[str, Any]
 """`text`, and `start`: where it begins in the context, in characters from 0."""
 
+WINDOW_TOKENS = 384
+"""Tokens of a window, question and special tokens included, as in the published scripts."""
+
 _NESTING = "Expected the nesting of SQuAD: data, paragraphs (each with context), qas (each with id, question, answers)"
 _FORMS = 'Expected [{"text": …, "answer_start": …}, …] or {"text": […], "answer_start": […]}'
 

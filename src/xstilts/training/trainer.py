@@ -142,7 +142,7 @@ def _shuffled(part: TrainingTask, seed: int) -> TrainingTask:
 
 
 def _encode(part: TrainingTask, base: BaseEncoder, max_length: int) -> tuple[list[Feature], list[Feature]]:
-    length = part.task.options.get("max_length", max_length)
+    length = part.task.max_length(max_length)
 
     def encode(rows: Sequence[Row]) -> list[Feature]:
         return part.task_type.encode(rows, base.tokenizer, part.task, length)
