@@ -148,9 +148,10 @@ def _by_similarity(
 
     Where each language has candidates of its own, which may be many, languages are embedded one after another.
     """
+    apart = kind.pool == "language" and not kind.own_candidates
     groups: dict[str, list[int]] = {}
     for number, one in enumerate(sets):
-        groups.setdefault(one.language if kind.pool == "language" else "", []).append(number)
+        groups.setdefault(one.language if apart else "", []).append(number)
     tables: dict[int, pa.Table] = {}
     for numbers in groups.values():
         group = [sets[number] for number in numbers]

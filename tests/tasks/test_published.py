@@ -11,14 +11,13 @@ import pytest
 import benchmark_trees as trees
 from xstilts.errors import DataError, RecipeError
 from xstilts.tasks.base import Row, Source, Task
+from xstilts.tasks.building import SUBMISSION, Unlabelled
 from xstilts.tasks.files import UserTask
 from xstilts.tasks.published import (
-    SUBMISSION,
     ConcatenatedSource,
     JoinedSource,
     Layout,
     PublishedSource,
-    Unlabelled,
     files_layout,
     joined_task,
 )
@@ -75,8 +74,15 @@ def texts(source: Source, split: str, language: str = "en") -> list[str]:
 
 def test_the_first_layout_with_a_split_serves_it() -> None:
     source = published(layout("a", train="en"), layout("b", train="en", test="de en", dev="en"))
-    assert [texts(source, split) for split in ("train", "dev", "test")] == [["a"], ["b"], ["b"]]
+    assert [texts(source, split) for split in ("dev", "test")] == [["b"], ["b"]]
     assert source.languages("test") == ("de", "en")
+
+
+def test_training_rows_come_from_where_dev_rows_come_from() -> None:
+    """The dev rows may have been set aside from the training rows."""
+    whole, divided = layout("whole", train="en"), layout("divided", train="en", dev="en", test="de")
+    assert texts(published(whole, divided), "train") == ["divided"]
+    assert texts(published(whole, layout("other", dev="en", test="de")), "train") == ["whole"]
 
 
 def test_dev_and_test_come_from_one_layout() -> None:

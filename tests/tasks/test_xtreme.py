@@ -14,8 +14,9 @@ from xstilts.errors import DataError
 from xstilts.hashing import short_hash
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row, Task
+from xstilts.tasks.building import SUBMISSION
 from xstilts.tasks.hub import HubSource
-from xstilts.tasks.published import SUBMISSION, PublishedSource
+from xstilts.tasks.published import PublishedSource
 from xstilts.tasks.xtreme import file_code
 from xstilts.tasks.xtreme.retrieval import sorted_order, sorted_queries
 

@@ -9,17 +9,13 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from xstilts.errors import DataError, RecipeError
-from xstilts.hashing import digest, files_fingerprint
-from xstilts.languages import normalise
+from xstilts.hashing import digest
 from xstilts.tasks.base import SPLITS, Row, Source, Task, base_split
+from xstilts.tasks.building import SUBMISSION, Unlabelled
 from xstilts.tasks.files import FilesSource, UserTask
-from xstilts.tasks.readers import find_files
-from xstilts.tasks.reading import PLAIN, Reading, tag_of
+from xstilts.tasks.reading import PLAIN, Reading
 
 Answer = TypeVar("Answer")
-SUBMISSION = "submission"
-"""The split of test rows without answers: predicted for a leaderboard, never scored here."""
-
 TOGETHER = frozenset({"dev", "test"})
 """Splits that always come from one layout: its dev part may have been set aside from its test part."""
 
@@ -90,10 +86,10 @@ class PublishedSource:
         Raises:
             DataError: the task has such a split, but neither a layout nor the Hub has it.
         """
-        if split == SUBMISSION:
+        if base_split(split) == SUBMISSION:
             found = self.found(split)
             return () if found is None else found[1]
-        return self._of(split).languages(split) if split in self.splits else ()
+        return self._of(split).languages(split) if base_split(split) in self.splits else ()
 
     def fingerprint(self, split: str, language: str) -> str:
         """The fingerprint of the place that the rows come from."""
@@ -117,14 +113,19 @@ class PublishedSource:
         return (layout, languages) if layout is not None and languages else None
 
     def _place(self, split: str) -> Layout | None:
-        """The test rows decide where dev rows come from; dev alone is looked for last."""
-        split = base_split(split)  # candidates lie beside the rows that name them
-        asked = ("test", "dev") if split in TOGETHER else (split,)
-        for wanted in asked:
-            for layout in self.layouts:
-                if self._languages(layout, wanted):
-                    return layout
-        return None
+        """The layout that serves a split; candidates lie beside the rows that name them.
+
+        The test rows decide where dev rows come from; dev alone is looked for last. Training rows come from where dev
+        rows come from, if they are there: these may have been set aside from them.
+        """
+        split = base_split(split)
+        if split in TOGETHER:
+            return self._first("test") or self._first("dev")
+        beside = self._place("dev") if split == "train" else None
+        return beside if beside is not None and self._languages(beside, "train") else self._first(split)
+
+    def _first(self, split: str) -> Layout | None:
+        return next((layout for layout in self.layouts if self._languages(layout, split)), None)
 
     def _of(self, split: str) -> Source:
         found = self.found(split)
@@ -153,9 +154,10 @@ class PublishedSource:
     def _open(self, layout: Layout, split: str) -> Source | None:
         if self.data is None:
             return None
-        place = (layout.name, split == SUBMISSION)
+        submitted = base_split(split) == SUBMISSION
+        place = (layout.name, submitted)
         if place not in self.opened:
-            opener = layout.submission if split == SUBMISSION else layout.open
+            opener = layout.submission if submitted else layout.open
             self.opened[place] = opener(self.data)
         return self.opened[place]
 
@@ -194,59 +196,6 @@ def files_layout(
         exercised,
         nowhere if submission is None else submission.at,
     )
-
-
-@dataclass(frozen=True)
-class Unlabelled:
-    """Test rows whose answers only a leaderboard knows, in the order of their files.
-
-    `patterns` are the files of a language; `build(*paths)` makes its rows from them, with a placeholder where an
-    answer would stand; they are numbered from 0 where `build` gives no `id`.
-    """
-
-    patterns: tuple[str, ...]
-    languages: tuple[str, ...]
-    build: Callable[..., list[Row]]
-
-    def at(self, folder: Path) -> UnlabelledSource:
-        """The source below a data folder."""
-        return UnlabelledSource(self, folder)
-
-
-@dataclass(frozen=True)
-class UnlabelledSource:
-    """The rows of a `submission` split. See `Unlabelled`."""
-
-    spec: Unlabelled
-    base: Path
-
-    def languages(self, split: str) -> tuple[str, ...]:
-        """The languages that have all of their files."""
-        return tuple(self._files) if split == SUBMISSION else ()
-
-    def fingerprint(self, split: str, language: str) -> str:
-        """SHA-256 of the files' content."""
-        return digest([split, language, [files_fingerprint([path]) for path in self._files[language]]])
-
-    def rows(self, split: str, language: str) -> list[Row]:
-        """All rows, in the files' order."""
-        rows = self.spec.build(*self._files[language])
-        return [{"id": str(place), "source": str(place)} | row for place, row in enumerate(rows)]
-
-    def origin(self, split: str) -> str:
-        """The split itself."""
-        return split
-
-    @cached_property
-    def _files(self) -> dict[str, tuple[Path, ...]]:
-        by_pattern = [find_files(self.base, pattern) for pattern in self.spec.patterns]
-        wanted = {normalise(code) for code in self.spec.languages}
-        files = {}
-        for native in sorted(set.intersection(*(set(found) for found in by_pattern))):
-            tag = tag_of(native)
-            if tag in wanted:
-                files[tag] = tuple(found[native][0] for found in by_pattern)
-        return dict(sorted(files.items()))
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from xstilts.tasks.base import Task
+from xstilts.tasks.building import Unlabelled
 from xstilts.tasks.files import UserTask
 from xstilts.tasks.hub import HubSource, HubTask, named
-from xstilts.tasks.published import PublishedSource, Unlabelled, files_layout
+from xstilts.tasks.published import PublishedSource, files_layout
 from xstilts.tasks.readers import Record
 from xstilts.tasks.reading import Reading
 from xstilts.tasks.rows import RowRules

@@ -8,10 +8,11 @@ from pathlib import Path
 from xstilts.hashing import short_hash
 from xstilts.languages import normalise
 from xstilts.tasks.base import Row, Task
+from xstilts.tasks.building import Unlabelled, WholePool
 from xstilts.tasks.files import UserTask
 from xstilts.tasks.hub import HubSource, HubTask
 from xstilts.tasks.problems import Problem, raise_problem, raw_lines
-from xstilts.tasks.published import Layout, PublishedSource, Unlabelled, files_layout
+from xstilts.tasks.published import Layout, PublishedSource, files_layout
 from xstilts.tasks.readers import Record
 from xstilts.tasks.reading import Reading
 from xstilts.tasks.rows import RowRules
@@ -95,12 +96,12 @@ def tatoeba(suite: str, codes: dict[str, str], data: Path | None) -> Task:
     return Task(
         name=name,
         type="sentence-retrieval",
-        source=PublishedSource(name, layouts, data, HubSource(hub), ("dev", "test")),
+        source=WholePool(PublishedSource(name, layouts, data, HubSource(hub), ("dev", "test"))),
         languages=tags(tuple(codes.values())),
         summary="the English translation of a sentence, among all of its language's",
         licence="CC BY 2.0 FR (tatoeba.org)",
         url="https://github.com/facebookresearch/LASER/tree/main/data/tatoeba/v1",
-        notes="Scored from the language to English, as in mteb; XTREME's leaderboard asks for the reverse. XTREME's "
+        notes="All sentences of a language are searched, also where a part of them is tested. Scored from the language to English, as in mteb; XTREME's leaderboard asks for the reverse. XTREME's "
         "files have the English side sorted: without LASER's there are no labels.",
     )
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from xstilts.languages import normalise
 from xstilts.tasks.base import Task
+from xstilts.tasks.building import Unlabelled
 from xstilts.tasks.files import UserTask
 from xstilts.tasks.hub import HubSource, HubTask, named
-from xstilts.tasks.published import Layout, PublishedSource, Unlabelled, files_layout
+from xstilts.tasks.published import Layout, PublishedSource, files_layout
 from xstilts.tasks.readers import Record
 from xstilts.tasks.reading import Reading
 from xstilts.tasks.rows import RowRules
