@@ -24,7 +24,7 @@ LAYERS = (
     {"store", "metrics", "perturbations", "tasks"},
     {"stage", "recipe", "analysis", "encoders", "submissions"},
     {"task_types"},
-    {"training"},
+    {"training", "plan_retrieval", "layer_choice"},
     {"plan", "predicting"},
     {"stages", "costs", "best"},
     {"executors", "answer", "layers", "report"},

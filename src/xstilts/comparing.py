@@ -21,6 +21,7 @@ from xstilts.examining import Options
 from xstilts.finished import BEST, FinishedRun
 from xstilts.languages import normalise
 from xstilts.metrics import get_metric
+from xstilts.stage import data_revision
 
 Place = tuple[str, str, str, str, str]
 """Task, language, condition, metric, post-processing."""
@@ -238,8 +239,7 @@ def _of_run(folder: Path, arm: str) -> list[Scored]:
     ):
         table = pq.read_table(run.experiment.store.open(cell.score.address).path("item_stats.parquet"))
         (prediction,) = cell.score.parents["prediction"]
-        (data,) = prediction.parents["data"]
-        scored.append(Scored(statistics, tuple(table["item"].to_pylist()), data.spec["data"]))
+        scored.append(Scored(statistics, tuple(table["item"].to_pylist()), data_revision(prediction)))
     return scored
 
 

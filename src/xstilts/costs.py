@@ -12,6 +12,7 @@ from typing import Any
 
 from xstilts.encoders.base import EncoderSpec
 from xstilts.plan import Plan, Stage
+from xstilts.stage import group_of
 from xstilts.store import Store
 from xstilts.task_types import get_task_type
 from xstilts.tasks import Catalogue
@@ -62,16 +63,12 @@ def estimate(
     shape = encoder_shape(encoder)
     speed = FLOPS_A_CORE[plan.precision] * min(plan.recipe.training.threads, os.cpu_count() or 1)
     rows = _Rows(catalogue, store)
-    flops = 0.0
+    flops, pooled = 0.0, set[str]()
     for stage in pending:
         if stage.kind == "train":
             flops += 6 * shape.body * _tokens_seen(stage, rows)
         elif stage.kind == "predict":
-            sides = 1 if stage.parent("layer") is None and not stage.spec.get("sweep") else 2
-            data, length = stage.parents["data"], stage.spec["max_length"]
-            flops += (
-                2 * shape.body * sides * sum(rows.count(part) * rows.tokens(part, length) for part in data)
-            )
+            flops += 2 * shape.body * _tokens_read(stage, rows, pooled)
     checkpoint = 4 * shape.body + 4 * shape.width * 5000
     kept = sum(stage.kind == "select" and stage.spec["rule"] != "layer" for stage in pending)
     candidates = max(
@@ -164,3 +161,18 @@ def _activations(plan: Plan, pending: Sequence[Stage], shape: Shape, rows: _Rows
                 longest = min(limit, LONGEST * rows.tokens(data, phase["max_length"]))
                 most = max(most, at_once * longest)
     return most * shape.layers * shape.width * ACTIVATIONS[plan.precision]
+
+
+def _tokens_read(stage: Stage, rows: _Rows, pooled: set[str]) -> float:
+    """Tokens that a prediction puts to the encoder; candidates of their own once for all conditions of a group."""
+
+    def tokens(parts: Sequence[Stage]) -> float:
+        return sum(rows.count(part) * rows.tokens(part, stage.spec["max_length"]) for part in parts)
+
+    queries = tokens(stage.parents["data"])
+    if "pool" not in stage.parents:
+        return queries * (2 if "layer" in stage.parents or "sweep" in stage.spec else 1)
+    group = group_of(stage)
+    pool = 0.0 if group in pooled else tokens(stage.parents["pool"])
+    pooled.add(group)
+    return queries + pool

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from xstilts.plan import Plan
-from xstilts.stage import WEIGHT_ROLES, Stage
-from xstilts.stages import Context, group_of, run
+from xstilts.stage import WEIGHT_ROLES, Stage, group_of
+from xstilts.stages import Context, run
 from xstilts.store import Address, Store
 
 _READS_WEIGHTS = {"select", "predict"}

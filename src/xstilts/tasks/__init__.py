@@ -8,12 +8,14 @@ from functools import cached_property
 from pathlib import Path
 
 from xstilts.errors import UnknownName
-from xstilts.tasks import pocket, xtreme
+from xstilts.tasks import pocket, stilts, xtreme, xtreme_r
 from xstilts.tasks.base import Task
 
 SUITES: dict[str, Callable[[Path | None], tuple[Task, ...]]] = {
     "pocket": lambda data: pocket.TASKS,
+    "stilts": stilts.tasks,
     "xtreme": xtreme.tasks,
+    "xtreme-r": xtreme_r.tasks,
 }
 """The shipped suites, by name: what makes their tasks, given the folder with benchmark data."""
 
