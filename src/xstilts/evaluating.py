@@ -86,12 +86,14 @@ def evaluate(
         options: see `Settings`.
 
     Raises:
-        UserError: an unknown name, a head that does not fit, or an `out` that holds something else.
+        UserError: no task or condition, an unknown name, a head that does not fit, or an `out` that holds something
+            else.
 
     Example:
         >>> evaluate("bundled/multilingual-e5-small", ["pocket/messages"], ["de"]).means  # doctest: +SKIP
     """
     settings = Settings(**options)
+    _check_asked(tasks, settings)
     if out is not None:
         _check_out(out)
     encoder = find_encoder(model)
@@ -218,6 +220,16 @@ def _chance(metric: str, card: Mapping[str, Any], items: int) -> float | None:
     rule = get_metric(metric).chance
     options = card["options"] if get_task_type(card["type"]).trained else items
     return rule(options) if rule and options else None
+
+
+def _check_asked(tasks: Sequence[str], settings: Settings) -> None:
+    if not tasks:
+        raise UserError(
+            "no task was given. Expected names of tasks or suites, such as --tasks pocket/messages; "
+            "see all: xstilts ls tasks"
+        )
+    if not settings.conditions:
+        raise UserError("no condition was given. Expected such as --conditions clean,typos@2")
 
 
 def _check_out(out: Path) -> None:
