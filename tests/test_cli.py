@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from finished_runs import finished
 from xstilts.cli import main
 
 Typed = Callable[..., tuple[int, str, str]]
@@ -38,3 +41,46 @@ def test_evaluating_under_no_condition_is_an_error(typed: Typed, tiny_encoder: P
     code, _, told = typed("evaluate", tiny_encoder, "--tasks", "pocket/messages", "--conditions", "")
     assert code == 2
     assert "no condition was given" in told
+
+
+# --- files that were not written whole
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+@pytest.mark.parametrize("name", ["run.json", "results.parquet", "gains.parquet", "verdicts.parquet"])
+@pytest.mark.parametrize("command", ["report", "compare", "export"])
+def test_a_cut_off_file_of_a_run_is_named(
+    typed: Typed, tiny_encoder: Path, tiny_data: Path, tmp_path: Path, name: str, command: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished(tiny_encoder, tiny_data), run, ignore=shutil.ignore_patterns("store"))
+    cut(run / name)
+    others = {"report": [], "compare": [run], "export": [tmp_path / "out"]}
+    code, _, told = typed(command, run, *others[command])
+    assert code == 2
+    assert f"{run / name} is damaged" in told
+    assert f"xstilts run {run / 'recipe.yaml'} --out {run}" in told
+
+
+@pytest.mark.parametrize("name", ["evaluation.json", "predictions/my/mood.parquet"])
+def test_a_cut_off_file_of_an_evaluation_is_named(typed: Typed, tmp_path: Path, name: str) -> None:
+    record = {"model": "xlm-roberta-base", "settings": {}, "tasks": {"my/mood": {}}}
+    (tmp_path / "predictions/my").mkdir(parents=True)
+    (tmp_path / "predictions/my/mood.parquet").write_bytes(b"PAR1 and no more than that")
+    (tmp_path / "evaluation.json").write_text(json.dumps(record))
+    cut(tmp_path / name)
+    code, _, told = typed("compare", tmp_path, tmp_path)
+    assert code == 2
+    assert f"{tmp_path / name} is damaged" in told
+    assert "xstilts evaluate" in told and f"--out {tmp_path}" in told
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "nothing", ""])
+def test_a_record_that_is_none_is_named(typed: Typed, tmp_path: Path, text: str) -> None:
+    (tmp_path / "evaluation.json").write_text(text)
+    code, _, told = typed("compare", tmp_path, tmp_path)
+    assert code == 2
+    assert "evaluation.json is damaged" in told

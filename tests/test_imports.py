@@ -20,7 +20,7 @@ HEAVY = ("torch", "transformers", "scipy", "pyarrow", "sklearn", "matplotlib", "
 
 LAYERS = (
     {"errors"},
-    {"languages", "hashing"},
+    {"languages", "hashing", "saved"},
     {"store", "metrics", "perturbations", "tasks"},
     {"stage", "recipe", "analysis", "encoders"},
     {"task_types"},

@@ -21,6 +21,7 @@ from xstilts.examining import Options
 from xstilts.finished import BEST, FinishedRun
 from xstilts.languages import normalise
 from xstilts.metrics import get_metric
+from xstilts.saved import load_record, load_table
 
 Place = tuple[str, str, str, str, str]
 """Task, language, condition, metric, post-processing."""
@@ -211,12 +212,14 @@ def _system(
 
 
 def _of_evaluation(folder: Path) -> list[Scored]:
-    record = json.loads((folder / RECORD).read_text("utf-8"))
+    again = f"xstilts evaluate MODEL --tasks TASK --out {folder}"
+    record = load_record(folder / RECORD, again, ("model", "settings", "tasks"))
+    again = f"xstilts evaluate {record['model']} --tasks {','.join(record['tasks'])} --out {folder}"
     paths = {task: folder / "predictions" / f"{task}.parquet" for task in record["tasks"]}
     missing = [str(path) for path in paths.values() if not path.is_file()]
     if missing:
-        raise UserError(f"{folder}: predictions are missing: {', '.join(missing)}. Evaluate the model again")
-    return _scored({task: pq.read_table(path) for task, path in paths.items()}, record)
+        raise UserError(f"{folder}: predictions are missing: {', '.join(missing)}. Write them again: {again}")
+    return _scored({task: load_table(path, again) for task, path in paths.items()}, record)
 
 
 def _scored(predictions: Mapping[str, Any], record: Mapping[str, Any]) -> list[Scored]:

@@ -15,6 +15,7 @@ from xstilts.encoders.base import EncoderSpec, find_encoder
 from xstilts.errors import DataError, UserError
 from xstilts.plan import Plan, Stage, make_plan
 from xstilts.recipe import BASELINE, Recipe
+from xstilts.saved import load_record, load_table
 from xstilts.store import Store
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
@@ -161,16 +162,20 @@ class Results:
 
         Raises:
             UserError: the folder holds no finished run.
+            DataError: one of its files is damaged.
         """
         folder = Path(folder)
         if not (folder / "run.json").is_file():
             raise UserError(
                 f"{folder} holds no finished run (run.json is missing). Run: xstilts run RECIPE --out {folder}"
             )
+        again = f"xstilts run {folder / 'recipe.yaml'} --out {folder} (nothing is computed again)"
+        run = load_record(folder / "run.json", again)
         results, gains, verdicts = (
-            pq.read_table(folder / f"{name}.parquet").to_pylist() for name in ("results", "gains", "verdicts")
+            load_table(folder / f"{name}.parquet", again).to_pylist()
+            for name in ("results", "gains", "verdicts")
         )
-        return cls(folder, results, gains, verdicts, json.loads((folder / "run.json").read_text("utf-8")))
+        return cls(folder, results, gains, verdicts, run)
 
     def to_pandas(self) -> Any:
         """The results as a pandas data frame, a row a cell and seed."""
