@@ -32,6 +32,7 @@ LAYERS = (
     {"finished", "demo", "listing", "examining"},
     {"model_card"},
     {"exporting", "evaluating", "console"},
+    {"systems"},
     {"comparing"},
     {"cli", "api"},
 )
