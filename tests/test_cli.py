@@ -7,8 +7,10 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from finished_runs import finished
 from xstilts.cli import main
@@ -41,6 +43,43 @@ def test_evaluating_under_no_condition_is_an_error(typed: Typed, tiny_encoder: P
     code, _, told = typed("evaluate", tiny_encoder, "--tasks", "pocket/messages", "--conditions", "")
     assert code == 2
     assert "no condition was given" in told
+
+
+# --- training sets that teach nothing
+
+
+def one_label_recipe(folder: Path, encoder: Path, **task: Any) -> Path:
+    """A recipe on a task whose training rows all have the label good."""
+    rows = {"train": ["good"] * 40, "dev": ["good", "bad"] * 4, "test": ["good", "bad"] * 4}
+    for split, labels in rows.items():
+        lines = [f"the soup was w{number}\t{label}" for number, label in enumerate(labels)]
+        (folder / f"{split}-en.tsv").write_text("\n".join(["text\tlabel", *lines, ""]), "utf-8")
+    spec = {"type": "classification", "files": "{split}-{language}.tsv", **task}
+    recipe = {
+        "encoder": str(encoder),
+        "arms": {"none": {}},
+        "targets": ["my/one"],
+        "training": {"target": {"max_length": 32}},
+        "tasks": {"my/one": spec},
+    }
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("command", ["validate", "run"])
+def test_a_training_set_of_one_label_is_an_error(
+    typed: Typed, tiny_encoder: Path, tmp_path: Path, command: str
+) -> None:
+    recipe = one_label_recipe(tmp_path, tiny_encoder, labels=["good", "bad"])
+    code, out, told = typed(command, recipe, *(["--out", tmp_path / "out"] if command == "run" else []))
+    assert code == 2
+    assert "my/one, train, en: all 40 rows have the label 'good'" in " ".join((out + told).split())
+
+
+def test_a_task_of_one_label_is_an_error(typed: Typed, tiny_encoder: Path, tmp_path: Path) -> None:
+    code, _, told = typed("validate", one_label_recipe(tmp_path, tiny_encoder, labels=["good"]))
+    assert code == 2 and "labels: expected two or more, got good" in told
 
 
 # --- files that were not written whole

@@ -24,7 +24,7 @@ from xstilts.hashing import short_hash
 from xstilts.metrics import get_metric
 from xstilts.plan import Stage
 from xstilts.store import Artifact, Store
-from xstilts.task_types import metrics_of
+from xstilts.task_types import get_task_type, metrics_of
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row
 from xstilts.training.machine import set_threads
@@ -95,12 +95,13 @@ def prepare(stages: Sequence[Stage], context: Context) -> None:
         rows = task.source.rows(spec["split"], spec["language"])
         if not rows:
             raise DataError(f"{task.name}: the {spec['split']} split in {spec['language']} is empty")
+        rows = _sample(rows, spec["examples"], spec["limit"])
+        reason = get_task_type(task.type).unlearnable(rows) if spec["split"] == "train" else ""
+        if reason:
+            raise DataError(f"{task.name}, train, {spec['language']}: {reason}")
         prefix = f"{task.name}/{spec['split']}"
         suffix = "" if task.parallel else f"/{spec['language']}"
-        rows = [
-            row | {"id": f"{prefix}/{row['id']}{suffix}"}
-            for row in _sample(rows, spec["examples"], spec["limit"])
-        ]
+        rows = [row | {"id": f"{prefix}/{row['id']}{suffix}"} for row in rows]
         with context.store.write(stage.address, dict(spec)) as draft:
             columns = {name: [row[name] for row in rows] for name in ("id", "source")}
             columns["row"] = [json.dumps(row, ensure_ascii=False) for row in rows]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -24,6 +24,10 @@ from xstilts.saved import load_record, load_table
 
 Place = tuple[str, str, str, str, str]
 """Task, language, condition, metric, post-processing."""
+
+
+_ASKED = ("conditions", "limit", "retrieval", "precision", "max_length")
+"""Settings of an evaluation that a model beside it takes over."""
 
 
 @dataclass(frozen=True)
@@ -150,16 +154,12 @@ def _of_evaluation(folder: Path) -> _Stored:
     missing = [str(path) for path in paths.values() if not path.is_file()]
     if missing:
         raise UserError(f"{folder}: predictions are missing: {', '.join(missing)}. Write them again: {again}")
-    settings = record["settings"]
-    options = Options(
-        conditions=settings["conditions"],
-        limit=settings["limit"],
-        retrieval=Retrieval.model_validate(settings["retrieval"]),
-        precision=settings["precision"],
-        max_length=settings["max_length"],
-    )
     tables = {task: load_table(path, again) for task, path in paths.items()}
-    return _Stored(_scored(tables, record), options)
+    settings = dict(record["settings"])
+    if "retrieval" in settings:
+        settings["retrieval"] = Retrieval.model_validate(settings["retrieval"])
+    known = {name: value for name, value in settings.items() if name in _ASKED}
+    return _Stored(_scored(tables, record), cast("Options", known))
 
 
 def _scored(predictions: Mapping[str, Any], record: Mapping[str, Any]) -> list[Scored]:

@@ -7,7 +7,7 @@ named columns, and encoders only through a tokenizer and logits.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -98,6 +98,10 @@ class TaskType(ABC):
         """Among how many answers a guesser would choose; None where that differs from item to item."""
         return len(task.labels) or None
 
+    def unlearnable(self, rows: Sequence[Row]) -> str:
+        """Why nothing can be learned from training rows; empty where something can."""
+        return ""
+
     def perturb(self, row: Row, change: Change) -> Row:
         """The row with its input texts changed."""
         return row | {name: change.text(row[name], name) for name in self.texts if row.get(name) is not None}
@@ -183,6 +187,22 @@ def tokenise(
     ids = [np.array(sequence, np.int64) for sequence in encoded["input_ids"]]
     types = [np.array(sequence, np.int64) for sequence in encoded.get("token_type_ids", [])]
     return ids, types
+
+
+def only_answer(answers: Iterable[str], rows: int, noun: str) -> str:
+    """What to say of training rows that all have one answer; empty where they have several.
+
+    Example:
+        >>> only_answer(["good", "good"], 2, "label")
+        "all 2 rows have the label 'good', so that there is nothing to learn. Expected at least two labels"
+    """
+    found = set(answers)
+    if len(found) != 1:
+        return ""
+    return (
+        f"all {rows} rows have the {noun} {found.pop()!r}, so that there is nothing to learn. "
+        f"Expected at least two {noun}s"
+    )
 
 
 def permuted(values: Sequence[Any], seed: int) -> list[Any]:
