@@ -1,9 +1,8 @@
-"""What the rest of a plan will cost: time, memory, disk. Estimates, made without loading torch or the data."""
+"""What the rest of a plan will cost: time, memory, disk. Estimates, made without loading torch."""
 
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from xstilts.encoders.base import EncoderSpec
 from xstilts.plan import Plan, Stage
 from xstilts.store import Store
+from xstilts.task_types import get_task_type
 from xstilts.tasks import Catalogue
 
 TOKENS_A_TEXT = 24
@@ -40,6 +40,15 @@ class Shape:
     vocabulary: int
 
 
+@dataclass(frozen=True)
+class _Size:
+    """Rows and sources of a split, and the mean number of inputs a row."""
+
+    rows: int
+    sources: int
+    inputs: float
+
+
 def estimate(
     plan: Plan, pending: Sequence[Stage], catalogue: Catalogue, encoder: EncoderSpec, store: Store
 ) -> Costs:
@@ -53,16 +62,9 @@ def estimate(
     flops = 0.0
     for stage in pending:
         if stage.kind == "train":
-            flops += 6 * shape.body * TOKENS_A_TEXT * _examples_seen(stage, rows)
+            flops += 6 * shape.body * TOKENS_A_TEXT * _inputs_seen(stage, rows)
         elif stage.kind == "predict":
-            sides = 1 if stage.parent("layer") is None and not stage.spec.get("sweep") else 2
-            flops += (
-                2
-                * shape.body
-                * TOKENS_A_TEXT
-                * sides
-                * sum(rows.count(data) for data in stage.parents["data"])
-            )
+            flops += 2 * shape.body * TOKENS_A_TEXT * sum(map(rows.inputs, stage.parents["data"]))
     checkpoint = 4 * shape.body + 4 * shape.width * 5000
     kept = sum(stage.kind == "select" and stage.spec["rule"] != "layer" for stage in pending)
     candidates = max(
@@ -89,33 +91,52 @@ def encoder_shape(encoder: EncoderSpec) -> Shape:
 
 
 class _Rows:
-    """Numbers of rows: from the store, the recipe, or the source itself."""
+    """How many rows stages read, and how many inputs those are: from the store, the recipe, and the sources."""
 
     def __init__(self, catalogue: Catalogue, store: Store) -> None:
         self.catalogue, self.store = catalogue, store
+        self._sizes: dict[tuple[str, str, str], _Size] = {}
 
     def count(self, stage: Stage) -> int:
+        """The rows of a prepare stage."""
         if stage.address in self.store:
             return int(self.store.open(stage.address).info["rows"])
-        spec = stage.spec
+        size, spec = self._size(stage), stage.spec
         if spec["examples"]:
-            return int(spec["examples"][1])
+            return min(int(spec["examples"][1]), size.rows)
         if spec["limit"]:
-            return int(spec["limit"])
-        return len(self.catalogue.get(spec["task"]["name"]).source.rows(spec["split"], spec["language"]))
+            return round(size.rows * min(1.0, float(spec["limit"]) / size.sources))
+        return size.rows
 
-    def choices(self, task: str) -> int:
-        return int(self.catalogue.get(task).options.get("choices", 1))
+    def inputs(self, stage: Stage) -> float:
+        """The texts that an encoder reads for them: in a multiple choice, one with each choice."""
+        return self.count(stage) * self.mean_inputs(stage)
+
+    def mean_inputs(self, stage: Stage) -> float:
+        """The same for one row."""
+        return self._size(stage).inputs
+
+    def _size(self, stage: Stage) -> _Size:
+        task = self.catalogue.get(stage.spec["task"]["name"])
+        place = task.name, stage.spec["split"], stage.spec["language"]
+        if place not in self._sizes:
+            rows = task.source.rows(*place[1:])
+            inputs = sum(map(get_task_type(task.type).inputs, rows)) / max(1, len(rows))
+            self._sizes[place] = _Size(len(rows), max(1, len({row["source"] for row in rows})), inputs)
+        return self._sizes[place]
 
 
-def _examples_seen(stage: Stage, rows: _Rows) -> float:
-    """Sequences that a training reads, and those of its dev evaluations (a third of the cost each)."""
+def _inputs_seen(stage: Stage, rows: _Rows) -> float:
+    """Inputs that a training reads, and those of its dev evaluations (a third of the cost each)."""
     phase = stage.spec["phase"]
     total = 0.0
-    for task, data, dev in zip(
-        stage.spec["tasks"], stage.parents["train"], stage.parents["dev"], strict=True
-    ):
-        batches = math.ceil(rows.count(data) / phase["batch_size"])
-        seen = phase["epochs"] * batches * phase["batch_size"] + phase["candidates"] * rows.count(dev) / 3
-        total += seen * rows.choices(task["name"])
-    return total
+    for data, dev in zip(stage.parents["train"], stage.parents["dev"], strict=True):
+        total += phase["epochs"] * rows.inputs(data) + phase["candidates"] * rows.inputs(dev) / 3
+    longer = stage.parent("longer")
+    if longer is None:
+        return total
+    (data,) = stage.parents["train"]  # as many updates more as the intermediate took
+    (before, *_) = longer.parents["train"]
+    earlier = before.spec["phase"]
+    updates = earlier["epochs"] * sum(map(rows.count, before.parents["train"])) / earlier["batch_size"]
+    return float(total + updates * phase["batch_size"] * rows.mean_inputs(data))

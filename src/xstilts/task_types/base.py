@@ -98,6 +98,10 @@ class TaskType(ABC):
         """Among how many answers a guesser would choose; None where that differs from item to item."""
         return len(task.labels) or None
 
+    def inputs(self, row: Row) -> int:
+        """How many texts, or pairs of texts, an encoder reads for a row."""
+        return 1
+
     def unlearnable(self, rows: Sequence[Row]) -> str:
         """Why nothing can be learned from training rows; empty where something can."""
         return ""

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.task_types.base import TaskType
+from xstilts.tasks.base import Row
 
 Vectors = NDArray[np.float32]
 
@@ -28,6 +29,10 @@ class SentenceRetrieval(TaskType):
     gold = "id"
     direction: ClassVar[str] = "xx-en"
     scoring: ClassVar[str] = "cosine"
+
+    def inputs(self, row: Row) -> int:
+        """Both sides."""
+        return 2
 
 
 def postprocess(vectors: Vectors, rule: str) -> Vectors:
