@@ -1,13 +1,13 @@
 """What each stage does: a pure function of its spec and its parents' outputs, kept in the store.
 
-Execution is grouped: all predictions of one checkpoint on one task run together and share batches.
+Execution is grouped: predictions of one checkpoint on one task run together, in chunks that share batches.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -31,6 +31,11 @@ from xstilts.training.machine import set_threads
 from xstilts.training.trainer import TrainingTask, train
 
 Progress = Callable[[str, int, int], None]
+
+CHUNK = 2_000
+"""Rows that are predicted together at least: enough for full batches of similar length, and what a kill loses."""
+SHARED_CHUNK = 20_000
+"""The same where test sets share what is encoded, as all languages of a retrieval share the English sentences."""
 
 
 @dataclass(frozen=True)
@@ -154,26 +159,46 @@ def select(stages: Sequence[Stage], context: Context) -> None:
 
 
 def predict(stages: Sequence[Stage], context: Context) -> None:
-    """Checkpoint × task × language × condition → predictions."""
+    """Checkpoint × task × language × condition → predictions, written as soon as those of one chunk are there."""
     started = time.time()
-    base = context.base()
     checkpoint = context.checkpoint(stages[0].parent("checkpoint"))
     task = context.catalogue.get(stages[0].spec["task"]["name"])
     layers = stages[0].parent("layer")
     job = predicting.Job(
-        base, checkpoint, task, dict(stages[0].spec), context.open(layers).info["layers"] if layers else {}
+        context.base(),
+        checkpoint,
+        task,
+        dict(stages[0].spec),
+        context.open(layers).info["layers"] if layers else {},
     )
-    sets = [
-        predicting.TestSet(context.rows(data), data.spec["language"], stage.spec["condition"])
-        for stage in stages
-        for data in stage.parents["data"]
-    ]
-    results = iter(predicting.predict_sets(job, sets, context.tokens_cache))
-    share = (time.time() - started) / len(stages)
+    least = CHUNK if get_task_type(task.type).trained else SHARED_CHUNK
+    for chunk in _chunks(stages, context, least):
+        sets = [
+            predicting.TestSet(context.rows(data), data.spec["language"], stage.spec["condition"])
+            for stage in chunk
+            for data in stage.parents["data"]
+        ]
+        results = iter(predicting.predict_sets(job, sets, context.tokens_cache))
+        share = (time.time() - started) / len(chunk)
+        for stage in chunk:
+            tables = [next(results) for _ in stage.parents["data"]]
+            with context.store.write(stage.address, dict(stage.spec), share) as draft:
+                pq.write_table(pa.concat_tables(tables), draft.file("predictions.parquet"))
+        started = time.time()
+
+
+def _chunks(stages: Sequence[Stage], context: Context, least: int) -> Iterator[list[Stage]]:
+    """Neighbouring stages, as few together as have so many rows; the last may have fewer."""
+    chunk: list[Stage] = []
+    rows = 0
     for stage in stages:
-        tables = [next(results) for _ in stage.parents["data"]]
-        with context.store.write(stage.address, dict(stage.spec), share) as draft:
-            pq.write_table(pa.concat_tables(tables), draft.file("predictions.parquet"))
+        chunk.append(stage)
+        rows += sum(len(context.rows(data)) for data in stage.parents["data"])
+        if rows >= least:
+            yield chunk
+            chunk, rows = [], 0
+    if chunk:
+        yield chunk
 
 
 def score(stages: Sequence[Stage], context: Context) -> None:
