@@ -20,7 +20,7 @@ HEAVY = ("torch", "transformers", "scipy", "pyarrow", "sklearn", "matplotlib", "
 
 LAYERS = (
     {"errors"},
-    {"languages", "hashing"},
+    {"languages", "hashing", "saved"},
     {"store", "metrics", "perturbations", "tasks"},
     {"stage", "recipe", "analysis", "encoders", "submissions"},
     {"task_types"},
@@ -32,6 +32,7 @@ LAYERS = (
     {"finished", "demo", "listing", "examining"},
     {"model_card"},
     {"exporting", "evaluating", "console"},
+    {"systems"},
     {"comparing"},
     {"cli", "api"},
 )

@@ -166,12 +166,15 @@ def compare(
     b: Annotated[str, typer.Argument(help="what it is compared with", show_default=False)],
     tasks: TasksOption = None,
     languages: LanguagesOption = None,
+    data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare two models, or two folders of predictions, on the same items by paired statistics."""
     from xstilts import comparing
 
-    comparison = comparing.compare(a, b, tasks=_split(tasks) or None, languages=_split(languages) or None)
+    comparison = comparing.compare(
+        a, b, tasks=_split(tasks) or None, languages=_split(languages) or None, data=data
+    )
     if as_json:
         typer.echo(comparison.to_json())
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from xstilts.errors import UnknownName
+from xstilts.errors import UnknownName, UserError
 from xstilts.tasks import pocket, stilts, xtreme, xtreme_r
 from xstilts.tasks.base import Task
 
