@@ -72,7 +72,7 @@ def compare(
         >>> compare("runs/demo:none", "runs/demo:definitions").rows  # doctest: +SKIP
     """
     if data is not None:
-        options = Options(**({"catalogue": Catalogue(data=data)} | options))  # type: ignore[typeddict-item]
+        options = Options(**({"catalogue": Catalogue(data=data)} | options))
     sides = both(str(a), str(b), tasks, languages, options)
     pairs, unpaired, notes = _align(*sides)
     if not pairs:
