@@ -32,7 +32,7 @@ LAYERS = (
     {"finished", "demo", "listing", "examining"},
     {"model_card"},
     {"exporting", "evaluating", "console"},
-    {"comparing"},
+    {"comparing", "initialising"},
     {"cli", "api"},
 )
 """A room may import from layers above it in this list, wherever in a module the import stands. A new one joins here."""

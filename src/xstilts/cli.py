@@ -67,6 +67,59 @@ LanguagesOption = Annotated[
 
 
 @app.command()
+def init(  # noqa: PLR0913 - a parameter an option
+    train: Annotated[
+        str | None,
+        typer.Option(
+            "--train", help="English training file; sentence-retrieval has none", show_default=False
+        ),
+    ] = None,
+    test: Annotated[
+        list[str] | None,
+        typer.Option("--test", help="test files: 'test-{language}.tsv', or one by one", show_default=False),
+    ] = None,
+    more_tests: Annotated[
+        list[str] | None, typer.Argument(help="further test files", show_default=False, hidden=True)
+    ] = None,
+    dev: Annotated[
+        str | None,
+        typer.Option(
+            "--dev", help="[default: a tenth of the training rows is set aside]", show_default=False
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="the recipe to write")] = Path("recipe.yaml"),
+    task_type: Annotated[
+        str | None, typer.Option("--type", help="task type [default: guessed]", show_default=False)
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="instead of a guess, a key of the task: columns.text=review; may be repeated",
+            show_default=False,
+        ),
+    ] = None,
+    encoder: Annotated[
+        str, typer.Option("--encoder", help="a Hugging Face id, a folder, or bundled/…")
+    ] = "bundled/multilingual-e5-small",
+    intermediate: Annotated[
+        str, typer.Option("--intermediate", help="English tasks to learn first, an arm each, comma-separated")
+    ] = "pocket/definitions",
+    force: Annotated[bool, typer.Option("--force", help="overwrite the recipe if there is one")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a recipe for your own files: guess what they hold, check every row, say what a run will cost."""
+    from xstilts.initialising import Request
+    from xstilts.initialising.showing import init_with_table
+
+    tests = (*(test or ()), *(more_tests or ()))
+    request = Request(
+        tests, train, dev, out, task_type, tuple(changes or ()), encoder, tuple(_split(intermediate))
+    )
+    init_with_table(request, force, _console(as_json), as_json)
+
+
+@app.command()
 def run(
     recipe: RecipeArgument,
     out: OutOption = None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -283,7 +284,7 @@ class FilesSource:
 
     def _missing(self, split: str, language: str) -> Problem:
         patterns = self.spec.patterns(split).values()
-        there = [_what_is_there(self.base, pattern) for pattern in patterns]
+        there = [what_is_there(self.base, pattern) for pattern in patterns]
         looked = ", ".join(str(self.base / pattern).replace("{language}", language) for pattern in patterns)
         message = f"there is no {split} file for {language}. {' '.join(dict.fromkeys(there))}"
         return Problem(looked or f"files: {self.spec.files}", 0, message.strip())
@@ -373,12 +374,26 @@ def user_task(name: str, spec: UserTask, base: Path) -> Task:
     )
 
 
-def _what_is_there(base: Path, pattern: str, at_most: int = 8) -> str:
-    """A sentence about the files that fit a pattern, or else about the folder in which they were looked for."""
-    folder, _ = readers.fixed_folder(base / pattern)
+def what_is_there(base: Path, pattern: str, at_most: int = 8) -> str:
+    """A sentence about the files that fit a pattern, or else about the folder in which they were looked for.
+
+    Names of files that do not fit come nearest first.
+    """
+    folder, rest = readers.fixed_folder(base / pattern)
     if not folder.is_dir():
-        return f"The folder {folder} does not exist."
+        above = next(parent for parent in folder.absolute().parents if parent.is_dir())
+        return f"The folder {folder} does not exist. {_listed(above, folder.name, at_most)}"
     fitting = [path.name for paths in readers.find_files(base, pattern).values() for path in paths]
-    names = fitting or sorted(path.name for path in folder.iterdir())
-    shown = ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "")
-    return f"Files there: {shown}." if fitting else f"Nothing there fits; {folder} has: {shown or 'nothing'}."
+    if fitting:
+        return f"Files there: {_first(fitting, at_most)}."
+    return f"Nothing there fits; {_listed(folder, rest, at_most)}"
+
+
+def _listed(folder: Path, wanted: str, at_most: int) -> str:
+    names = sorted(path.name for path in folder.iterdir())
+    names.sort(key=lambda name: -SequenceMatcher(None, wanted, name).ratio())
+    return f"{folder} has: {_first(names, at_most) or 'nothing'}."
+
+
+def _first(names: list[str], at_most: int) -> str:
+    return ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "")

@@ -1,0 +1,5 @@
+"""`xstilts init`: from the names of data files to a recipe that has been checked on every row of them."""
+
+from xstilts.initialising.drafting import Draft, Request, draft
+
+__all__ = ["Draft", "Request", "draft"]
