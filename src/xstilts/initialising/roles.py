@@ -243,19 +243,21 @@ def _label(fields: Sequence[Field]) -> Role | None:
     named = [one for one in _named(scalar, names.LABELS) if one.length <= 60 and not _is_prose(one)]
     if named:
         others = [one for one in named[1:] if one.repeats]
-        why = (
-            f"its name; {', '.join(str(one.column) for one in others)} may be it too"
-            if others
-            else "its name"
-        )
+        why = f"its name{_or([str(one.column) for one in others])}"
         return Role(named[0].column, why, not others)
     repeating = [one for one in scalar if one.repeats and one.name not in names.IDS]
     if not repeating:
         return None
     ends = [one for one in (fields[-1], fields[0]) if one in repeating]  # where labels usually stand
     chosen = (ends or repeating[-1:])[0]
-    why = f"{len(chosen.distinct)} values that recur"
+    others = [str(one.column) for one in repeating if one is not chosen]
+    why = f"{len(chosen.distinct)} values that recur{_or(others)}"
     return Role(chosen.column, why, len(repeating) == 1)
+
+
+def _or(others: Sequence[str]) -> str:
+    """What else it may be, for a reason."""
+    return f"; or {', '.join(others)}" if others else ""
 
 
 def _is_prose(field: Field) -> bool:

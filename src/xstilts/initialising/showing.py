@@ -52,6 +52,8 @@ def init_with_table(request: Request, force: bool, console: Console, as_json: bo
         echo(json.dumps(_as_json(found, out) | facts, ensure_ascii=False))
         return
     console.print(_table(found))
+    if not all(guess.sure for guess in found.guesses):
+        console.print("(?) less certain than the others", style="yellow", highlight=False)
     _print_example(found.contents.example, found.recipe.tasks[found.task].columns, console)
     for note in found.notes:
         console.print(f"[yellow]Note:[/] {escape(note)}.", highlight=False)
