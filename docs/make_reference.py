@@ -38,6 +38,7 @@ SECTIONS = {
         "tasks",
         "Tasks of your own, by name (`my/reviews`); then use the name under `targets` or in an arm.",
     ),
+    "JoinedTask": ("tasks, two joined", "`my/xnli: {test: xtreme/xnli, train: my/nli}`."),
 }
 """Where each model stands in a recipe, and what is to be known beside its keys."""
 
@@ -99,8 +100,8 @@ def _override_keys(model: Schema) -> list[str]:
 
 def _type(field: Schema) -> str:
     """A JSON schema in words: `whole number ≥ 1`, `list of text`, ``one of `a`, `b` ``."""
-    if "anyOf" in field:
-        kinds = [_type(option) for option in field["anyOf"] if option.get("type") != "null"]
+    if options := field.get("anyOf", field.get("oneOf")):
+        kinds = [_type(option) for option in options if option.get("type") != "null"]
         return " or ".join(dict.fromkeys(kinds))
     if "$ref" in field:
         place, _ = SECTIONS[field["$ref"].rsplit("/", 1)[1]]

@@ -164,7 +164,7 @@ def rows(page: str) -> dict[str, list[list[str]]]:
 
 
 def test_all_tasks_are_described() -> None:
-    described, tasks = rows("tasks.md"), Catalogue().all()
+    described, tasks = rows("tasks.md"), {task.name: task for task in Catalogue().suites["pocket"]}
     assert described.keys() == tasks.keys()
     for name, task in tasks.items():
         (_, type_, sizes, languages, _), (_, _, licence, weaknesses) = described[name]

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from xstilts import __version__, analysis
+from xstilts.best import best_arm, dev_scores
 from xstilts.languages import script
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
@@ -99,8 +100,6 @@ def qualifiers(experiment: Experiment, plan: Plan, rows: Sequence[Mapping[str, A
 
 def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) -> dict[str, Any]:
     """What the run was: settings, cost, versions, how well the intermediates were learned, which arm is best."""
-    from xstilts.experiment import best_arm, dev_scores
-
     recipe = plan.recipe
     scores = dev_scores(plan, experiment.store)
     return {
@@ -152,7 +151,7 @@ def _identifying(experiment: Experiment, cell: Cell) -> dict[str, Any]:
         "setting": "zero-shot",
         "script": script(cell.language),
         "severity": Condition.parse(cell.condition).severity,
-        "split": "test",
+        "split": task.source.origin("test"),
     }
 
 

@@ -113,6 +113,7 @@ def compare(
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print a table a task: differences with intervals, means before languages; then what could not be paired."""
     console.print(f"A  {comparison.a}\nB  {comparison.b}", highlight=False, markup=False)
+    over = {row["over"] for row in comparison.rows}
     for task in dict.fromkeys(row["task"] for row in comparison.rows):
         rows = telling([row for row in comparison.rows if row["task"] == task])
         table = Table(title=task, title_justify="left", box=None, pad_edge=False)
@@ -121,11 +122,14 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         for row in sorted(
             rows, key=lambda row: (row["group"] not in _GROUPS, row["metric"], row["postprocess"])
         ):
-            table.add_row(*_cells(row), style="bold" if row["group"] in _GROUPS else "")
+            marked = len(over) > 1 and row["over"] == "items"
+            table.add_row(
+                *_cells(row, "*" if marked else ""), style="bold" if row["group"] in _GROUPS else ""
+            )
         console.print()
         console.print(table, highlight=False)
-    over = " and ".join(sorted({row["over"] for row in comparison.rows}))
-    console.print(f"\nIn percent and points; 95% intervals over {over}.", style="dim", highlight=False)
+    legend = _LEGENDS[tuple(sorted(over))]
+    console.print(f"\nIn percent and points; {legend}", style="dim", highlight=False)
     for line in [*comparison.notes, *_unpaired_lines(comparison.unpaired)]:
         console.print(f"! {line}", style="yellow", highlight=False, markup=False)
 
@@ -141,9 +145,19 @@ _COLUMNS: dict[str, Literal["left", "right"]] = {
     "p": "right",
 }
 _GROUPS = {"en": "English", "non-en": "others, mean", "all": "all, mean"}
+_REACH = "they hold for these very models, not for others trained like them"
+_LEGENDS = {
+    ("seeds and items",): "95% intervals over seeds and items.",
+    ("items",): f"95% intervals over items: {_REACH}.",
+    (
+        "items",
+        "seeds and items",
+    ): "95% intervals over seeds and items; those marked * are over items alone, as two "
+    f"seeds that differ in their spread say too little: {_REACH}.",
+}
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _cells(row: Mapping[str, Any], mark: str) -> tuple[str, ...]:
     group = f"{_GROUPS[row['group']]} ({row['languages']})" if row["group"] in _GROUPS else row["group"]
     vectors = ", centred" if row["postprocess"] == "center" else ""
     return (
@@ -153,7 +167,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         f"{100 * row['a']:.1f}",
         f"{100 * row['b']:.1f}",
         f"{100 * row['difference']:+.1f}",
-        interval_text(row, -1.0),
+        interval_text(row, -1.0) + mark,
         "<0.001" if row["p"] < 0.001 else f"{row['p']:.3f}",
     )
 

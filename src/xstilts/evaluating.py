@@ -28,6 +28,7 @@ from xstilts.stages import Context
 from xstilts.store import Store
 from xstilts.task_types import get_task_type, metrics_of
 from xstilts.task_types.sentence_retrieval import SentenceRetrieval
+from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
 
 RECORD = "evaluation.json"
@@ -91,7 +92,9 @@ def evaluate(
     Example:
         >>> evaluate("bundled/multilingual-e5-small", ["pocket/messages"], ["de"]).means  # doctest: +SKIP
     """
-    settings = Settings(**options)
+    if data is not None and not data.is_dir():
+        raise UserError(f"--data {data} is not a folder")
+    settings = Settings(**({"catalogue": Catalogue(data=data)} | options))
     if out is not None:
         _check_out(out)
     encoder = find_encoder(model)
@@ -154,7 +157,8 @@ def cells(
 
 def _statistics(metric: str, rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> NDArray[np.float64]:
     predicted, gold = ([json.loads(row[side]) for row in rows] for side in ("prediction", "gold"))
-    return np.asarray(get_metric(metric).statistics(predicted, gold, labels), np.float64)
+    language = rows[0]["language"]
+    return np.asarray(get_metric(metric).statistics(predicted, gold, labels, language), np.float64)
 
 
 def weigh(predictions: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Evaluation:
@@ -189,7 +193,7 @@ def _result(row: Mapping[str, Any], record: Mapping[str, Any], layers: Mapping[A
         "trained": not retrieval,
         "script": script(row["language"]),
         "severity": Condition.parse(row["condition"]).severity,
-        "split": "test",
+        "split": card["split"],
         **{name: value for name, value in row.items() if name not in {"arm", "seed", "task"}},
         "rules": f"{row['metric']}@{get_metric(row['metric']).rules_version}",
         "layer": layers[row["task"], row["language"], row["postprocess"]] if retrieval else None,
@@ -209,6 +213,7 @@ def _card(task: Task, predictions: pa.Table) -> dict[str, Any]:
         "labels": list(task.labels),
         "metrics": list(metrics_of(task)),
         "options": task_type.options(task) if task_type.trained else None,
+        "split": task.source.origin("test"),
         "data": {language: task.source.fingerprint("test", language) for language in languages},
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypedDict
 
@@ -18,7 +18,7 @@ from xstilts.predicting import Job, TestSet, predict_sets
 from xstilts.recipe import Retrieval
 from xstilts.stage import Stage
 from xstilts.stages import Context, run
-from xstilts.task_types import get_task_type, get_trained_type, takes
+from xstilts.task_types import Untouched, get_task_type, get_trained_type
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row, Task
 from xstilts.training.machine import resolve_precision
@@ -104,7 +104,14 @@ class Examiner:
     def predict(self, task: Task) -> pa.Table:
         """The predictions of all test sets of a task."""
         languages = self._languages(task, "test")
-        pairs = [(language, str(one)) for language in languages for one in self._conditions(task, language)]
+        conditions = list(dict.fromkeys(Condition.parse(text) for text in self.settings.conditions))
+        untouched = Untouched()
+        pairs = [
+            (language, str(one))
+            for language in languages
+            for one in untouched.among(task, conditions, language)
+        ]
+        self.skipped.extend(untouched.lines())
         sets = [TestSet(self._rows(task, "test", language), language, one) for language, one in pairs]
         if get_task_type(task.type).trained:
             fitted, checkpoint = with_head(task, self.base)
@@ -159,13 +166,6 @@ class Examiner:
         if missing and split == "test":
             self.skipped.append(f"{task.name}: no test data in {', '.join(missing)}")
         return [code for code in dict.fromkeys(wanted) if code in there]
-
-    def _conditions(self, task: Task, language: str) -> Iterator[Condition]:
-        for condition in dict.fromkeys(Condition.parse(text) for text in self.settings.conditions):
-            if takes(task, condition, language):
-                yield condition
-            else:
-                self.skipped.append(f"{task.name} {language}: {condition} does not act on its script")
 
 
 def unfit(task: Task, base: BaseEncoder) -> str:

@@ -15,7 +15,7 @@ from xstilts.encoders.base import BUNDLED
 from xstilts.errors import UnknownName
 from xstilts.languages import display_name, normalise
 from xstilts.perturbations import PERTURBATIONS, SEVERITIES, Condition, perturb_text
-from xstilts.tasks import SUITES, Catalogue
+from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row, Task
 
 _SENTENCES = {
@@ -74,7 +74,9 @@ def _perturbations() -> list[dict[str, Any]]:
 
 
 def _suites() -> list[dict[str, Any]]:
-    return [{"suite": name, "tasks": [task.name for task in tasks]} for name, tasks in SUITES.items()]
+    return [
+        {"suite": name, "tasks": [task.name for task in tasks]} for name, tasks in Catalogue().suites.items()
+    ]
 
 
 def _cell(value: Any) -> str:

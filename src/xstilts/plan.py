@@ -17,7 +17,7 @@ from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.recipe import BASELINE, Phase, Recipe
 from xstilts.stage import Stage
-from xstilts.task_types import get_task_type, metrics_of, takes
+from xstilts.task_types import Untouched, get_task_type, metrics_of
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
 from xstilts.training.machine import resolve_precision
@@ -110,6 +110,7 @@ class _Planner:
         self.intermediates: dict[tuple[str, int], Stage] = {}
         self.finals: dict[tuple[str, str, int], Stage] = {}
         self.skipped: list[str] = []
+        self.untouched = Untouched()
 
     def plan(self, best: str | None) -> Plan:
         for name in self.recipe.training.per_task:
@@ -127,7 +128,7 @@ class _Planner:
                 "controls: a fixed retrieval.layer leaves no dev scores; name an arm in controls.of"
             )
         stages = tuple(self.stages.values())
-        skipped = tuple(dict.fromkeys(self.skipped))
+        skipped = tuple(dict.fromkeys([*self.skipped, *self.untouched.lines()]))
         return Plan(
             self.recipe,
             stages,
@@ -149,7 +150,7 @@ class _Planner:
         variants: Sequence[str] = ("",) if task_type.trained else self.recipe.retrieval.postprocess
         layer = None if task_type.trained else self.layer(target, checkpoint, arm, seed)
         for language in self.languages(target, "test"):
-            for condition in self.conditions_for(target, language):
+            for condition in self.untouched.among(target, self.conditions, language):
                 prediction = self.predict(
                     target, checkpoint, layer, language, condition, f"{arm} seed {seed}"
                 )
@@ -345,6 +346,12 @@ class _Planner:
         """The recipe's languages that a task has in a split."""
         available = task.source.languages(split)
         if self.recipe.languages == "all":
+            absent = [code for code in task.languages if code not in available] if split == "test" else []
+            if absent:
+                share = f"{len(task.languages) - len(absent)} of {len(task.languages)} languages"
+                self.skipped.append(
+                    f"{task.name}: averages are over {share}; no test data in {', '.join(absent)}"
+                )
             return available
         wanted = list(dict.fromkeys(normalise(code) for code in self.recipe.languages))
         found = tuple(code for code in wanted if code in available)
@@ -363,14 +370,6 @@ class _Planner:
         if set(task.source.languages("dev")) <= {task.train_language}:
             return (task.train_language,)
         return self.languages(task, "dev")
-
-    def conditions_for(self, target: Task, language: str) -> Iterator[Condition]:
-        """The conditions that change anything in this language."""
-        for condition in self.conditions:
-            if takes(target, condition, language):
-                yield condition
-            else:
-                self.skipped.append(f"{target.name} {language}: {condition} does not act on its script")
 
     def add(
         self, kind: str, spec: Mapping[str, Any], parents: Mapping[str, tuple[Stage, ...]], label: str

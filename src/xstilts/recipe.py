@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from xstilts.errors import RecipeError
 from xstilts.tasks.files import UserTask
@@ -156,6 +165,34 @@ class Statistics(_Model):
     draws: int = Field(10_000, ge=100, description="of the bootstrap over items")
 
 
+class JoinedTask(_Model):
+    """A task of one's own that is trained on one task's training set and tested on another's test sets.
+
+    Example:
+        >>> JoinedTask(test="xtreme/xnli", train="my/taxinli").train
+        'my/taxinli'
+    """
+
+    test: str = Field(description="the task whose dev and test rows are used")
+    train: str = Field(description="the task whose training rows are used; of the same type and labels")
+
+
+_FORMS = {"UserTask": UserTask, "JoinedTask": JoinedTask}
+
+
+def _form_of(value: Any) -> str:
+    """Which of the two ways to declare a task a mapping is."""
+    if isinstance(value, Mapping):
+        return "JoinedTask" if "test" in value and "type" not in value else "UserTask"
+    return type(value).__name__ if type(value).__name__ in _FORMS else "UserTask"
+
+
+OwnTask = Annotated[
+    Annotated[UserTask, Tag("UserTask")] | Annotated[JoinedTask, Tag("JoinedTask")], Discriminator(_form_of)
+]
+"""A task of one's own: files and their columns, or two tasks joined."""
+
+
 class Recipe(_Model):
     """One experiment: arms × targets × languages × conditions × seeds."""
 
@@ -184,7 +221,9 @@ class Recipe(_Model):
     limit: int | None = Field(
         None, ge=1, description="test only so many sources a task: for trying things out"
     )
-    tasks: Mapping[str, UserTask] = Field({}, description="tasks of one's own, by name")
+    tasks: Mapping[str, OwnTask] = Field(
+        {}, description="tasks of one's own, by name: files and columns, or `{test: a task, train: another}`"
+    )
     notes: str = Field("", description="anything a reader should know")
 
     @model_validator(mode="after")
@@ -352,7 +391,7 @@ def _explain_all(problems: Sequence[Any]) -> list[str]:
 
 def _explain(place: tuple[Any, ...], problems: Sequence[Any]) -> str:
     """What is wrong at one place of a recipe, with the nearest key for an unknown one."""
-    problem, where = problems[0], ".".join(str(part) for part in place)
+    problem, where = problems[0], ".".join(str(part) for part in place if part not in _FORMS)
     if problem["type"] == "extra_forbidden":
         known = _keys_at(place[:-1])
         close = get_close_matches(str(place[-1]), known, n=1)
@@ -379,11 +418,14 @@ def _keys_at(place: tuple[Any, ...]) -> list[str]:
     """The keys that may stand at a place of a recipe, found from the models' fields."""
     model: Any = Recipe
     for part in place:
+        if part in _FORMS:
+            model = _FORMS[part]
+            continue
         fields = getattr(model, "model_fields", None)
         if fields is None or part not in fields:
             continue  # the name of an arm or task in a mapping
         found = re.findall(
-            r"\b(Phase|PhaseOverride|Mixing|Arm|Controls|Training|Retrieval|Statistics|UserTask)\b",
+            r"\b(Phase|PhaseOverride|Mixing|Arm|Controls|Training|Retrieval|Statistics)\b",
             str(fields[part].annotation),
         )
         model = globals()[found[0]] if found else None

@@ -180,11 +180,12 @@ def score(stages: Sequence[Stage], context: Context) -> None:
     for stage in stages:
         spec = stage.spec
         (prediction,) = stage.parents["prediction"]
+        (data,) = prediction.parents["data"]
         table = pq.read_table(context.open(prediction).path("predictions.parquet"))
         rows = [row for row in table.to_pylist() if row["postprocess"] == spec["postprocess"]]
         metric = get_metric(spec["metric"])
         predicted, gold = ([json.loads(row[side]) for row in rows] for side in ("prediction", "gold"))
-        statistics = metric.statistics(predicted, gold, spec["labels"])
+        statistics = metric.statistics(predicted, gold, spec["labels"], data.spec["language"])
         with context.store.write(stage.address, dict(spec)) as draft:
             columns = {"item": [row["item"] for row in rows], "source": [row["source"] for row in rows]}
             columns["statistics"] = statistics.tolist()
@@ -287,7 +288,7 @@ def _dev_scores(stage: Stage, context: Context, checkpoint: Checkpoint, max_leng
         predicted, gold = (
             [json.loads(text) for text in table[side].to_pylist()] for side in ("prediction", "gold")
         )
-        values.setdefault(task.name, []).append(metric.score(predicted, gold, task.labels))
+        values.setdefault(task.name, []).append(metric.score(predicted, gold, task.labels, test.language))
     return {name: _mean(dict(enumerate(scores))) for name, scores in values.items()}
 
 

@@ -218,10 +218,11 @@ def _against_controls(evidence: Evidence) -> list[dict[str, Any]]:
 def _conditions(evidence: Evidence) -> list[dict[str, Any]]:
     """For each target, condition and arm: the gain, and how it differs from the gain on clean input."""
     rows = []
-    names = [*evidence.conditions, *([PERTURBED] if len(evidence.conditions) > 1 else [])]
     for target in evidence.targets():
         for arm in evidence.arms:
-            for condition in names:
+            verdict = evidence.verdict(arm, target, perturbed=True) or {}
+            together = len(evidence.conditions) > 1 or verdict.get("left_out")
+            for condition in [*evidence.conditions, *([PERTURBED] if together else [])]:
                 groups = (ENGLISH, OTHERS)
                 gains = [evidence.gain(arm, target, group, condition) for group in groups]
                 changes = [
@@ -315,6 +316,14 @@ def _cautions(evidence: Evidence) -> list[str]:
             "This encoder was trained on translations to put sentences of one meaning together. Training on "
             "English may well hurt its retrieval, and the results say nothing about an encoder that was only "
             "trained to fill in masked words, such as XLM-R."
+        )
+    two = [row for row in evidence.results.gains_table if row["quantity"] == "gain" and row["seeds"] == 2]
+    narrow = [row for row in two if row.get("over") == "items"]
+    if narrow:
+        told.append(
+            f"With two seeds, {len(narrow)} of {len(two)} gains have an interval over the choice of test items only, "
+            "since their spread over seeds could not be estimated together with other arms: they hold for these two "
+            "runs. Run a third seed."
         )
     if any(target.startswith("pocket/") for target in evidence.targets()):
         told.append("The pocket tasks are a small proving ground, not a benchmark.")

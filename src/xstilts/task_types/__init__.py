@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
 from xstilts.errors import RecipeError, UnknownName
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
@@ -58,6 +61,29 @@ def takes(task: Task, condition: Condition, language: str) -> bool:
     return condition.is_clean or condition.acts_on(language)
 
 
+@dataclass(frozen=True)
+class Untouched:
+    """Where a condition changes nothing, collected over the languages of tasks, so that it can be said in a line."""
+
+    languages: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+
+    def among(self, task: Task, conditions: Iterable[Condition], language: str) -> Iterator[Condition]:
+        """Those of the conditions that a task takes in a language; the others are noted."""
+        for condition in conditions:
+            if takes(task, condition, language):
+                yield condition
+            else:
+                noted = self.languages.setdefault((task.name, str(condition)), [])
+                noted.extend([language] * (language not in noted))
+
+    def lines(self) -> list[str]:
+        """A line for each task and condition."""
+        return [
+            f"{task}: {condition} does not act on the script of {', '.join(languages)}"
+            for (task, condition), languages in self.languages.items()
+        ]
+
+
 def get_trained_type(name: str) -> TrainedType:
     """The task type of this name, which must be one with a head."""
     task_type = get_task_type(name)
@@ -72,6 +98,7 @@ __all__ = [
     "TASK_TYPES",
     "TaskType",
     "TrainedType",
+    "Untouched",
     "get_task_type",
     "get_trained_type",
     "metrics_of",

@@ -27,7 +27,7 @@ class Tagging(TrainedType):
     auto_class = "AutoModelForTokenClassification"
     columns = ("tokens", "tags")
     texts = ("tokens",)
-    metrics: ClassVar[tuple[str, ...]] = ("entity_f1", "token_accuracy")
+    metrics: ClassVar[tuple[str, ...]] = ("entity_f1", "token_accuracy", "chunk_f1")
     gold = "tags"
 
     def encode(self, rows: Sequence[Row], tokenizer: Any, task: Task, max_length: int) -> list[Feature]:

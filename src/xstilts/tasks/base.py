@@ -31,6 +31,10 @@ class Source(Protocol):
         """The rows of one split and language, always in the same order."""
         ...
 
+    def origin(self, split: str) -> str:
+        """What the rows of a split are, in words: the split itself, or `test, 80% of its sources`."""
+        ...
+
 
 @dataclass(frozen=True)
 class Task:
@@ -96,3 +100,7 @@ class PackageSource:
         """Build the rows; a missing package is reported with the line that installs it."""
         self.fingerprint(split, language)
         return self.build(split, language)
+
+    def origin(self, split: str) -> str:
+        """The split itself: packages bring no published one."""
+        return split

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -20,14 +20,13 @@ from xstilts.tasks.base import SPLITS, Row, Task
 from xstilts.tasks.readers import FORMATS, Problem, ReadOptions, Record, Report, raise_problems
 from xstilts.tasks.rows import (
     SHAPES,
-    BadRowError,
-    Cells,
     Column,
-    absent_column,
+    Located,
+    RowRules,
+    build_rows,
     carve_dev,
     column_parts,
-    identity,
-    value_or_none,
+    located,
 )
 
 Files = Mapping[str, tuple[Path, ...]]
@@ -208,6 +207,12 @@ class FilesSource:
             raise_problems(self._title(split, language), problems)
         return rows
 
+    def origin(self, split: str) -> str:
+        """The split, with the share that was set aside from it for dev."""
+        if split == "dev" or not self._is_carved(split):
+            return split
+        return f"{split}, 80% of its sources" if split == "test" else f"{split}, without its dev part"
+
     def validate(self, split: str, language: str) -> list[Problem]:
         """Everything that is wrong with the files of one split and language; an empty list if nothing is."""
         return self._load(self._origin(split), language)[1]
@@ -302,41 +307,20 @@ class FilesSource:
         return rows, sorted(problems, key=lambda problem: (problem.file, problem.line))
 
     def _rows(self, split: str, language: str, files: Files, report: Report) -> Iterator[Row]:
-        spec = self.spec
         # undeclared labels are those of the training rows themselves
-        labels = self.labels if spec.labels is not None or split != "train" else ()
-        first: dict[str, str] = {}
-        for ordinal, (path, line, values, columns) in enumerate(self._records(files, report)):
-            cells = Cells(values, columns, labels, spec.label_base)
-            try:
-                row = identity(cells, ordinal, language, spec.parallel) | SHAPES[spec.type].build(cells)
-                if row["id"] in first:
-                    raise BadRowError(f"the id {row['id']!r} is also in {first[row['id']]}")
-            except BadRowError as bad:
-                report(Problem(str(path), line, str(bad)))
-                continue
-            first[row["id"]] = f"{path.name}, line {line}"
-            yield row
+        labels = self.labels if self.spec.labels is not None or split != "train" else ()
+        rules = RowRules(self.spec.type, labels, self.spec.label_base, self.spec.parallel)
+        return build_rows(self._records(files, report), rules, language, report)
 
-    def _records(
-        self, files: Files, report: Report
-    ) -> Iterator[tuple[Path, int, Record, Mapping[str, Column]]]:
-        """File, line, raw values by canonical column, and the columns they come from."""
+    def _records(self, files: Files, report: Report) -> Iterator[Located]:
         if set(files) == set(ROLES):
             (text,), (target,) = (files[role] for role in ROLES)
             for line, record in readers.read_aligned(text, target, report):
-                yield text, line, record, _ALIGNED
+                yield Located(str(text), line, record, _ALIGNED)
             return
         for path in files[""]:
-            columns: dict[str, Column] = {}
-            for line, record in readers.read(path, self.spec.format_of(path), self.spec.read_options, report):
-                if not columns:
-                    columns = self.spec.columns_of(path, record)
-                    if absent := absent_column(record, columns):
-                        report(Problem(str(path), 1, absent))
-                        break
-                values = {name: value_or_none(record, column) for name, column in columns.items()}
-                yield path, line, values, columns
+            records = readers.read(path, self.spec.format_of(path), self.spec.read_options, report)
+            yield from located(str(path), records, partial(self.spec.columns_of, path), report)
 
 
 def user_task(name: str, spec: UserTask, base: Path) -> Task:
@@ -354,7 +338,8 @@ def user_task(name: str, spec: UserTask, base: Path) -> Task:
     languages = source.languages("test")
     missing = source.missing("test", languages) if languages else []
     if not languages and not source.languages("train"):
-        missing = source.missing("test", (normalise(spec.train_language),))
+        split = "test" if spec.patterns("test") else "train"
+        missing = source.missing(split, (normalise(spec.train_language),))
     if missing:
         raise_problems(f"task {name}", missing)
     return Task(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from xstilts.errors import UnknownName
 from xstilts.hashing import short_hash
 from xstilts.tasks.base import Row
+from xstilts.tasks.readers import Problem, Record, Report
 
 Column = int | str | tuple[int | str, ...]
 """A column of a file: its name, a dotted path into it, its position from 0, or several columns."""
@@ -258,6 +260,60 @@ def _absent_message(name: str, column: int | str, there: list[str]) -> str:
         f"there is no column {column!r}.{hint} Columns: {', '.join(there)}. "
         f"Say which one it is: `columns: {{{name}: {close[0] if close else there[0]}}}`"
     )
+
+
+@dataclass(frozen=True)
+class Located:
+    """One record and where it stands: its values by canonical column, and the columns that they come from."""
+
+    file: str
+    line: int
+    values: Mapping[str, Any]
+    columns: Mapping[str, Column]
+
+
+def located(
+    file: str,
+    records: Iterable[tuple[int, Record]],
+    columns_of: Callable[[Record], Mapping[str, Column]],
+    report: Report,
+) -> Iterator[Located]:
+    """The records of one file by canonical columns; a column that its first record lacks is told, and ends it."""
+    columns: Mapping[str, Column] = {}
+    for line, record in records:
+        if not columns:
+            columns = columns_of(record)
+            if absent := absent_column(record, columns):
+                report(Problem(file, 1, absent))
+                return
+        values = {name: value_or_none(record, column) for name, column in columns.items()}
+        yield Located(file, line, values, columns)
+
+
+@dataclass(frozen=True)
+class RowRules:
+    """How records become rows: the task type, the labels that may occur (empty = any), and what ids mean."""
+
+    type: str
+    labels: tuple[str, ...] = ()
+    label_base: int = 0
+    parallel: bool = False
+
+
+def build_rows(records: Iterable[Located], rules: RowRules, language: str, report: Report) -> Iterator[Row]:
+    """Canonical rows from records, wherever they were read; those that do not fit are told and left out."""
+    first: dict[str, str] = {}
+    for ordinal, record in enumerate(records):
+        cells = Cells(record.values, record.columns, rules.labels, rules.label_base)
+        try:
+            row = identity(cells, ordinal, language, rules.parallel) | SHAPES[rules.type].build(cells)
+            if row["id"] in first:
+                raise BadRowError(f"the id {row['id']!r} is also in {first[row['id']]}")
+        except BadRowError as bad:
+            report(Problem(record.file, record.line, str(bad)))
+            continue
+        first[row["id"]] = f"{Path(record.file).name}, line {record.line}"
+        yield row
 
 
 def carve_dev(rows: list[Row], share: float = 0.1, at_most: int = 1000) -> tuple[list[Row], list[Row]]:

@@ -172,4 +172,5 @@ def _score(
 ) -> float:
     predictions = predict(models[part.task.name], features, part.task_type, part.task, precision)
     metric = get_metric(metrics_of(part.task)[0])
-    return metric.score(predictions, [row[part.task_type.gold] for row in part.dev], part.task.labels)
+    golds = [row[part.task_type.gold] for row in part.dev]
+    return metric.score(predictions, golds, part.task.labels, part.task.train_language)
