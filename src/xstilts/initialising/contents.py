@@ -60,11 +60,15 @@ def _whole(rows: Mapping[str, Mapping[str, list[Row]]], source: FilesSource) -> 
 
 
 def _all_problems(source: FilesSource) -> list[Problem]:
+    """Everything that is wrong; what a file has wrong in many lines comes once before it comes again."""
     found: dict[Problem, None] = {}
     for split in SPLITS:
         for language in source.languages(split):
             found |= dict.fromkeys(source.validate(split, language))
-    return list(found)
+    first: dict[tuple[str, str], Problem] = {}
+    for problem in found:
+        first.setdefault((problem.file, problem.message), problem)
+    return [*first.values(), *(problem for problem in found if problem not in set(first.values()))]
 
 
 def guess_parallel(rows: Mapping[str, Sequence[Row]]) -> tuple[bool | None, str]:
@@ -84,10 +88,10 @@ def guess_parallel(rows: Mapping[str, Sequence[Row]]) -> tuple[bool | None, str]
     ids = [{row["id"] for row in table} for table in tables]
     if any(found != ids[0] for found in ids):
         return False, "other rows in each language"
-    name = next(name for name in _ANSWERS if name in first[0])
+    name = next((name for name in _ANSWERS if name in first[0]), "")
     own = not all(row["id"].isdecimal() for row in first)
-    if name == "tags":
-        return own, "same ids of sentences" if own else "nothing tells that they are"
+    if name in {"", "tags"}:
+        return own, "same ids in all languages" if own else "nothing tells that they are"
     return _same_answers([{row["id"]: str(row[name]) for row in table} for table in tables], name)
 
 

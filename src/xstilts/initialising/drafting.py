@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xstilts.errors import DataError, UnknownName, UserError
+from xstilts.errors import DataError, UserError
 from xstilts.initialising import guesses, writing
-from xstilts.initialising.columns import described, fields_of, same_columns
+from xstilts.initialising.asking import Request, decided, task_of
+from xstilts.initialising.columns import described, fields_of
 from xstilts.initialising.contents import Contents, read_contents
 from xstilts.initialising.guesses import Guess
+from xstilts.initialising.layout import check_layout
 from xstilts.initialising.locating import Places, locate
 from xstilts.initialising.roles import Reading, Role, guess_id, guess_roles, guess_tag_columns
 from xstilts.initialising.sampling import SQUAD, Sample, take_sample
-from xstilts.recipe import Recipe, parse_recipe, set_key
+from xstilts.recipe import Recipe, parse_recipe
 from xstilts.tasks import Catalogue
 from xstilts.tasks.files import FilesSource, UserTask
-from xstilts.tasks.rows import SHAPES, Column, column_parts
+from xstilts.tasks.rows import SHAPES, Column
 
-ENCODER = "bundled/multilingual-e5-small"
-INTERMEDIATE = ("pocket/definitions",)
 SPAN_QA = "span-qa"
+_QUESTIONS = {"question", "context", "answers"}
 _RETRIEVAL = "sentence-retrieval"
 _GENERIC = {
     "data",
@@ -39,24 +40,6 @@ _GENERIC = {
     "download",
     "task1",
 }
-
-
-@dataclass(frozen=True)
-class Request:
-    """What one types: files, and whatever shall not be guessed.
-
-    `changes` are keys of the task as `--set` takes them: `columns.text=review`, `header=false`. `out` is the path of
-    the recipe; the paths in it start from its folder.
-    """
-
-    tests: tuple[str, ...]
-    train: str | None = None
-    dev: str | None = None
-    out: Path = Path("recipe.yaml")
-    type: str | None = None
-    changes: tuple[str, ...] = ()
-    encoder: str = ENCODER
-    intermediate: tuple[str, ...] = INTERMEDIATE
 
 
 @dataclass(frozen=True)
@@ -84,51 +67,41 @@ def draft(request: Request) -> Draft:
         >>> draft(Request(("test-{language}.tsv",), "en.tsv")).recipe.targets  # doctest: +SKIP
         ('my/task',)
     """
-    fixed = _fixed(request)
-    for name in request.intermediate:
-        Catalogue().get(name)
+    fixed = decided(request.changes)
+    catalogue = Catalogue(data=request.data)
+    arms = {name: catalogue.get(name).summary for name in request.intermediate}
     places = locate(request.train, request.dev, request.tests, fixed.get("languages") or ())
     sample, places = _look(places, fixed)
     reading = _read(sample, places, fixed)
-    base = request.out.parent
-    if reading.type == _RETRIEVAL and "train" in places.patterns:
-        places = places.without_training()
-    spec = _spec(places, base, sample, reading, fixed)
+    places = _fitting(places, reading.type)
     if not places.is_aligned and sample.format not in {SQUAD, "conllu"}:
-        _check_alike(places, sample, reading, "header" in fixed)
+        check_layout(places, sample, reading, "header" in fixed)
+    base = request.out.parent
+    spec = _spec(places, base, sample, reading, fixed)
     name = f"my/{_name(places, base)}"
     found = guesses.of_files(places, sample, reading, fixed)
     spec, contents = _checked(name, spec, base, guess_id(fields_of(sample.records)), found)
-    text = writing.recipe_text(name, spec, request.encoder, request.intermediate)
+    text = writing.recipe_text(name, spec, request.encoder, arms)
     found += guesses.of_contents(contents, places, spec, fixed)
     recipe = parse_recipe(text, str(request.out))
-    return Draft(recipe, text, name, tuple(found), (*places.left_out, *_notes(contents, places)), contents)
+    notes = (*places.left_out, *_notes(contents, places))
+    return Draft(recipe, text, name, tuple(found), notes, contents)
 
 
-def _fixed(request: Request) -> dict[str, Any]:
-    """The keys of the task that the user decides, checked as a recipe's are."""
-    values: dict[str, Any] = {}
-    for change in request.changes:
-        key = change.partition("=")[0].strip().partition(".")[0]
-        if key not in UserTask.model_fields:
-            elsewhere = (
-                " It is a key of the recipe: give it to `xstilts run`" if key in Recipe.model_fields else ""
-            )
+def _fitting(places: Places, kind: str) -> Places:
+    """The files that a task of this type has."""
+    if kind == _RETRIEVAL:
+        if places.is_aligned and "dev" in places.patterns:
             raise UserError(
-                f"--set {change}: {UnknownName('key of a task', key, UserTask.model_fields)}{elsewhere}"
+                "--dev: line files side by side have two dev files. Leave --dev out, and a fifth of the test rows is "
+                "set aside, or add `dev: {text: FILE, target: FILE}` under `files:` of the recipe"
             )
-        set_key(values, change)
-    if request.type:
-        values["type"] = request.type
-    if values.get("type") and values["type"] not in SHAPES:
-        raise UnknownName("task type", str(values["type"]), SHAPES)
-    if isinstance(values.get("languages"), str):
-        values["languages"] = [values["languages"]]
-    columns = values.get("columns", {})
-    values["columns"] = {
-        name: tuple(column) if isinstance(column, list) else column for name, column in columns.items()
-    }
-    return values
+        return places.without_training()
+    if "train" not in places.patterns:
+        raise UserError(
+            f"--train is missing: a {kind} task is trained, on English rows such as --train en.tsv"
+        )
+    return places
 
 
 def _look(places: Places, fixed: Mapping[str, Any]) -> tuple[Sample, Places]:
@@ -158,8 +131,8 @@ def _read(sample: Sample, places: Places, fixed: Mapping[str, Any]) -> Reading:
     """The task type and the columns."""
     columns: Mapping[str, Column] = fixed.get("columns", {})
     kind = fixed.get("type")
-    if sample.format == SQUAD:
-        return _span_qa(sample)
+    if sample.format == SQUAD or (kind in {None, SPAN_QA} and set(sample.records[0]) >= _QUESTIONS):
+        return _span_qa(sample, columns)
     if places.is_aligned:
         sides = {"text": Role("text", "line files"), "target": Role("target", "line files")}
         return Reading(_RETRIEVAL, "aligned lines, and no labels", sides)
@@ -170,40 +143,36 @@ def _read(sample: Sample, places: Places, fixed: Mapping[str, Any]) -> Reading:
     fields = fields_of(sample.records, sample.by_position)
     if sample.format == "token-tag":
         return guess_tag_columns(fields, columns)
-    reading = guess_roles(fields, kind, columns, "train" in places.patterns)
+    trained = "train" in places.patterns
+    reading = guess_roles(fields, kind, columns, trained) or guess_roles(fields, kind, columns)
     if reading is None:
-        raise DataError(_nothing_fits(sample, described(fields), kind, "train" in places.patterns))
+        raise DataError(_nothing_fits(sample, described(fields), kind, trained))
     return reading
 
 
-def _span_qa(sample: Sample) -> Reading:
+def _span_qa(sample: Sample, columns: Mapping[str, Column]) -> Reading:
     if SPAN_QA not in SHAPES:
         raise DataError(
-            f"{sample.path}: this is question answering in SQuAD's format, which this version does not train. "
-            f"Known task types: {', '.join(SHAPES)}"
+            f"{sample.path}: these are questions with answers in a context, as SQuAD's, which this version does not "
+            f"train. Known task types: {', '.join(SHAPES)}"
         )
-    return Reading(SPAN_QA, "SQuAD's JSON", {})
+    if sample.format == SQUAD:
+        return Reading(SPAN_QA, "SQuAD's JSON", {})
+    roles = {name: Role(name, "its name") for name in sorted(_QUESTIONS)}
+    given = {name: Role(column, "as you say") for name, column in columns.items()}
+    return Reading(SPAN_QA, "questions, contexts, answers", roles | given)
 
 
 def _nothing_fits(sample: Sample, columns: str, kind: str | None, trained: bool) -> str:
     wanted = SHAPES[kind].required if kind else ("text", "label") if trained else ("text", "target")
-    example = "columns." + wanted[-1]
-    header = ""
+    lines = [f"{sample.path}: cannot tell which columns hold {' and '.join(wanted)}.", f"Columns: {columns}."]
     if sample.header is not None:
-        there = "the first line was taken as the header" if sample.header.there else "no header was found"
-        header = (
-            f" ({there}: {sample.header.why}; `--set header={str(not sample.header.there).lower()}` if not)"
-        )
-    missing = f"the columns of a {kind} task ({', '.join(wanted)})" if kind else f"a {wanted[-1]}"
-    hint = "" if trained or kind else " Other tasks than sentence-retrieval need --train."
-    return (
-        f"{sample.path}: cannot tell which column holds {missing}{header}. Columns: {columns}. "
-        f"Say which, such as `--set {example}={_first_column(sample)}`.{hint}"
-    )
-
-
-def _first_column(sample: Sample) -> str:
-    return "0" if sample.by_position else str(next(iter(sample.records[0])))
+        line = "line 1 names them" if sample.header.there else "they have no names"
+        other = str(not sample.header.there).lower()
+        lines.append(f"It seems that {line} ({sample.header.why}); if not, add --set header={other}.")
+    column = "0" if sample.by_position else "NAME"
+    lines.append(f"Say which they are, such as --set columns.{wanted[-1]}={column}.")
+    return " ".join(lines)
 
 
 def _spec(
@@ -220,7 +189,7 @@ def _spec(
     if columns and (fixed["columns"] or not usual):
         spec["columns"] = columns
     spec |= {key: value for key, (value, _) in reading.settings.items()}
-    spec |= _format_keys(sample, UserTask.model_validate(spec))
+    spec |= _format_keys(sample, task_of(spec))
     if places.chosen:
         spec["languages"] = list(places.languages)
     if places.train_language != "en":
@@ -234,7 +203,7 @@ def _spec(
 def _format_keys(sample: Sample, task: UserTask) -> dict[str, Any]:
     """What must be said of the format, as the reader of recipes would take it otherwise."""
     keys: dict[str, Any] = {}
-    if sample.format not in {"lines", SQUAD} and _implied(task, sample.path) != sample.format:
+    if sample.format != "lines" and _implied(task, sample.path) != sample.format:
         keys["format"] = sample.format
     if sample.quoting:
         keys["quoting"] = sample.quoting
@@ -248,49 +217,6 @@ def _implied(task: UserTask, path: Path) -> str:
         return task.format_of(path)
     except DataError:
         return ""
-
-
-def _check_alike(places: Places, sample: Sample, reading: Reading, told: bool) -> None:
-    """Every dev and test file must have the columns of the training file; `told`: the user says the header.
-
-    Raises:
-        DataError: one has not; the message names both.
-    """
-    columns = {name: role.column for name, role in reading.roles.items()}
-    keys = {"format": sample.format, "quoting": sample.quoting}
-    header = sample.header and sample.header.there
-    for path in places.files("dev") + places.files("test"):
-        as_there = take_sample(path, {**keys, "header": header})
-        guessed = as_there if told else take_sample(path, keys)
-        record, clear = as_there.records[0], guessed.header is not None and guessed.header.sure
-        narrow = sample.by_position and len(record) != len(sample.records[0])
-        other = clear and guessed.by_position != sample.by_position
-        if narrow or other or not same_columns(record, columns):
-            raise DataError(_unlike(path, guessed if other else as_there, sample, columns))
-
-
-def _unlike(path: Path, other: Sample, sample: Sample, columns: Mapping[str, Column]) -> str:
-    needed = ", ".join(f"{name}: {guesses.column_words(column)}" for name, column in columns.items())
-    message = (
-        f"{path}, line 1: other columns than {sample.path}. Here: {_shown(other)}. There: {_shown(sample)}. "
-        f"Expected the same layout in all files ({needed}); test files need their labels too, to be scored."
-    )
-    headed = sample.header is not None and sample.header.there
-    if headed and other.by_position and sample.format == "tsv":
-        names = list(sample.records[0])
-        order = [f"${names.index(str(part)) + 1}" for part in column_parts(columns) if str(part) in names]
-        program = "'NR > 1 {print " + ", ".join(order) + "}'"
-        message += f" To bring {sample.path.name} into their layout: awk -F'\\t' -v OFS='\\t' {program} "
-        message += f"{sample.path.name} > train-en.tsv"
-    return message
-
-
-def _shown(sample: Sample) -> str:
-    columns = list(sample.records[0])
-    if sample.by_position:
-        return f"{len(columns)} columns without names"
-    more = f" and {len(columns) - 8} more" if len(columns) > 8 else ""
-    return f"columns {', '.join(columns[:8])}{more}"
 
 
 def _name(places: Places, base: Path) -> str:
@@ -313,14 +239,14 @@ def _checked(
     """Read all rows; ids, if they are whole, and whether rows are parallel join the task's keys."""
 
     def contents_of(keys: Mapping[str, Any]) -> Contents:
-        return read_contents(FilesSource(name, UserTask.model_validate(keys), base))
+        return read_contents(FilesSource(name, task_of(keys), base))
 
-    full = dict(spec)
     contents = None
-    if id_column and "id" not in spec.get("columns", {}):
-        full["columns"] = dict(spec.get("columns", {})) | {"id": id_column}
-        with suppress(DataError):  # ids that repeat, or that some file has not
+    for more in _more_keys(spec, id_column):  # ids may repeat, or be missing in some file
+        full = dict(spec) | more
+        with suppress(DataError):
             contents = contents_of(full)
+            break
     if contents is None:
         full = dict(spec)
         try:
@@ -331,6 +257,15 @@ def _checked(
         full["parallel"] = True
         contents = contents_of(full)
     return full, contents
+
+
+def _more_keys(spec: Mapping[str, Any], id_column: str | None) -> Iterator[dict[str, Any]]:
+    """What may be added to a task's keys, if its files bear it: the ids that they have, or that these mean nothing."""
+    columns = spec.get("columns", {})
+    if spec["type"] == SPAN_QA:
+        yield from ({}, {"repeated_ids": True})
+    elif id_column and "id" not in columns:
+        yield {"columns": dict(columns) | {"id": id_column}}
 
 
 def _notes(contents: Contents, places: Places) -> list[str]:

@@ -52,7 +52,8 @@ class Places:
     def files(self, split: str) -> list[Path]:
         """All files of a split, of the languages that are meant."""
         sides = [_found(pattern) for pattern in self.patterns.get(split, ())]
-        meant = {"", *self.languages}
+        trained = {code for side in sides for code in side if _tag(code) == self.train_language}
+        meant = {"", *({} if split == "train" else self.languages), *({} if split == "test" else trained)}
         return [path for side in sides for code, paths in side.items() if code in meant for path in paths]
 
     def beside_english(self) -> Places | None:
@@ -97,17 +98,12 @@ def locate(train: str | None, dev: str | None, tests: Sequence[str], declared: S
     others = {split: (pattern,) for split, pattern in (("train", train), ("dev", dev)) if pattern}
     for split, (pattern,) in others.items():
         _check_there(f"--{split}", pattern)
-    if dev and (code := _tested_by(dev, patterns)):
-        raise DataError(
-            f"--dev {dev} is also the test file of {code}: what chooses checkpoints cannot test them. "
-            "Leave --dev out, and some training rows are set aside, or name other files"
-        )
+    if train and LANGUAGE in train and "en" not in map(_tag, _found(train)):
+        raise DataError(f"--train {train}: none of these files is English. {what_is_there(Path(), train)}")
     if declared:
         wanted = {normalise(code) for code in declared}
         codes = [code for code in codes if _tag(code) in wanted]
-    left_out = _unusable(codes)
-    if train and (code := _tested_by(train, patterns)):
-        left_out[code] = f"{train} trains, so it does not test: {code} is left out of the test languages"
+    left_out = _unusable(codes) | _used_already(train, dev, patterns)
     meant = tuple(code for code in codes if code not in left_out)
     language = _train_language(train, meant)
     if not [code for code in meant if _tag(code) != language]:
@@ -115,6 +111,25 @@ def locate(train: str | None, dev: str | None, tests: Sequence[str], declared: S
     fitting = {code for pattern in patterns for code in _found(pattern)} - {""}
     chosen = bool(fitting - set(meant))
     return Places(others | {"test": patterns}, meant, chosen, language, tuple(left_out.values()))
+
+
+def _used_already(train: str | None, dev: str | None, patterns: Sequence[str]) -> dict[str, str]:
+    """The code of a test file that is the training file too, and what to say of it.
+
+    Raises:
+        DataError: a dev file is a test file, or there is no other test file than that of training.
+    """
+    if dev and (code := _tested_by(dev, patterns)) is not None:
+        raise DataError(
+            f"--dev {dev} is also the test file of {code}: what chooses checkpoints cannot test them. "
+            "Leave --dev out, and some training rows are set aside, or name other files"
+        )
+    code = _tested_by(train, patterns) if train else None
+    if code == "":
+        raise DataError(f"--train and --test are the same file, {train}. {_EXPECTED}")
+    if code is None:
+        return {}
+    return {code: f"{train} trains, so it does not test: {code} is left out of the test languages"}
 
 
 def _unusable(codes: Sequence[str]) -> dict[str, str]:
@@ -269,7 +284,7 @@ def _no_other_language(tests: Sequence[str], patterns: Sequence[str], language: 
 
 
 def _relative(pattern: str, base: Path) -> str:
-    full, folder = Path(pattern).absolute(), base.absolute()
+    full, folder = Path(pattern).expanduser().absolute(), base.absolute()
     try:
         common = Path(os.path.commonpath([full, folder]))
     except ValueError:  # two drives

@@ -52,7 +52,9 @@ def guess_roles(
         >>> guess_roles([texts, Field("stars", (1, 5))], None, {}).type
         'classification'
     """
-    finders = {type: FINDERS[type]} if type else FINDERS if trained else _UNTRAINED
+    finders = FINDERS if trained else _UNTRAINED
+    if type:
+        finders = {type: _sentence_retrieval if type == "sentence-retrieval" else FINDERS.get(type, _none)}
     for name, finder in finders.items():
         if fixed and not set(fixed) <= set(SHAPES[name].columns):
             continue
@@ -204,6 +206,11 @@ FINDERS: Mapping[str, Finder] = MappingProxyType(
 _UNTRAINED: Mapping[str, Finder] = {"sentence-retrieval": _sentence_retrieval}
 
 
+def _none(fields: Sequence[Field], fixed: Fixed) -> Reading | None:
+    """For types whose columns are not guessed."""
+    return None
+
+
 def _given(fixed: Fixed) -> dict[str, Role]:
     return {name: Role(column, "as you say") for name, column in fixed.items()}
 
@@ -242,9 +249,9 @@ def _label(fields: Sequence[Field]) -> Role | None:
     scalar = [one for one in fields if not one.is_list and one.cells]
     named = [one for one in _named(scalar, names.LABELS) if one.length <= 60 and not _is_prose(one)]
     if named:
-        others = [one for one in named[1:] if one.repeats]
-        why = f"its name{_or([str(one.column) for one in others])}"
-        return Role(named[0].column, why, not others)
+        rivals = [str(one.column) for one in named[1:] if one.repeats]
+        why = f"its name{_or(rivals)}"
+        return Role(named[0].column, why, not rivals)
     repeating = [one for one in scalar if one.repeats and one.name not in names.IDS]
     if not repeating:
         return None

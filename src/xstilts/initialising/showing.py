@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,9 @@ from xstilts.console import cost_words, planned
 from xstilts.costs import Costs
 from xstilts.errors import UserError
 from xstilts.experiment import open_experiment
-from xstilts.initialising.drafting import Draft, Request, draft
+from xstilts.initialising.asking import Request
+from xstilts.initialising.drafting import Draft, draft
 from xstilts.recipe import Recipe, parse_recipe
-from xstilts.tasks.base import Row
 
 _FIRST_LAYERS = 2
 _LONG = 2 * 3600
@@ -54,7 +54,7 @@ def init_with_table(request: Request, force: bool, console: Console, as_json: bo
     console.print(_table(found))
     if not all(guess.sure for guess in found.guesses):
         console.print("(?) less certain than the others", style="yellow", highlight=False)
-    _print_example(found.contents.example, found.recipe.tasks[found.task].columns, console)
+    _print_example(found, console)
     for note in found.notes:
         console.print(f"[yellow]Note:[/] {escape(note)}.", highlight=False)
     console.print(f"\nWrote [bold]{escape(str(out))}[/]: {_rows(found)}.", highlight=False)
@@ -95,7 +95,7 @@ def _costs(found: Draft, request: Request, changes: Sequence[str] = ()) -> tuple
     """Stages, cost and precision of the recipe; that it can be planned is checked on the way."""
     recipe = parse_recipe(found.text, str(request.out), tuple(changes))
     store = Path("runs") / request.out.stem / "store"
-    experiment = open_experiment(recipe, request.out.parent, store)
+    experiment = open_experiment(recipe, request.out.parent, store, request.data)
     plan, work, costs = planned(experiment)
     return len(work.stages), costs, plan.precision
 
@@ -112,11 +112,12 @@ def _table(found: Draft) -> Table:
     return table
 
 
-def _print_example(row: Row, named: Collection[str], console: Console) -> None:
+def _print_example(found: Draft, console: Console) -> None:
     console.print("\nThe first row, as it is read:", highlight=False)
     grid = Table.grid(padding=(0, 2))
-    for name, value in row.items():
-        if name != "source" and (name != "id" or "id" in named):
+    has_id = any(guess.what == "id" for guess in found.guesses)
+    for name, value in found.contents.example.items():
+        if name != "source" and (name != "id" or has_id):
             grid.add_row(Text(f"  {name}", "dim"), Text(_shown(value)))
     console.print(grid)
 

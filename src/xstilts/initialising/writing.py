@@ -8,7 +8,6 @@ from typing import Any
 import yaml
 
 from xstilts.recipe import BASELINE, RecipeDumper
-from xstilts.tasks import Catalogue
 
 _SMALL = (
     "  intermediate: {epochs: 2, learning_rate: 1.0e-4, dropout: 0, examples: 2000}  # examples: at most so many",
@@ -31,14 +30,14 @@ _COMMENTS = {
 }
 
 
-def recipe_text(name: str, task: Mapping[str, Any], encoder: str, intermediate: Sequence[str]) -> str:
+def recipe_text(name: str, task: Mapping[str, Any], encoder: str, intermediate: Mapping[str, str]) -> str:
     """A recipe with one task of one's own as its target.
 
     Args:
         name: the task's name, such as `my/reviews`.
         task: its keys.
         encoder: the encoder's name.
-        intermediate: the intermediate tasks, an arm each.
+        intermediate: the intermediate tasks, an arm each, and what they are about.
     """
     trained = task["type"] != "sentence-retrieval"
     lines = [
@@ -46,7 +45,10 @@ def recipe_text(name: str, task: Mapping[str, Any], encoder: str, intermediate: 
         _line(0, "encoder", encoder, _COMMENTS["encoder"]),
         "arms:",
         _line(2, BASELINE, {}, _COMMENTS[BASELINE]),
-        *(_line(2, arm, {"tasks": [of]}, _summary(of)) for arm, of in arm_names(intermediate).items()),
+        *(
+            _line(2, arm, {"tasks": [of]}, f"learned first: {intermediate[of]}")
+            for arm, of in arm_names(list(intermediate)).items()
+        ),
         _line(0, "targets", [name]),
         _line(0, "seeds", [0, 1, 2], _COMMENTS["seeds"]),
         "training:",
@@ -107,7 +109,3 @@ def _files(split: str, files: str | Mapping[str, str]) -> list[str]:
     if isinstance(files, str):
         return [_line(6, split, files)]
     return [f"      {split}:", *(_line(8, role, pattern) for role, pattern in files.items())]
-
-
-def _summary(task: str) -> str:
-    return f"learned first: {Catalogue().get(task).summary}"
