@@ -33,7 +33,6 @@ class Catalogue:
 
     own: Mapping[str, Task] = field(default_factory=dict)
     data: Path | None = None
-
     lengths: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -103,11 +103,11 @@ def what_is_there(base: Path, pattern: str, at_most: int = 8) -> str:
 
     Names of files that do not fit come nearest first.
     """
-    folder, rest = readers.fixed_folder(base / pattern)
+    folder, rest = fixed_folder(base / pattern)
     if not folder.is_dir():
         above = next(parent for parent in folder.absolute().parents if parent.is_dir())
         return f"The folder {folder} does not exist. {_listed(above, folder.name, at_most)}"
-    fitting = [path.name for paths in readers.find_files(base, pattern).values() for path in paths]
+    fitting = [path.name for paths in find_files(base, pattern).values() for path in paths]
     if fitting:
         return f"Files there: {_first(fitting, at_most)}."
     return f"Nothing there fits; {_listed(folder, rest, at_most)}"
