@@ -81,12 +81,12 @@ class PublishedSource:
     opened: dict[tuple[str, bool], Source | None] = field(default_factory=dict, compare=False, repr=False)
 
     def languages(self, split: str) -> tuple[str, ...]:
-        """The languages that have this split where the task was found.
+        """The languages that have this split where the task was found; none for candidates that are not there.
 
         Raises:
             DataError: the task has such a split, but neither a layout nor the Hub has it.
         """
-        if base_split(split) == SUBMISSION:
+        if split != base_split(split) or split == SUBMISSION:
             found = self.found(split)
             return () if found is None else found[1]
         return self._of(split).languages(split) if base_split(split) in self.splits else ()
