@@ -21,7 +21,7 @@ from xstilts.encoders.base import BaseEncoder, EncoderSpec, load_encoder
 from xstilts.encoders.checkpoint import Checkpoint, average
 from xstilts.errors import DataError
 from xstilts.hashing import short_hash
-from xstilts.layers import choose_layers
+from xstilts.layer_choice import choose_layers
 from xstilts.metrics import get_metric
 from xstilts.plan import Stage
 from xstilts.store import Artifact, Store

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from xstilts.languages import display_name
 from xstilts.recipe import BASELINE
-from xstilts.report import charts, words
+from xstilts.report import charts, layers, words
 from xstilts.report.evidence import (
     ALL,
     CLEAN,
@@ -192,6 +192,7 @@ def _heat(family: str, evidence: Evidence) -> dict[str, Any] | None:
             for arm, row in rows.items()
         ],
         "top": top,
+        "readings": [text for x in evidence.targets(family) if (text := layers.reading(x, evidence))],
     }
 
 
@@ -250,11 +251,28 @@ def _layers(target: str, evidence: Evidence) -> dict[str, Any] | None:
         return None
     rows = []
     for arm in arms:
-        chosen = [", ".join(map(str, sorted(set(evidence.layer(arm, target, rule))))) for rule in rules]
+        chosen = [layers.taken(arm, target, rule, evidence) for rule in rules]
         gains = [evidence.gain(arm, target, ALL, postprocess=rule) for rule in rules]
         rows.append((arm, list(zip(chosen, gains, strict=True))))
-    plots = [curve for rule in rules if (curve := charts.curves(target, rule, evidence))]
-    return {"target": target, "rules": rules, "rows": rows, "plots": plots}
+    told = [layers.another_layer(arm, target, evidence) for arm in evidence.arms]
+    return {
+        "target": target,
+        "rules": rules,
+        "rows": rows,
+        "vectors": layers.vectors(target, evidence),
+        "plots": charts.curves(target, evidence),
+        "told": [text for text in told if text],
+        "tables": [_curve_table(target, rule, evidence) for rule in evidence.curve_rules(target)],
+    }
+
+
+def _curve_table(target: str, rule: str, evidence: Evidence) -> dict[str, Any]:
+    """The numbers of the curves of one post-processing: a row a layer, a column an arm."""
+    curves = {arm: evidence.curve(arm, target, rule) for arm in evidence.curve_arms(target)}
+    depths = sorted({row["layer"] for curve in curves.values() for row in curve})
+    places = {(arm, row["layer"]): row for arm, curve in curves.items() for row in curve}
+    rows = [(depth, [places.get((arm, depth)) for arm in curves]) for depth in depths]
+    return {"rule": rule, "arms": list(curves), "rows": rows, "judged": rule == evidence.judged(target)[1]}
 
 
 def _scores(evidence: Evidence) -> list[dict[str, Any]]:
@@ -267,10 +285,10 @@ def _scores(evidence: Evidence) -> list[dict[str, Any]]:
         arms = [arm for arm in order_of_arms if arm in have]
         languages = [x for x in evidence.languages(target) if any((arm, x) in cells for arm in arms)]
         rows = [(language, [cells.get((arm, language)) for arm in arms]) for language in languages]
+        read = {arm: layers.taken(arm, target, rule, evidence) for arm in arms}
         judged = (metric, rule) == evidence.judged(target)
-        tables.append(
-            {"target": target, "metric": metric, "rule": rule, "arms": arms, "rows": rows, "judged": judged}
-        )
+        table = {"target": target, "metric": metric, "rule": rule, "arms": arms, "rows": rows}
+        tables.append(table | {"judged": judged, "layers": read})
     tables.sort(key=lambda x: (order.index(x["target"]), not x["judged"]))
     return tables
 

@@ -69,6 +69,10 @@ class Batch:
     features: Sequence[Feature]
 
 
+TOKENS_A_TEXT = 24
+"""Tokens of an input where nothing better is known: short texts; a longer maximum length hardly changes it."""
+
+
 class Change(Protocol):
     """What a condition does to the texts of one row; `role` names the text."""
 
@@ -116,6 +120,10 @@ class TaskType(ABC):
     def options(self, task: Task) -> int | None:
         """Among how many answers a guesser would choose; None where that differs from item to item."""
         return len(task.labels) or None
+
+    def tokens(self, rows: Callable[[], Sequence[Row]], task: Task, max_length: int) -> float:
+        """Tokens that a row makes on average, roughly, for estimates of cost; `rows()` reads a sample."""
+        return TOKENS_A_TEXT
 
     def answer(self, row: Row) -> Any:
         """The right answer of a row, as predictions are compared with it."""

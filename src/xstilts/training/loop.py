@@ -148,9 +148,9 @@ def _accumulate(
 ) -> tuple[float, int]:
     """Gradients of one batch, computed in parts where memory asks for it; the mean is over the whole batch."""
     features = [feature for place in drawn.examples for feature in data.examples[place]]
-    size = settings.micro_batch or len(
-        features
-    )  # a long example has many inputs: they count, not the example
+    size = (
+        settings.micro_batch or settings.batch_size
+    )  # of inputs: a long example has many, too many for memory
     parts = [features[start : start + size] for start in range(0, len(features), size)]
     batches = [collate(part, model.config.pad_token_id) for part in parts]
     terms = max(sum(data.task_type.terms(feature) for feature in features), 1)

@@ -101,9 +101,9 @@ def tatoeba(suite: str, codes: dict[str, str], data: Path | None) -> Task:
         summary="the English translation of a sentence, among all of its language's",
         licence="CC BY 2.0 FR (tatoeba.org)",
         url="https://github.com/facebookresearch/LASER/tree/main/data/tatoeba/v1",
-        notes="All sentences of a language are searched, also where a part of them is tested. Scored from the language "
-        "to English, as in mteb; XTREME's leaderboard asks for the reverse. XTREME's "
-        "files have the English side sorted: without LASER's there are no labels.",
+        notes="All sentences of a language are searched, also where a part of them is tested. Scored from the "
+        "language to English, as in mteb; XTREME's leaderboard asks for the reverse. XTREME's files have the English "
+        "side sorted: without LASER's there are no labels.",
     )
 
 
