@@ -24,13 +24,19 @@ def as_it_is(record: Record, language: str) -> Record | None:
     return record
 
 
+def every(path: Path) -> bool:
+    """Yes, whatever the file."""
+    return True
+
+
 @dataclass(frozen=True)
 class Reading:
     """How the records of published files come about.
 
     `records(path, report)` reads a file, in place of the reader of its format. `clean` changes or leaves out records.
-    `beside` are patterns of further files that `clean` looks things up in: they enter the fingerprint. `version` is
-    raised whenever the same files would give other records.
+    `beside` are patterns of further files that `clean` looks things up in: they enter the fingerprint. A file that is
+    not one that it `accepts` counts as not there. `version` is raised whenever the same files would give other
+    records.
 
     Example:
         >>> Reading(clean=lambda record, language: record | {"label": "yes"}).facts(Path())
@@ -40,6 +46,7 @@ class Reading:
     records: Callable[[Path, Report], Numbered] | None = None
     clean: Clean = as_it_is
     beside: tuple[str, ...] = ()
+    accepts: Callable[[Path], bool] = every
     version: int = 1
 
     def facts(self, base: Path) -> dict[str, Any]:
