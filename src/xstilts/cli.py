@@ -269,7 +269,7 @@ def export(
     seed: Annotated[
         int | None, typer.Option("--seed", help="\\[default: the best on dev]", show_default=False)
     ] = None,
-    to: Annotated[str, typer.Option("--to", help="hf or sentence-transformers")] = "hf",
+    to: Annotated[str, typer.Option("--to", help="hf, sentence-transformers or mteb")] = "hf",
     postprocess: Annotated[
         str | None,
         typer.Option(
@@ -278,8 +278,12 @@ def export(
             show_default=False,
         ),
     ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="organisation/name of the model in mteb's results", show_default=False),
+    ] = None,
 ) -> None:
-    """Write a checkpoint of a run as an ordinary model folder with a card."""
+    """Write a checkpoint of a run as an ordinary model folder with a card, or its retrieval results for mteb."""
     from xstilts import exporting
     from xstilts.errors import UnknownName
 
@@ -290,8 +294,12 @@ def export(
         raise UserError(
             "--postprocess is for sentence vectors: add --to sentence-transformers, or leave it out"
         )
+    if name and to != "mteb":
+        raise UserError("--name is the model's name in mteb's results: add --to mteb, or leave it out")
     if to == "hf":
         written = exporting.export_hf(folder, out, arm, target, seed, tell=tell)
+    elif to == "mteb":
+        written = exporting.export_mteb(folder, out, arm, seed, target, postprocess, name, tell)
     else:
         written = exporting.export_sentence_transformers(folder, out, arm, seed, target, postprocess, tell)
     typer.echo(written)
