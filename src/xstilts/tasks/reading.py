@@ -12,7 +12,7 @@ from xstilts.errors import UserError
 from xstilts.hashing import files_fingerprint
 from xstilts.languages import normalise
 from xstilts.tasks.problems import BrokenFileError, Problem, Report
-from xstilts.tasks.readers import Numbered, Record, find_files
+from xstilts.tasks.readers import Numbered, Record, find_files, fixed_folder
 from xstilts.tasks.rows import BadRowError
 
 Clean = Callable[[Record, str], Record | None]
