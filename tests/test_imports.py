@@ -20,20 +20,21 @@ HEAVY = ("torch", "transformers", "scipy", "pyarrow", "sklearn", "matplotlib", "
 
 LAYERS = (
     {"errors"},
-    {"languages", "hashing"},
+    {"languages", "hashing", "saved"},
     {"store", "metrics", "tasks"},
     {"perturbations"},
-    {"stage", "recipe", "analysis", "encoders"},
+    {"stage", "recipe", "analysis", "encoders", "submissions"},
     {"task_types"},
-    {"training"},
+    {"training", "plan_retrieval", "layer_choice"},
     {"plan", "predicting"},
     {"stages", "costs", "best"},
-    {"executors", "answer", "report"},
+    {"executors", "answer", "layers", "report"},
     {"experiment"},
     {"finished", "demo", "listing", "examining"},
     {"model_card"},
     {"exporting", "evaluating", "console"},
-    {"comparing"},
+    {"systems"},
+    {"comparing", "initialising"},
     {"cli", "api"},
 )
 """A room may import from layers above it in this list, wherever in a module the import stands. A new one joins here."""
