@@ -387,12 +387,13 @@ def show(
     name: Annotated[str, typer.Argument(help="a task or a perturbation", show_default=False)],
     languages: LanguagesOption = None,
     samples: Annotated[int, typer.Option("--samples", "-n", min=1, help="rows a language")] = 3,
+    data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show a task with a sample of every language, or a perturbation before and after."""
     from xstilts.listing import show_name
 
-    show_name(name, _split(languages), samples, _console(as_json), as_json)
+    show_name(name, _split(languages), samples, _console(as_json), as_json, data)
 
 
 @app.callback(invoke_without_command=True)
