@@ -14,7 +14,7 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finished_runs import copy_of, experiment_on, finished, predictions_of, with_dev
+from finished_runs import copy_of, experiment_on, predictions_of, with_dev
 from xstilts.encoders.base import find_encoder, load_encoder
 from xstilts.encoders.checkpoint import Checkpoint
 from xstilts.errors import UnknownName, UserError
@@ -27,16 +27,6 @@ from xstilts.model_card import _text, write_card
 from xstilts.recipe import parse_recipe
 from xstilts.stages import Context
 from xstilts.training import inference
-
-
-@pytest.fixture(scope="session")
-def run(tiny_encoder: Path, tiny_data: Path) -> Path:
-    return finished(tiny_encoder, tiny_data)
-
-
-@pytest.fixture(scope="module")
-def opened(run: Path) -> FinishedRun:
-    return FinishedRun.open(run)
 
 
 def clean_items(opened: FinishedRun, arm: str, target: str, seed: int) -> list[tuple[dict[str, Any], Any]]:
