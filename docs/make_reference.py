@@ -152,7 +152,9 @@ def _columns() -> Iterator[str]:
 
 
 def _metrics() -> Iterator[str]:
-    names = ", ".join(f"`{metric.name}` ({metric.label})" for metric in METRICS.values())
+    fitting = {name for task_type in TASK_TYPES.values() for name in task_type.metrics}
+    chosen = (metric for metric in METRICS.values() if metric.name in fitting)
+    names = ", ".join(f"`{metric.name}` ({metric.label})" for metric in chosen)
     yield f"Metrics that `metrics` may name: {names}.\n"
 
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from xstilts.errors import UnknownName
-from xstilts.tasks import pocket, xtreme
+from xstilts.errors import UnknownName, UserError
+from xstilts.tasks import pocket, stilts, xtreme, xtreme_r
 from xstilts.tasks.base import Task
 
 SUITES: dict[str, Callable[[Path | None], tuple[Task, ...]]] = {
     "pocket": lambda data: pocket.TASKS,
+    "stilts": stilts.tasks,
     "xtreme": xtreme.tasks,
+    "xtreme-r": xtreme_r.tasks,
 }
 """The shipped suites, by name: what makes their tasks, given the folder with benchmark data."""
 
@@ -31,6 +33,11 @@ class Catalogue:
 
     own: Mapping[str, Task] = field(default_factory=dict)
     data: Path | None = None
+
+    def __post_init__(self) -> None:
+        if self.data is not None and not self.data.is_dir():
+            raise UserError(f"--data {self.data} is not a folder")
+
     lengths: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property

@@ -14,6 +14,21 @@ Row = dict[str, Any]
 """One example in canonical columns: `id`, `source`, and the columns its task type asks for."""
 
 SPLITS = ("train", "dev", "test")
+CANDIDATES = "-candidates"
+"""What the name of a split ends with that holds candidates to choose among: `dev-candidates`, `test-candidates`.
+
+Its rows have `id`, `source` and `text`, and where a sentence is read with its paragraph, `context`; other rows name
+them by `id` in `gold`."""
+
+
+def base_split(split: str) -> str:
+    """The split whose candidates a split holds, or the split itself.
+
+    Example:
+        >>> base_split("test-candidates"), base_split("test")
+        ('test', 'test')
+    """
+    return split.removesuffix(CANDIDATES)
 
 
 class Source(Protocol):

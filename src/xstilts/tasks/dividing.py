@@ -5,6 +5,9 @@ from __future__ import annotations
 from xstilts.hashing import short_hash
 from xstilts.tasks.base import Row
 
+TEST_SHARE = 0.2
+"""Share of the sources that is set aside for dev where only one labelled test split was published."""
+
 _HASH_DIGITS = 13  # 52 bits: exact in a float
 
 

@@ -157,7 +157,7 @@ def _accumulate(
     total = 0.0
     for batch in batches:
         inputs = {name: value.to(accelerator.device) for name, value in batch.inputs.items()}
-        logits = data.task_type.output(model(**inputs))
+        logits = data.task_type.forward(model, inputs)
         loss = data.task_type.loss(logits.float(), batch) / terms
         accelerator.backward(loss)
         total += float(loss.detach())

@@ -1,4 +1,4 @@
-"""Checkpoints of a finished run as ordinary model folders: Hugging Face, sentence-transformers."""
+"""Checkpoints of a finished run as ordinary Hugging Face folders, and how folders are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts import __version__
 from xstilts.errors import UserError
-from xstilts.finished import BEST, ENCODER, Choice, FinishedRun, choose, only_target
-from xstilts.model_card import write_card
+from xstilts.finished import BEST, Choice, FinishedRun, choose
+from xstilts.model_card import SentenceVectors, write_card
 
 if TYPE_CHECKING:
     from xstilts.encoders.base import BaseEncoder
@@ -56,63 +56,17 @@ def export_hf(
     Example:
         >>> export_hf(Path("runs/reviews"), Path("model"), target="my/reviews")  # doctest: +SKIP
     """
-    _check_out(out)
+    check_out(out)
     choice = choose(FinishedRun.open(run), arm, target, seed)
-    base, checkpoint = _load(choice, tell)
-    with _writing(out) as folder:
-        model = _with_head(base, checkpoint, choice.target) if choice.has_head else _bare(base, checkpoint)
-        _save(model, base, folder)
-        _describe(folder, choice, "hf")
+    base, checkpoint = load(choice, tell)
+    with writing(out) as folder:
+        model = _with_head(base, checkpoint, choice.target) if choice.has_head else bare(base, checkpoint)
+        save(model, base, folder)
+        describe(folder, choice, "hf")
     return out
 
 
-def export_sentence_transformers(
-    run: Path,
-    out: Path,
-    arm: str = BEST,
-    seed: int | None = None,
-    target: str | None = None,
-    tell: Tell = lambda message: None,
-) -> Path:
-    """Write a checkpoint's encoder so that `SentenceTransformer(out)` embeds as the run's retrieval did.
-
-    The model ends with the layer that was chosen on dev, for vectors without post-processing where the run had
-    them: `center` needs the whole set of sentences, which a model does not have.
-
-    Args:
-        run: folder of a finished run.
-        out: folder to write; new, empty, or an earlier export, which is replaced.
-        arm: an arm; `best` is the one chosen on dev.
-        seed: default: the seed with the best dev score.
-        target: the retrieval target whose layer is taken, or `encoder` for all layers. Default: the only retrieval
-            target, all layers where there is none.
-        tell: told in words what takes long.
-
-    Raises:
-        UserError: as `export_hf`; or the encoder cannot be cut at the layer.
-    """
-    _check_out(out)
-    opened = FinishedRun.open(run)
-    choice = choose(opened, arm, target or only_target(opened, opened.targets(trained=False)), seed)
-    if choice.has_head:
-        raise UserError(
-            f"--target {choice.target}: a model for sentence vectors has no head. Expected a retrieval target of the "
-            f"run ({', '.join(opened.targets(trained=False)) or 'it has none'}) or {ENCODER}"
-        )
-    base, checkpoint = _load(choice, tell)
-    layers = choice.layers
-    depth = layers.get("none", next(iter(layers.values()), base.layer_count))
-    with _writing(out) as folder:
-        model = _cut(_bare(base, checkpoint), base, depth)
-        _save(model, base, folder)
-        for name, content in _sentence_files(choice, base, model).items():
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_text(json.dumps(content, indent=2), "utf-8")
-        _describe(folder, choice, "sentence-transformers", depth)
-    return out
-
-
-def _load(choice: Choice, tell: Tell) -> tuple[BaseEncoder, Checkpoint]:
+def load(choice: Choice, tell: Tell) -> tuple[BaseEncoder, Checkpoint]:
     """The checkpoint and its published encoder; a checkpoint that was pruned is made again."""
     from xstilts.executors import local
     from xstilts.stages import Context
@@ -136,7 +90,7 @@ def _with_head(base: BaseEncoder, checkpoint: Checkpoint, task: str) -> Any:
     return full_model(base, checkpoint, task)
 
 
-def _bare(base: BaseEncoder, checkpoint: Checkpoint) -> Any:
+def bare(base: BaseEncoder, checkpoint: Checkpoint) -> Any:
     """The whole `AutoModel`, as published, with the checkpoint's weights in it.
 
     A pooler stays as published; where the model family has one and the publisher none, its random weights come from
@@ -156,32 +110,8 @@ def _bare(base: BaseEncoder, checkpoint: Checkpoint) -> Any:
     return model.eval()
 
 
-def _cut(model: Any, base: BaseEncoder, depth: int) -> Any:
-    """The model's first layers, after checking that its output is then what the run read off that layer."""
-    import copy
-
-    import torch
-
-    from xstilts.encoders.base import keep_layers
-
-    config = copy.deepcopy(model.config)
-    keep_layers(config, depth)
-    cut = type(model)(config).eval()
-    state = model.state_dict()
-    cut.load_state_dict({name: state[name] for name in cut.state_dict()})
-    inputs = base.tokenizer(["Good morning.", "Доброе утро."], padding=True, return_tensors="pt")
-    with torch.inference_mode():
-        expected = model(**inputs, output_hidden_states=True).hidden_states[depth]
-        found = cut(**inputs).last_hidden_state
-    if not torch.allclose(expected, found, atol=1e-4):
-        raise UserError(
-            f"{base.spec.name}: cut after layer {depth} of {base.layer_count}, this encoder does not give what that "
-            f"layer gives (it normalises after its last layer). Export all layers: --target {ENCODER}"
-        )
-    return cut
-
-
-def _save(model: Any, base: BaseEncoder, folder: Path) -> None:
+def save(model: Any, base: BaseEncoder, folder: Path) -> None:
+    """Write a model and its tokenizer."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()
@@ -189,38 +119,19 @@ def _save(model: Any, base: BaseEncoder, folder: Path) -> None:
     base.tokenizer.save_pretrained(folder)
 
 
-def _sentence_files(choice: Choice, base: BaseEncoder, model: Any) -> dict[str, Any]:
-    """The files that sentence-transformers looks for, in the layout that all its versions since 2 read."""
-    task = choice.run.experiment.catalogue.get(choice.target) if choice.target != ENCODER else None
-    prefix = task.options.get("prefix", "") if task else ""
-    pooling = choice.run.recipe.retrieval.pooling
-    length = choice.run.recipe.phase("target", choice.target).max_length
-    length = task.max_length(length) if task else length
-    modes = {"mean": "mean_tokens", "cls": "cls_token"}
-    package = "sentence_transformers.models"
-    return {
-        "modules.json": [
-            {"idx": 0, "name": "0", "path": "", "type": f"{package}.Transformer"},
-            {"idx": 1, "name": "1", "path": "1_Pooling", "type": f"{package}.Pooling"},
-        ],
-        "sentence_bert_config.json": {"max_seq_length": length, "do_lower_case": False},
-        "1_Pooling/config.json": {"word_embedding_dimension": model.config.hidden_size}
-        | {f"pooling_mode_{name}": mode == pooling for mode, name in modes.items()}
-        | {"pooling_mode_max_tokens": False, "pooling_mode_mean_sqrt_len_tokens": False},
-        "config_sentence_transformers.json": {
-            "prompts": {"retrieval": prefix} if prefix else {},
-            "default_prompt_name": "retrieval" if prefix else None,
-            "similarity_fn_name": "cosine",
-        },
-    }
-
-
-def _describe(folder: Path, choice: Choice, form: str, layers: int | None = None) -> None:
+def describe(folder: Path, choice: Choice, form: str, vectors: SentenceVectors | None = None) -> None:
     """Write the model card and the provenance."""
-    (folder / "README.md").write_text(write_card(choice, form, layers), "utf-8")
+    (folder / "README.md").write_text(write_card(choice, form, vectors), "utf-8")
+    provenance = {"export": form, **origin(choice), "vectors": vectors.record() if vectors else None}
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    text = json.dumps(provenance | {"files": [*files, PROVENANCE]}, indent=1, ensure_ascii=False)
+    (folder / PROVENANCE).write_text(text, "utf-8")
+
+
+def origin(choice: Choice) -> dict[str, Any]:
+    """Where a checkpoint comes from, as JSON."""
     run, stage = choice.run, choice.stage
-    provenance = {
-        "export": form,
+    return {
         "xstilts": __version__,
         "packages": run.results.run["packages"],
         "encoder": run.results.run["encoder"],
@@ -228,14 +139,10 @@ def _describe(folder: Path, choice: Choice, form: str, layers: int | None = None
         "asked": choice.asked,
         "target": choice.target,
         "seed": choice.seed,
-        "layers": layers,
         "precision": run.plan.precision,
         "stage_key": stage.key if stage else None,
         "data": {name: _revisions(choice, name) for name in (*choice.intermediates, *choice.tested)},
     }
-    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    text = json.dumps(provenance | {"files": [*files, PROVENANCE]}, indent=1, ensure_ascii=False)
-    (folder / PROVENANCE).write_text(text, "utf-8")
 
 
 def _revisions(choice: Choice, task: str) -> dict[str, str]:
@@ -245,7 +152,7 @@ def _revisions(choice: Choice, task: str) -> dict[str, str]:
     return {f"{spec['split']}/{spec['language']}": spec["data"] for spec in specs}
 
 
-def _check_out(out: Path) -> None:
+def check_out(out: Path) -> None:
     """Refuse to write where something else is."""
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file. Expected a folder to write to, new or empty")
@@ -266,7 +173,7 @@ def _written_before(out: Path) -> list[str]:
 
 
 @contextmanager
-def _writing(out: Path) -> Iterator[Path]:
+def writing(out: Path) -> Iterator[Path]:
     """A folder beside `out` whose files become those of `out` once all are written."""
     draft = out.absolute().with_name(f".{out.absolute().name}.{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)
