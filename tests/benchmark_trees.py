@@ -331,3 +331,140 @@ def write_xtreme_r(folder: Path) -> None:
     """What XTREME-R has beside XTREME."""
     for write in (write_copa, write_xcopa, write_siqa):
         write(folder)
+
+
+# --- questions
+
+
+def question(language: str, i: int, prefix: str = "q", labelled: bool = True) -> dict[str, Any]:
+    """One paragraph of SQuAD's form with one question; its sentences as XQuAD-R has them."""
+    first, second = f"{language} word{i} stood here.", f"Then {language} answer{i} came."
+    context = f"{first} {second}"
+    text = f"answer{i}"
+    answer = (
+        {"answer_start": context.index(text), "text": text} if labelled else {"answer_start": 0, "text": ""}
+    )
+    asked = {"id": f"{prefix}{i}", "question": f"What came, {language} {prefix} {i}?", "answers": [answer]}
+    return {
+        "context": context,
+        "qas": [asked],
+        "sentences": [first, second],
+        "sentence_breaks": [[0, len(first)], [len(first) + 1, len(context)]],
+    }
+
+
+def put_squad(folder: Path, name: str, paragraphs: Iterable[dict[str, Any]]) -> Path:
+    content = {"version": "1.1", "data": [{"title": "x", "paragraphs": [one]} for one in paragraphs]}
+    return put(folder, name, [json.dumps(content, ensure_ascii=False)])
+
+
+def questions(
+    language: str, prefix: str = "q", labelled: bool = True, count: int = ITEMS
+) -> list[dict[str, Any]]:
+    return [question(language, i, prefix, labelled) for i in range(count)]
+
+
+def write_squad(folder: Path) -> None:
+    """SQuAD 1.1 and 2.0; of the latter's questions every second has no answer."""
+    for split in ("train", "dev"):
+        put_squad(folder, f"squad/{split}-v1.1.json", questions("en", f"{split}-"))
+        paragraphs = questions("en", f"{split}-")
+        for paragraph in paragraphs[::2]:
+            paragraph["qas"][0] |= {"answers": [], "is_impossible": True}
+        put_squad(folder, f"squad/{split}-v2.0.json", paragraphs)
+
+
+def write_xquad(folder: Path, languages: Sequence[str] = ("en", "de", "zh"), labelled: bool = True) -> None:
+    for code in languages:
+        put_squad(folder, f"xquad/xquad.{code}.json", questions(code, labelled=labelled))
+
+
+def write_mlqa(folder: Path, languages: Sequence[str] = ("en", "de", "zh"), labelled: bool = True) -> None:
+    """MLQA; `labelled` is about the test files."""
+    for code in languages:
+        for split, answers in (("dev", True), ("test", labelled)):
+            name = f"mlqa/MLQA_V1/{split}/{split}-context-{code}-question-{code}.json"
+            put_squad(folder, name, questions(code, f"{split}-", answers))
+
+
+def write_tydiqa(folder: Path, labelled: bool = False, languages: Sequence[str] = ("en", "fi", "sw")) -> None:
+    """TyDiQA as XTREME's script leaves it: every second training question has the id of another."""
+    for code in languages:
+        paragraphs = questions(code)
+        for place, paragraph in enumerate(paragraphs):
+            paragraph["qas"][0]["id"] = f"{place // 2}"
+        put_squad(folder, f"tydiqa/tydiqa-goldp-v1.1-train/tydiqa.goldp.{code}.train.json", paragraphs)
+        name = f"tydiqa/tydiqa-goldp-v1.1-dev/tydiqa.goldp.{code}.dev.json"
+        put_squad(folder, name, questions(code, f"{code}-", labelled))
+
+
+def write_tydiqa_original(folder: Path) -> None:
+    """A training file of all languages; dev files named by language in English."""
+    names = ("english", "finnish", "swahili")
+    every = [one for name in names for one in questions(name, f"{name}-")]
+    put_squad(folder, "tydiqa/tydiqa-goldp-v1.1-train.json", every)
+    for name in names:
+        put_squad(
+            folder,
+            f"tydiqa/tydiqa-goldp-v1.1-dev/tydiqa-goldp-dev-{name}.json",
+            questions(name, f"{name}-dev-"),
+        )
+
+
+def write_lareqa(folder: Path, languages: Sequence[str] = ("en", "de", "zh")) -> None:
+    for code in languages:
+        put_squad(folder, f"lareqa/xquad-r/{code}.json", questions(code))
+
+
+def write_bucc(
+    folder: Path, stems: Sequence[str] = ("dev",), gold: bool = True, codes: Sequence[str] = ("de", "zh")
+) -> None:
+    """BUCC's files: pairs of every third sentence."""
+    for code in codes:
+        for stem in stems:
+            name = f"bucc2018/{stem}" if "/" in stem else f"bucc2018/{code}-en.{stem}"
+            name = name.replace("XX", code)
+            put(folder, f"{name}.{code}", (f"{code}-{i:09}\t{code} satz {i}." for i in range(ITEMS)))
+            put(folder, f"{name}.en", (f"en-{i:09}\tsentence {i}." for i in range(2 * ITEMS)))
+            if gold:
+                put(folder, f"{name}.gold", (f"{code}-{i:09}\ten-{i + 3:09}" for i in range(0, ITEMS, 3)))
+
+
+def write_bucc_tree(folder: Path) -> None:
+    """As XTREME's script leaves it: no gold for test."""
+    write_bucc(folder)
+    write_bucc(folder, ("test",), gold=False)
+
+
+def write_mewslix(folder: Path, languages: Sequence[str] = ("en", "ja")) -> None:
+    """Mewsli-X: an article a mention, and a few more entities than are mentioned."""
+    for split in ("dev", "test"):
+        articles = []
+        for code in languages:
+            for i in range(ITEMS):
+                text = f"First {{here}}. Then {code} city{i} woke. Last."
+                start = text.index(f"city{i}")
+                span = {"start": start, "end": start + len(f"city{i}"), "text": f"city{i}"}
+                breaks = [(0, 13), (14, text.index(" Last")), (text.index("Last"), len(text))]
+                context = {"language": code, "text": text, "document_id": f"{i}"}
+                context |= {"sentence_spans": [{"start": begin, "end": end} for begin, end in breaks]}
+                mention = {"example_id": f"{split}-{code}-{i}", "entity_id": f"Q{i}", "mention_span": span}
+                articles.append({"context": context, "mentions": [mention]})
+        put_jsonl(folder, f"mewslix/wikinews_mentions-{split}.jsonl", articles)
+    entities = ({"entity_id": f"Q{i}", "description": f"A city, number {i}."} for i in range(2 * ITEMS))
+    put_jsonl(folder, "mewslix/candidate_set_entities.jsonl", entities)
+
+
+def write_everything(folder: Path) -> None:
+    """A folder with a form of every benchmark task, as XTREME's script would leave most of them."""
+    write_xtreme_tree(folder)
+    write_tatoeba(folder, ("deu", "tgl", "cmn"))
+    write_stilts(folder)
+    write_xtreme_r(folder)
+    write_squad(folder)
+    write_xquad(folder)
+    write_mlqa(folder, labelled=False)
+    write_tydiqa(folder, labelled=True)
+    write_lareqa(folder)
+    write_bucc_tree(folder)
+    write_mewslix(folder)

@@ -33,7 +33,7 @@ LAYERS = (
     {"model_card"},
     {"exporting", "evaluating", "console"},
     {"systems"},
-    {"comparing"},
+    {"comparing", "initialising"},
     {"cli", "api"},
 )
 """A room may import from layers above it in this list, wherever in a module the import stands. A new one joins here."""

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,6 +19,10 @@ from xstilts.errors import DataError, Interrupted
 from xstilts.experiment import Experiment, Listener, run_experiment
 from xstilts.plan import Plan, Stage
 from xstilts.task_types import get_task_type
+
+if TYPE_CHECKING:
+    from xstilts.costs import Costs
+    from xstilts.executors.local import Work
 
 _WHAT = {
     "prepare": "read data",
@@ -111,12 +116,7 @@ class _Bars:
 
 def print_plan(experiment: Experiment, console: Console, as_json: bool) -> None:
     """Print a plan's stages by kind, how many are cached, and what the rest will cost."""
-    from xstilts.costs import estimate
-    from xstilts.executors.local import pending
-
-    plan = experiment.full_plan()
-    work = pending(plan, experiment.store.addresses())
-    costs = estimate(plan, work.stages, experiment.catalogue, experiment.encoder, experiment.store)
+    plan, work, costs = planned(experiment)
     todo = Counter(stage.kind for stage in work.stages)
     every = Counter(stage.kind for stage in plan.stages)
     if as_json:
@@ -142,11 +142,24 @@ def print_plan(experiment: Experiment, console: Console, as_json: bool) -> None:
         console.print(
             "Controls of the best arm follow once dev scores have chosen it; they are not counted here."
         )
-    console.print(
-        f"The rest, roughly: {_duration(costs.seconds)}, {costs.memory / 1e9:.1f} GB of memory, "
-        f"{costs.disk / 1e9:.1f} GB of disk, in {plan.precision}.",
-        highlight=False,
-    )
+    console.print(f"The rest, roughly: {cost_words(costs, plan.precision)}.", highlight=False)
+
+
+def planned(experiment: Experiment) -> tuple[Plan, Work, Costs]:
+    """The plan of an experiment, what of it is to be done, and what that will cost."""
+    from xstilts.costs import estimate
+    from xstilts.executors.local import pending
+
+    plan = experiment.full_plan()
+    work = pending(plan, experiment.store.addresses())
+    costs = estimate(plan, work.stages, experiment.catalogue, experiment.encoder, experiment.store)
+    return plan, work, costs
+
+
+def cost_words(costs: Costs, precision: str) -> str:
+    """Time, memory and disk in words."""
+    memory, disk = costs.memory / 1e9, costs.disk / 1e9
+    return f"{_duration(costs.seconds)}, {memory:.1f} GB of memory, {disk:.1f} GB of disk, in {precision}"
 
 
 def print_validation(experiment: Experiment, console: Console, as_json: bool) -> bool:

@@ -13,10 +13,10 @@ import benchmark_trees as trees
 from xstilts.errors import DataError
 from xstilts.hashing import short_hash
 from xstilts.tasks import Catalogue
-from xstilts.tasks.base import Row, Task
+from xstilts.tasks.base import CANDIDATES, Row, Task
 from xstilts.tasks.building import SUBMISSION
 from xstilts.tasks.hub import HubSource
-from xstilts.tasks.published import PublishedSource
+from xstilts.tasks.published import published
 from xstilts.tasks.xtreme import file_code
 from xstilts.tasks.xtreme.retrieval import sorted_order, sorted_queries
 
@@ -34,8 +34,7 @@ def task(name: str, folder: Path | None) -> Task:
 
 
 def place(found: Task, split: str) -> str:
-    assert isinstance(found.source, PublishedSource)
-    layout = found.source.found(split)
+    layout = published(found.source)[0].found(split)
     return layout[0].name if layout else ""
 
 
@@ -168,6 +167,10 @@ def test_tatoeba_as_laser_publishes_it(tmp_path: Path) -> None:
     assert by_id["0"]["source"] == by_id["1"]["source"] == short_hash(by_id["0"]["target"])
     assert tatoeba.source.origin("test") == "test, 80% of its sources"
     assert tatoeba.source.languages("train") == ()
+    pools = [rows(tatoeba, split + CANDIDATES, "de") for split in ("dev", "test")]
+    assert pools[0] == pools[1]
+    assert [row["id"] for row in pools[0]] == [str(i) for i in range(trees.ITEMS)]
+    assert {row["gold"] for row in both} == {row["id"] for row in pools[0]}
 
 
 def test_xtremes_sorted_files_have_no_labels(tmp_path: Path) -> None:
@@ -199,8 +202,7 @@ def test_files_of_different_length(tmp_path: Path) -> None:
 
 
 def hub_rows(name: str, folder: str, split: str, language: str) -> list[Row]:
-    source = task(name, None).source
-    assert isinstance(source, PublishedSource)
+    (source,) = published(task(name, None).source)
     assert isinstance(source.hub, HubSource)
     return HubSource(replace(source.hub.spec, repository=folder)).rows(split, language)
 

@@ -156,14 +156,14 @@ def check_out(out: Path) -> None:
     """Refuse to write where something else is."""
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file. Expected a folder to write to, new or empty")
-    if out.is_dir() and any(out.iterdir()) and not _written_before(out):
+    if out.is_dir() and any(out.iterdir()) and not written_before(out):
         raise UserError(
             f"{out} is not empty and is no earlier export of xstilts (there is no {PROVENANCE} that says so). "
             "Expected a new or empty folder: give another name"
         )
 
 
-def _written_before(out: Path) -> list[str]:
+def written_before(out: Path) -> list[str]:
     """The files of an earlier export, none if there is no such thing."""
     try:
         record = json.loads((out / PROVENANCE).read_text("utf-8"))
@@ -173,14 +173,17 @@ def _written_before(out: Path) -> list[str]:
 
 
 @contextmanager
-def writing(out: Path) -> Iterator[Path]:
-    """A folder beside `out` whose files become those of `out` once all are written."""
+def writing(out: Path, within: str = "") -> Iterator[Path]:
+    """A folder beside `out` whose files become those of `out` once all are written.
+
+    Files of an earlier export are removed first: all, or those whose paths begin with `within`.
+    """
     draft = out.absolute().with_name(f".{out.absolute().name}.{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
         yield draft
-        for name in _written_before(out):
+        for name in filter(lambda name: name.startswith(within), written_before(out)):
             if (out / name).resolve().is_relative_to(out.resolve()):  # anyone may have edited that list
                 (out / name).unlink(missing_ok=True)
         for path in sorted(draft.rglob("*")):

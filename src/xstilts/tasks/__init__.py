@@ -33,12 +33,11 @@ class Catalogue:
 
     own: Mapping[str, Task] = field(default_factory=dict)
     data: Path | None = None
+    lengths: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.data is not None and not self.data.is_dir():
             raise UserError(f"--data {self.data} is not a folder")
-
-    lengths: Mapping[str, int] = field(default_factory=dict)
 
     @cached_property
     def suites(self) -> dict[str, tuple[Task, ...]]:

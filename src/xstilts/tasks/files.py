@@ -275,15 +275,17 @@ class FilesSource:
         by_role = {role: readers.find_files(self.base, pattern) for role, pattern in patterns.items()}
         natives = {native for found in by_role.values() for native in found}
         by_tag: dict[str, dict[str, Files]] = {}
+        accepts = self.reading.accepts
         for native in sorted(natives - {""} or natives):
             # a side without {language} is shared by all languages
             sides = {role: found.get(native) or found.get("") for role, found in by_role.items()}
-            files = {role: paths for role, paths in sides.items() if paths}
+            files = {role: paths for role, paths in sides.items() if paths and all(map(accepts, paths))}
             if len(set(files.values())) == len(by_role):  # English against itself is no pair
                 for tag in self._tags(native, split):
                     by_tag.setdefault(tag, {})[native] = files
         by_tag.pop("", None)
-        wanted = {normalise(code) for code in (*(self.spec.languages or by_tag), self.spec.train_language)}
+        also = () if self.lenient and split == "test" else (self.spec.train_language,)
+        wanted = {normalise(code) for code in (*(self.spec.languages or by_tag), *also)}
         return {tag: self._only(tag, files) for tag, files in by_tag.items() if tag in wanted}
 
     def _tags(self, native: str, split: str) -> list[str]:
@@ -353,9 +355,11 @@ class FilesSource:
             yield from located(str(path), records, partial(self.spec.columns_of, path), report)
 
     def _read(self, path: Path, language: str, report: Report) -> Iterator[tuple[int, Record]]:
-        if self.reading.records is not None:
-            return self.reading.read(path, report)
-        records = readers.read(path, self.spec.format_of(path), self.spec.read_options, report)
+        records = (
+            self.reading.read(path, report)
+            if self.reading.records is not None
+            else readers.read(path, self.spec.format_of(path), self.spec.read_options, report)
+        )
         column = self.spec.language_column
         return records if column is None else of_language(records, column, language, str(path), report)
 

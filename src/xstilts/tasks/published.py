@@ -81,12 +81,12 @@ class PublishedSource:
     opened: dict[tuple[str, bool], Source | None] = field(default_factory=dict, compare=False, repr=False)
 
     def languages(self, split: str) -> tuple[str, ...]:
-        """The languages that have this split where the task was found.
+        """The languages that have this split where the task was found; none for candidates that are not there.
 
         Raises:
             DataError: the task has such a split, but neither a layout nor the Hub has it.
         """
-        if base_split(split) == SUBMISSION:
+        if split != base_split(split) or split == SUBMISSION:
             found = self.found(split)
             return () if found is None else found[1]
         return self._of(split).languages(split) if base_split(split) in self.splits else ()
@@ -171,6 +171,14 @@ class PublishedSource:
         return "\n".join([f"{self.task}: no {split} data {where}. Any of these would do:", *tried, *hub])
 
 
+def published(source: Source) -> tuple[PublishedSource, ...]:
+    """The published sources that a source is made of; none of a task of one's own."""
+    if isinstance(source, PublishedSource):
+        return (source,)
+    inner: tuple[Source, ...] = getattr(source, "inner", ())
+    return tuple(found for part in inner for found in published(part))
+
+
 def files_layout(
     name: str,
     get: str,
@@ -208,6 +216,11 @@ class ConcatenatedSource:
     parts: Mapping[str, Source]
     splits: tuple[str, ...] = SPLITS
 
+    @property
+    def inner(self) -> tuple[Source, ...]:
+        """The parts."""
+        return tuple(self.parts.values())
+
     def languages(self, split: str) -> tuple[str, ...]:
         """The languages in which every part has this split."""
         if split not in self.splits:
@@ -243,6 +256,11 @@ class JoinedSource:
     train: Source
     train_language: str
     test: Source
+
+    @property
+    def inner(self) -> tuple[Source, ...]:
+        """The two sources, that of the test rows first."""
+        return (self.test, self.train)
 
     def languages(self, split: str) -> tuple[str, ...]:
         """The languages that have this split."""

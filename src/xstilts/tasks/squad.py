@@ -60,13 +60,13 @@ def read_squad(path: Path, report: Report = raise_problem) -> Iterator[tuple[int
         >>> next(read_squad(Path("xquad.de.json")))  # doctest: +SKIP
         (0, {'id': '56beb4343aeaaa14008c925b', 'question': 'Wie viele …', 'context': '…', 'answers': [{…}]})
     """
-    content = _content(path)
-    for at, article in _entries(content, "data", "", path, report):
-        for inside, paragraph in _entries(article, "paragraphs", at, path, report):
+    content = read_json(path)
+    for at, article in entries(content, "data", "", path, report):
+        for inside, paragraph in entries(article, "paragraphs", at, path, report):
             if not isinstance(paragraph.get("context"), str):
                 report(Problem(str(path), 0, f"{inside} has no text 'context'. {_NESTING}"))
                 continue
-            for deepest, question in _entries(paragraph, "qas", inside, path, report):
+            for deepest, question in entries(paragraph, "qas", inside, path, report):
                 record = _record(question, paragraph["context"])
                 missing = [name for name, value in record.items() if value is None]
                 if missing:
@@ -75,7 +75,8 @@ def read_squad(path: Path, report: Report = raise_problem) -> Iterator[tuple[int
                     yield 0, record
 
 
-def _content(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; a `BrokenFileError` names the line where it is none."""
     try:
         return json.loads("".join(text for _, text in raw_lines(path)))
     except json.JSONDecodeError as error:
@@ -83,7 +84,7 @@ def _content(path: Path) -> Any:
         raise BrokenFileError(path, error.lineno, message) from None
 
 
-def _entries(
+def entries(
     parent: Any, key: str, place: str, path: Path, report: Report
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The objects of a list inside an object, each with its place in the file."""

@@ -19,8 +19,10 @@ from xstilts.tasks.readers import Numbered, Record, read
 from xstilts.tasks.reading import Reading
 from xstilts.tasks.rows import Column, RowRules
 from xstilts.tasks.stilts.choices import choice_layout, choice_task
+from xstilts.tasks.xtreme.answers import lareqa, mewslix
 from xstilts.tasks.xtreme.common import DOWNLOAD, TREE
 from xstilts.tasks.xtreme.pairs import xnli
+from xstilts.tasks.xtreme.qa import XQUAD_ADDED, XQUAD_LANGUAGES, mlqa, tydiqa, xquad
 from xstilts.tasks.xtreme.retrieval import TATOEBA_ADDED, TATOEBA_CODES, tatoeba
 from xstilts.tasks.xtreme.tagging import PANX_ADDED, PANX_CODES, UDPOS_ADDED, UDPOS_CODES, panx, udpos
 
@@ -48,7 +50,12 @@ def tasks(data: Path | None) -> tuple[Task, ...]:
         _siqa(data),
         udpos(SUITE, (*UDPOS_CODES, *UDPOS_ADDED), data),
         panx(SUITE, (*PANX_CODES, *PANX_ADDED), data),
+        xquad(SUITE, (*XQUAD_LANGUAGES, *XQUAD_ADDED), data),
+        mlqa(SUITE, data),
+        tydiqa(SUITE, data),
         tatoeba(SUITE, TATOEBA_CODES | TATOEBA_ADDED, data),
+        mewslix(SUITE, data),
+        lareqa(SUITE, data),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from xstilts.tasks.base import Task
+from xstilts.tasks.spans import squad1, squad2
 from xstilts.tasks.stilts.choices import cosmosqa, csqa, hellaswag
 from xstilts.tasks.stilts.pairs import anli, mnli, qqp
 from xstilts.tasks.stilts.tagging import ccg
@@ -16,4 +17,4 @@ from xstilts.tasks.stilts.tagging import ccg
 
 def tasks(data: Path | None) -> tuple[Task, ...]:
     """The suite's tasks, their files looked for below `data`."""
-    return tuple(make(data) for make in (anli, mnli, qqp, hellaswag, ccg, cosmosqa, csqa))
+    return tuple(make(data) for make in (anli, mnli, qqp, squad1, squad2, hellaswag, ccg, cosmosqa, csqa))

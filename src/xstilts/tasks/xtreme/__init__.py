@@ -10,8 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from xstilts.tasks.base import Task
+from xstilts.tasks.xtreme.bucc import bucc
 from xstilts.tasks.xtreme.common import file_code
 from xstilts.tasks.xtreme.pairs import pawsx, xnli
+from xstilts.tasks.xtreme.qa import XQUAD_LANGUAGES, mlqa, tydiqa, xquad
 from xstilts.tasks.xtreme.retrieval import TATOEBA_CODES, tatoeba
 from xstilts.tasks.xtreme.tagging import PANX_CODES, UDPOS_CODES, panx, udpos
 
@@ -26,5 +28,9 @@ def tasks(data: Path | None) -> tuple[Task, ...]:
         pawsx(suite, data),
         udpos(suite, UDPOS_CODES, data),
         panx(suite, PANX_CODES, data),
+        xquad(suite, XQUAD_LANGUAGES, data),
+        mlqa(suite, data),
+        tydiqa(suite, data),
+        bucc(suite, data),
         tatoeba(suite, TATOEBA_CODES, data),
     )

@@ -85,7 +85,7 @@ def udpos(suite: str, codes: Sequence[str], data: Path | None) -> Task:
         source=PublishedSource(name, layouts, data, HubSource(hub)),
         languages=tags(codes),
         labels=UPOS,
-        metrics=("token_accuracy",),
+        metrics=("chunk_f1", "token_accuracy"),
         summary="the part of speech of every word",
         licence="that of each treebank, most CC BY-SA 4.0; some for non-commercial use only",
         url="https://universaldependencies.org",
