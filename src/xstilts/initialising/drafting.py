@@ -23,7 +23,7 @@ from xstilts.initialising.sampling import SQUAD, Sample, take_sample
 from xstilts.recipe import Recipe, parse_recipe
 from xstilts.tasks import Catalogue
 from xstilts.tasks.files import FilesSource, UserTask
-from xstilts.tasks.rows import SHAPES, Column
+from xstilts.tasks.rows import SHAPES, Column, absent_column
 
 SPAN_QA = "span-qa"
 _QUESTIONS = {"question", "context", "answers"}
@@ -154,6 +154,9 @@ def _read(sample: Sample, places: Places, fixed: Mapping[str, Any]) -> Reading:
         usual = {"tokens": Role("form", "CoNLL-U"), "tags": Role("upos", "CoNLL-U; xpos is the other one")}
         given = {name: Role(column, "as you say") for name, column in columns.items()}
         return Reading("tagging", "CoNLL-U", usual | given)
+    absent = [absent_column(record, columns) for record in sample.records]
+    if columns and all(absent):
+        raise DataError(f"{sample.path}, line 1: {absent[0]}")
     fields = fields_of(sample.records, sample.by_position)
     if sample.format == "token-tag":
         return guess_tag_columns(fields, columns)
