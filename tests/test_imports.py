@@ -20,18 +20,19 @@ HEAVY = ("torch", "transformers", "scipy", "pyarrow", "sklearn", "matplotlib", "
 
 LAYERS = (
     {"errors"},
-    {"languages", "hashing"},
+    {"languages", "hashing", "saved"},
     {"store", "metrics", "perturbations", "tasks"},
-    {"stage", "recipe", "analysis", "encoders"},
+    {"stage", "recipe", "analysis", "encoders", "submissions"},
     {"task_types"},
-    {"training"},
+    {"training", "plan_retrieval", "layer_choice"},
     {"plan", "predicting"},
     {"stages", "costs", "best"},
-    {"executors", "answer", "report"},
+    {"executors", "answer", "layers", "report"},
     {"experiment"},
     {"finished", "demo", "listing", "examining"},
     {"model_card"},
     {"exporting", "evaluating", "console"},
+    {"systems"},
     {"comparing", "initialising"},
     {"cli", "api"},
 )

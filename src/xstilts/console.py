@@ -18,6 +18,7 @@ from typer import echo
 from xstilts.errors import DataError, Interrupted
 from xstilts.experiment import Experiment, Listener, run_experiment
 from xstilts.plan import Plan, Stage
+from xstilts.task_types import get_task_type
 
 if TYPE_CHECKING:
     from xstilts.costs import Costs
@@ -166,19 +167,10 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
     plan = experiment.plan()
     problems: list[str] = []
     counts: Counter[str] = Counter()
-    for stage in plan.stages:
-        if stage.kind != "prepare":
-            continue
-        spec = stage.spec
-        task = experiment.catalogue.get(spec["task"]["name"])
-        try:
-            rows = task.source.rows(spec["split"], spec["language"])
-        except DataError as error:
-            problems.append(str(error))
-            continue
-        if not rows:
-            problems.append(f"{task.name}: the {spec['split']} split in {spec['language']} is empty")
-        counts[f"{task.name} {spec['split']}"] += len(rows)
+    for stage in (stage for stage in plan.stages if stage.kind == "prepare"):
+        rows, found = _examined(stage, experiment)
+        problems += found
+        counts[f"{stage.spec['task']['name']} {stage.spec['split']}"] += rows
     problems = list(dict.fromkeys(problems))
     if as_json:
         answer = {"valid": not problems, "problems": problems, "rows": dict(counts)}
@@ -193,6 +185,20 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
     if not problems:
         console.print(f"[green]✓[/] valid: {len(plan.stages)} stages, {len(plan.cells)} cells and seeds")
     return not problems
+
+
+def _examined(stage: Stage, experiment: Experiment) -> tuple[int, list[str]]:
+    """How many rows a prepare stage reads, and what is wrong with them."""
+    spec = stage.spec
+    task = experiment.catalogue.get(spec["task"]["name"])
+    try:
+        rows = task.source.rows(spec["split"], spec["language"])
+    except DataError as error:
+        return 0, [str(error)]
+    if not rows:
+        return 0, [f"{task.name}: the {spec['split']} split in {spec['language']} is empty"]
+    reason = get_task_type(task.type).unlearnable(rows) if spec["split"] == "train" else ""
+    return len(rows), [f"{task.name}, train, {spec['language']}: {reason}"] if reason else []
 
 
 def _duration(seconds: float) -> str:

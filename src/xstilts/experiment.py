@@ -15,6 +15,7 @@ from xstilts.encoders.base import EncoderSpec, find_encoder
 from xstilts.errors import DataError, UserError
 from xstilts.plan import Plan, Stage, make_plan
 from xstilts.recipe import BASELINE, JoinedTask, Recipe
+from xstilts.saved import load_record, load_table
 from xstilts.store import Store
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
@@ -74,8 +75,6 @@ def open_experiment(recipe: Recipe, base: Path, store: str | Path, data: Path | 
     Raises:
         UserError: something that the recipe names is not there.
     """
-    if data is not None and not data.is_dir():
-        raise UserError(f"--data {data} is not a folder")
     encoder = replace(find_encoder(anchored(recipe, base).encoder), name=recipe.encoder)
     return Experiment(recipe, catalogue_of(recipe, base, data), encoder, Store(store), base)
 
@@ -90,7 +89,9 @@ def catalogue_of(recipe: Recipe, base: Path, data: Path | None = None) -> Catalo
     for name, spec in recipe.tasks.items():
         if isinstance(spec, UserTask):
             own[name] = _own_task(name, spec, base, data)
-    catalogue = Catalogue(own, data)
+    overrides = recipe.training.per_task.items()
+    lengths = {name: override.max_length for name, override in overrides if override.max_length}
+    catalogue = Catalogue(own, data, lengths)
     for name, spec in recipe.tasks.items():
         if isinstance(spec, JoinedTask):
             own[name] = joined_task(name, catalogue.get(spec.test), catalogue.get(spec.train))
@@ -163,7 +164,8 @@ class Results:
     """The answer to a recipe: tables as lists of rows, and what the run was.
 
     `results` has a row a cell and seed, `gains` a row a contrast, `verdicts` a row an arm × target × family; `run`
-    holds cost, settings and the intermediates' own dev scores.
+    holds cost, settings and the intermediates' own dev scores; `layers` has the curves that retrieval's layers were
+    chosen on (see `xstilts.layers`).
     """
 
     folder: Path
@@ -171,6 +173,7 @@ class Results:
     gains_table: list[dict[str, Any]]
     verdicts: list[dict[str, Any]]
     run: dict[str, Any] = field(default_factory=dict)
+    layers: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:
@@ -178,16 +181,20 @@ class Results:
 
         Raises:
             UserError: the folder holds no finished run.
+            DataError: one of its files is damaged.
         """
         folder = Path(folder)
         if not (folder / "run.json").is_file():
             raise UserError(
                 f"{folder} holds no finished run (run.json is missing). Run: xstilts run RECIPE --out {folder}"
             )
-        results, gains, verdicts = (
-            pq.read_table(folder / f"{name}.parquet").to_pylist() for name in ("results", "gains", "verdicts")
+        again = f"xstilts run {folder / 'recipe.yaml'} --out {folder} (nothing is computed again)"
+        run = load_record(folder / "run.json", again)
+        results, gains, verdicts, layers = (
+            load_table(folder / f"{name}.parquet", again).to_pylist()
+            for name in ("results", "gains", "verdicts", "layers")
         )
-        return cls(folder, results, gains, verdicts, json.loads((folder / "run.json").read_text("utf-8")))
+        return cls(folder, results, gains, verdicts, run, layers)
 
     def to_pandas(self) -> Any:
         """The results as a pandas data frame, a row a cell and seed."""
@@ -212,13 +219,16 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     """Weigh the evidence that the store holds for a plan and write the answer's tables to a folder."""
     from xstilts import analysis
     from xstilts.answer import analysis_cells, design, qualifiers, run_record
+    from xstilts.layers import layer_table
 
     cells = analysis_cells(experiment, plan)
     settings = analysis.Settings(**experiment.recipe.statistics.model_dump())
-    answer = analysis.analyse(cells, design(experiment, plan), settings)
+    compared = design(experiment, plan)
+    answer = analysis.analyse(cells, compared, settings)
     results = qualifiers(experiment, plan, answer.results)
     run = run_record(experiment, plan, record)
-    written = Results(folder, results, answer.gains, answer.verdicts, run)
+    layers = layer_table(experiment, plan, compared, settings)
+    written = Results(folder, results, answer.gains, answer.verdicts, run, layers)
     _write(written, anchored(experiment.recipe, experiment.base))
     return written
 
@@ -260,6 +270,7 @@ def _write(results: Results, recipe: Recipe) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").unlink(missing_ok=True)  # tables of two runs never pass for one
     tables = {"results": results.results, "gains": results.gains_table, "verdicts": results.verdicts}
+    tables["layers"] = results.layers
     for name, rows in tables.items():
         draft = folder / f".{name}.parquet"
         pq.write_table(pa.Table.from_pylist(_regular(rows)), draft)

@@ -13,8 +13,9 @@ from xstilts.errors import DataError, UnknownName, UserError
 from xstilts.experiment import Experiment, Results, open_experiment
 from xstilts.plan import Plan, Stage
 from xstilts.recipe import Recipe, load_recipe
+from xstilts.stage import data_revision
 from xstilts.store import Address
-from xstilts.task_types import get_task_type
+from xstilts.task_types import is_trained, retrieval_type
 
 BEST = "best"
 """The arm that is chosen on dev."""
@@ -68,8 +69,8 @@ class FinishedRun:
 
     def targets(self, trained: bool) -> tuple[str, ...]:
         """The targets that are trained before they are tested, or those that are not."""
-        types = {name: self.experiment.catalogue.get(name).type for name in self.recipe.targets}
-        return tuple(name for name, kind in types.items() if get_task_type(kind).trained == trained)
+        tasks = (self.experiment.catalogue.get(name) for name in self.recipe.targets)
+        return tuple(task.name for task in tasks if is_trained(task) == trained)
 
     def arm(self, name: str, targets: Sequence[str]) -> str:
         """An arm by name; `best` is the one with the largest mean gain on dev over some targets.
@@ -118,9 +119,15 @@ class Choice:
     seed: int
 
     @property
-    def has_head(self) -> bool:
-        """Whether the target is one that was trained, so that the export has its head."""
+    def is_trained(self) -> bool:
+        """Whether the checkpoint was trained on the target."""
         return self.target in self.run.targets(trained=True)
+
+    @property
+    def has_head(self) -> bool:
+        """Whether the export has a head: that of a target which was trained, unless it searches among vectors."""
+        kind = self.run.experiment.catalogue.get(self.target).type if self.is_trained else ""
+        return self.is_trained and retrieval_type(kind) is None
 
     @property
     def tested(self) -> tuple[str, ...]:
@@ -132,7 +139,7 @@ class Choice:
     @property
     def stage(self) -> Stage | None:
         """The stage that chose the checkpoint; None for the encoder as it was published."""
-        if self.has_head:
+        if self.is_trained:
             return self.run.plan.finals[self.arm, self.target, self.seed]
         return self.run.plan.intermediates.get((self.arm, self.seed))
 
@@ -233,5 +240,4 @@ def _missing(plan: Plan, present: set[Address]) -> list[Address]:
 
 
 def _test_data(plan: Plan) -> set[str]:
-    predictions = (stage for cell in plan.cells for stage in cell.score.parents["prediction"])
-    return {str(data.spec["data"]) for stage in predictions for data in stage.parents["data"]}
+    return {data_revision(stage) for cell in plan.cells for stage in cell.score.parents["prediction"]}

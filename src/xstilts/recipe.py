@@ -74,7 +74,11 @@ class Phase(_Model):
     dropout: float | None = Field(
         None, ge=0, lt=1, description="default: the encoder's own; 0 helps small encoders on small data"
     )
-    max_length: int = Field(128, ge=8, description="tokens an input; longer classification inputs are cut")
+    max_length: int = Field(
+        128,
+        ge=8,
+        description="tokens an input, unless a task has its own (span-qa: 384); longer classification inputs are cut",
+    )
     examples: int | None = Field(None, ge=1, description="use only so many training examples")
     candidates: int = Field(
         3, ge=1, description="checkpoints evenly spaced over the training, to select from"
@@ -131,7 +135,8 @@ class Training(_Model):
     )
     target: Phase = Field(Phase(), description="of the targets, on their English training sets")
     per_task: Mapping[str, PhaseOverride] = Field(
-        {}, description="differs for one target or intermediate task"
+        {},
+        description="differs for one target or intermediate task; max_length replaces the task's own, too",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto",
@@ -139,7 +144,7 @@ class Training(_Model):
     )
     threads: int = Field(2, ge=1, description="fixed, so that results do not depend on the machine's load")
     micro_batch: int | None = Field(
-        None, ge=1, description="examples at once, for memory; changes no result key"
+        None, ge=1, description="inputs at once, for memory; changes no result key"
     )
 
 

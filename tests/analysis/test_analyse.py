@@ -229,7 +229,7 @@ def test_metrics_without_linear_form_are_resampled_too() -> None:
     for arm, right in (("none", 0.5), ("squad", 0.9)):
         for seed in range(3):
             guess = np.where(rng.random(90) < right, gold, rng.choice(labels, 90))
-            stats = get_metric("macro_f1").statistics(guess.tolist(), gold.tolist(), labels)
+            stats = get_metric("macro_f1").statistics(guess.tolist(), gold.tolist(), labels, "de")
             fields = {"target": "t", "task_type": "classification", "family": "trained", "language": "de"}
             sources = np.array([f"s{i}" for i in range(90)])
             where = {"condition": "clean", "metric": "macro_f1", "sources": sources}

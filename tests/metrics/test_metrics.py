@@ -127,7 +127,9 @@ def test_statistics_are_additive_and_blind_to_order(rows: list, random) -> None:
 
 def test_value_takes_any_leading_shape_and_empty_totals() -> None:
     for metric in METRICS.values():
-        width = {"entity_f1": 3, "chunk_f1": 3, "bitext_f1": 3, "macro_f1": 12}.get(metric.name, 2)
+        width = {"entity_f1": 3, "chunk_f1": 3, "bitext_f1": 3, "bucc_f1": 3, "macro_f1": 12}.get(
+            metric.name, 2
+        )
         values = metric.value(np.zeros((5, 2, width)))
         assert values.shape == (5, 2)
         assert (values == 0).all()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from xstilts.errors import DataError, UserError
 from xstilts.languages import normalise
-from xstilts.tasks.files import what_is_there
 from xstilts.tasks.readers import find_files
+from xstilts.tasks.reading import what_is_there
 
 LANGUAGE = "{language}"
 

@@ -99,7 +99,7 @@ def _statistics_of(find: Callable[[Sequence[str]], list[Entity]]) -> Statistics:
     return statistics
 
 
-def _f1(totals: Array) -> Array:
+def micro_f1(totals: Array) -> Array:
     """Micro-averaged F1: 2·right / (predicted + gold)."""
     return ratio(2 * totals[..., 0], totals[..., 1] + totals[..., 2])
 
@@ -114,6 +114,6 @@ def _token_statistics(predictions: Sequence[Any], golds: Sequence[Any], *_: Any)
     return rows
 
 
-ENTITY_F1 = Metric("entity_f1", "Entity F1", _statistics_of(entities), _f1, 1, rules="seqeval-1.2.2")
-CHUNK_F1 = Metric("chunk_f1", "Chunk F1", _statistics_of(chunks), _f1, 1, rules="seqeval-0.0.12")
+ENTITY_F1 = Metric("entity_f1", "Entity F1", _statistics_of(entities), micro_f1, 1, rules="seqeval-1.2.2")
+CHUNK_F1 = Metric("chunk_f1", "Chunk F1", _statistics_of(chunks), micro_f1, 1, rules="seqeval-0.0.12")
 TOKEN_ACCURACY = Metric("token_accuracy", "Token accuracy", _token_statistics, share, 1, rules=EXACT_MATCH)
