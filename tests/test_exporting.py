@@ -182,7 +182,17 @@ def test_for_the_encoder_best_counts_all_targets(run: Path, tmp_path: Path) -> N
     scores = level | {("odd", "my/odd"): [0.4, 0.4], ("none", "my/odd"): [0.6, 0.6]}
     opened = FinishedRun.open(with_dev(run, tmp_path / "run", scores))
     assert choose(opened, "best", "encoder", None).arm == "none"
-    assert choose(opened, "best", "my/mood", None).arm == "odd"
+    mixed = scores | {("odd", "my/odd"): [0.6, 0.6], ("odd", "my/mood"): [0.6, 0.6]}
+    opened = FinishedRun.open(with_dev(run, tmp_path / "mixed", mixed))
+    assert choose(opened, "best", "encoder", None).arm == "odd"
+
+
+def test_a_tie_on_dev_goes_to_the_baseline(run: Path, tmp_path: Path) -> None:
+    scores = {(arm, "my/mood"): [0.4, 0.6] for arm in ("odd", "none")}
+    tied = FinishedRun.open(with_dev(run, tmp_path / "run", scores))
+    choice = choose(tied, "best", "my/mood", None)
+    assert choice.arm == "none"
+    assert "no arm was better than the baseline (the best of them: +0.0 points)" in write_card(choice, "hf")
 
 
 @pytest.mark.parametrize(

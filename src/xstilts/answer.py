@@ -11,14 +11,15 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from xstilts import __version__, analysis
+from xstilts.best import best_arm, dev_scores
 from xstilts.languages import script
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.plan import Cell, Plan, Stage
 from xstilts.recipe import BASELINE
+from xstilts.stage import data_revision
 from xstilts.store import Store
-from xstilts.task_types import get_task_type, metrics_of
-from xstilts.task_types.sentence_retrieval import SentenceRetrieval
+from xstilts.task_types import family_of, get_task_type, is_trained, metrics_of, search_words
 from xstilts.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ def analysis_cells(experiment: Experiment, plan: Plan) -> list[analysis.Cell]:
     cells = []
     for cell in plan.cells:
         task = experiment.catalogue.get(cell.target)
-        task_type = get_task_type(task.type)
         if cell.score.key not in loaded:  # a baseline without training serves every seed
             loaded[cell.score.key] = _item_statistics(cell.score, experiment.store)
         sources, stats = loaded[cell.score.key]
@@ -42,7 +42,7 @@ def analysis_cells(experiment: Experiment, plan: Plan) -> list[analysis.Cell]:
                 arm=cell.arm,
                 target=cell.target,
                 task_type=task.type,
-                family=task_type.family,
+                family=family_of(task),
                 language=cell.language,
                 condition=cell.condition,
                 seed=cell.seed,
@@ -62,7 +62,7 @@ def design(experiment: Experiment, plan: Plan) -> analysis.Design:
     untrained = {
         (cell.target, cell.arm)
         for cell in plan.cells
-        if cell.arm == BASELINE and not get_task_type(experiment.catalogue.get(cell.target).type).trained
+        if cell.arm == BASELINE and not is_trained(experiment.catalogue.get(cell.target))
     }
     same = {
         (name, target)
@@ -99,8 +99,6 @@ def qualifiers(experiment: Experiment, plan: Plan, rows: Sequence[Mapping[str, A
 
 def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) -> dict[str, Any]:
     """What the run was: settings, cost, versions, how well the intermediates were learned, which arm is best."""
-    from xstilts.experiment import best_arm, dev_scores
-
     recipe = plan.recipe
     scores = dev_scores(plan, experiment.store)
     return {
@@ -108,6 +106,7 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
         "packages": {name: metadata.version(name) for name in _PACKAGES},
         "encoder": {"name": recipe.encoder, **experiment.encoder.identity},
         "precision": plan.precision,
+        "statistics": recipe.statistics.model_dump(),
         "store": experiment.store.url,
         "base": str(experiment.base.resolve()),
         "controls": [vars(control) for control in plan.controls],
@@ -134,21 +133,19 @@ def _chance(task: Task, metric: str, items: int) -> float | None:
     rule = get_metric(metric).chance
     if rule is None:
         return None
-    task_type = get_task_type(task.type)
-    options = task_type.options(task) if task_type.trained else items
+    options = get_task_type(task.type).options(task) if is_trained(task) else items
     return rule(options) if options else None
 
 
 def _identifying(experiment: Experiment, cell: Cell) -> dict[str, Any]:
     task = experiment.catalogue.get(cell.target)
-    trained = get_task_type(task.type).trained
     return {
         "encoder": experiment.recipe.encoder,
         "suite": task.suite,
         "task": task.name,
         "task_type": task.type,
         "modality": "text",
-        "trained": trained,
+        "trained": is_trained(task),
         "setting": "zero-shot",
         "script": script(cell.language),
         "severity": Condition.parse(cell.condition).severity,
@@ -161,21 +158,21 @@ def _provenance(
 ) -> dict[str, Any]:
     """Where a value comes from: training, selection, layer, data, key."""
     (prediction,) = cell.score.parents["prediction"]
-    (data,) = prediction.parents["data"]
+    task = experiment.catalogue.get(cell.target)
     info = _info(experiment.store, cell.checkpoint, cache)
     layers = _info(experiment.store, cell.layer, cache).get("layers", {})
-    retrieval = cell.layer is not None
+    words = search_words(task)
+    read = words["direction"] is not None
     return {
         "rules": f"{cell.metric}@{cell.score.spec['rules']}",
         "train_examples": info.get("examples"),
         "train_tokens": info.get("tokens"),
         "learning_rate": info.get("learning_rate"),
         "selection": plan.recipe.selection if cell.checkpoint else None,
-        "layer": layers.get(cell.postprocess),
-        "pooling": plan.recipe.retrieval.pooling if retrieval else None,
-        "direction": SentenceRetrieval.direction if retrieval else None,
-        "scoring": SentenceRetrieval.scoring if retrieval else None,
-        "data_revision": data.spec["data"],
+        "layer": layers.get(cell.postprocess, experiment.encoder.depth) if read else None,
+        "pooling": prediction.spec.get("pooling", "mean") if read else None,
+        **words,
+        "data_revision": data_revision(prediction),
         "stage_key": prediction.key,
     }
 
@@ -189,7 +186,10 @@ def _info(store: Store, stage: Stage | None, cache: dict[str, dict[str, Any]]) -
 
 
 def _intermediates(experiment: Experiment, plan: Plan) -> list[dict[str, Any]]:
-    """For each arm with an intermediate: its own dev score by task, a value a seed, beside chance."""
+    """For each arm with an intermediate: its own dev score by task, a value a seed, beside chance.
+
+    `tokens`, a value a seed, are those of the arm's whole training, whatever tasks it has.
+    """
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for (arm, _), stage in plan.intermediates.items():
         info = experiment.store.open(stage.address).info
@@ -199,6 +199,7 @@ def _intermediates(experiment: Experiment, plan: Plan) -> list[dict[str, Any]]:
                 {"arm": arm, "task": task, "metric": metrics_of(experiment.catalogue.get(task))[0]},
             )
             entry.setdefault("values", []).append(value)
+            entry.setdefault("tokens", []).append(info["tokens"])
             entry |= {name: info[name] for name in ("examples", "updates", "learning_rate")}
             entry["chance"] = _chance(experiment.catalogue.get(task), entry["metric"], 0)
     for entry in rows.values():

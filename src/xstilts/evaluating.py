@@ -24,13 +24,14 @@ from xstilts.examining import Examiner, Options, Settings
 from xstilts.languages import script
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
+from xstilts.plan_retrieval import pool_languages
 from xstilts.report.layers import compared_vectors
+from xstilts.stage import joined_revision
 from xstilts.stages import Context
 from xstilts.store import Store
-from xstilts.task_types import get_task_type, metrics_of
-from xstilts.task_types.sentence_retrieval import SentenceRetrieval
+from xstilts.task_types import family_of, get_task_type, is_trained, metrics_of, search_words
 from xstilts.tasks import Catalogue
-from xstilts.tasks.base import Task
+from xstilts.tasks.base import CANDIDATES, Task
 
 RECORD = "evaluation.json"
 _PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "scipy", "pyarrow")
@@ -88,17 +89,18 @@ def evaluate(
         options: see `Settings`.
 
     Raises:
-        UserError: an unknown name, a head that does not fit, or an `out` that holds something else.
+        UserError: no task or condition, an unknown name, a head that does not fit, or an `out` that holds something
+            else.
 
     Example:
         >>> evaluate("bundled/multilingual-e5-small", ["pocket/messages"], ["de"]).means  # doctest: +SKIP
     """
-    if data is not None and not data.is_dir():
-        raise UserError(f"--data {data} is not a folder")
     settings = Settings(**({"catalogue": Catalogue(data=data)} | options))
+    _check_asked(tasks, settings)
     if out is not None:
         _check_out(out)
     encoder = find_encoder(model)
+    settings = settings.fitted(encoder.positions)
     with tempfile.TemporaryDirectory(prefix="xstilts-") as scratch:
         context = Context(Store(scratch), settings.catalogue, encoder, settings.threads)
         examiner = Examiner(context, settings, languages)
@@ -111,7 +113,9 @@ def evaluate(
         "encoder": encoder.identity,
         "settings": settings.record(),
         "data": str(data) if data else None,
-        "tasks": {task.name: _card(task, predictions[task.name]) for task in chosen},
+        "tasks": {
+            task.name: _card(task, predictions[task.name], settings.retrieval.pooling) for task in chosen
+        },
         "skipped": list(dict.fromkeys(examiner.skipped)),
     }
     evaluation = weigh(predictions, record)
@@ -142,7 +146,7 @@ def cells(
                         arm=MODEL,
                         target=name,
                         task_type=card["type"],
-                        family=get_task_type(card["type"]).family,
+                        family=card["family"],
                         language=language,
                         condition=condition,
                         seed=0,
@@ -158,7 +162,8 @@ def cells(
 
 def _statistics(metric: str, rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> NDArray[np.float64]:
     predicted, gold = ([json.loads(row[side]) for row in rows] for side in ("prediction", "gold"))
-    return np.asarray(get_metric(metric).statistics(predicted, gold, labels), np.float64)
+    language = rows[0]["language"]
+    return np.asarray(get_metric(metric).statistics(predicted, gold, labels, language), np.float64)
 
 
 def weigh(predictions: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Evaluation:
@@ -184,45 +189,63 @@ def weigh(predictions: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Eva
 def _result(row: Mapping[str, Any], record: Mapping[str, Any], layers: Mapping[Any, int]) -> dict[str, Any]:
     """A row of the results table: the columns of a run's, as far as they mean something here."""
     card = record["tasks"][row["task"]]
-    retrieval = not get_task_type(card["type"]).trained
+    layer = layers[row["task"], row["language"], row["postprocess"]]
     return {
         "encoder": record["model"],
         "suite": row["task"].partition("/")[0],
         "task": row["task"],
         "modality": "text",
-        "trained": not retrieval,
+        "trained": card["family"] == "trained",
         "script": script(row["language"]),
         "severity": Condition.parse(row["condition"]).severity,
         "split": card["split"],
         **{name: value for name, value in row.items() if name not in {"arm", "seed", "task"}},
         "rules": f"{row['metric']}@{get_metric(row['metric']).rules_version}",
-        "layer": layers[row["task"], row["language"], row["postprocess"]] if retrieval else None,
-        "pooling": record["settings"]["retrieval"]["pooling"] if retrieval else None,
-        "direction": SentenceRetrieval.direction if retrieval else None,
-        "scoring": SentenceRetrieval.scoring if retrieval else None,
+        "layer": layer if card["direction"] else None,
+        **{name: card[name] for name in ("pooling", "direction", "scoring")},
         "data_revision": card["data"][row["language"]],
     }
 
 
-def _card(task: Task, predictions: pa.Table) -> dict[str, Any]:
+def _card(task: Task, predictions: pa.Table, pooling: str) -> dict[str, Any]:
     """What must be known of a task to score its predictions later, and of its data to compare them."""
-    task_type = get_task_type(task.type)
     languages = predictions["language"].unique().to_pylist()
+    words = search_words(task)
     return {
         "type": task.type,
+        "family": family_of(task),
         "labels": list(task.labels),
         "metrics": list(metrics_of(task)),
-        "options": task_type.options(task) if task_type.trained else None,
+        "options": get_task_type(task.type).options(task) if is_trained(task) else None,
+        **words,
+        "pooling": ("mean" if is_trained(task) else pooling) if words["direction"] else None,
         "split": task.source.origin("test"),
-        "data": {language: task.source.fingerprint("test", language) for language in languages},
+        "data": {language: _revision(task, language) for language in languages},
     }
+
+
+def _revision(task: Task, language: str) -> str:
+    """The revision of the test rows of a language with their candidates, as a run records it."""
+    source, pool = task.source, pool_languages(task, "test", [language])
+    candidates = [source.fingerprint("test" + CANDIDATES, code) for code in pool]
+    return joined_revision([source.fingerprint("test", language), *candidates])
 
 
 def _chance(metric: str, card: Mapping[str, Any], items: int) -> float | None:
     """The score of a guesser: among the labels or choices, or among the candidates of a retrieval."""
     rule = get_metric(metric).chance
-    options = card["options"] if get_task_type(card["type"]).trained else items
+    options = card["options"] if card["family"] == "trained" else items
     return rule(options) if rule and options else None
+
+
+def _check_asked(tasks: Sequence[str], settings: Settings) -> None:
+    if not tasks:
+        raise UserError(
+            "no task was given. Expected names of tasks or suites, such as --tasks pocket/messages; "
+            "see all: xstilts ls tasks"
+        )
+    if not settings.conditions:
+        raise UserError("no condition was given. Expected such as --conditions clean,typos@2")
 
 
 def _check_out(out: Path) -> None:

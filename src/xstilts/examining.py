@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypedDict
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from xstilts.encoders.base import BaseEncoder
 from xstilts.encoders.checkpoint import Checkpoint
 from xstilts.errors import EncoderError, UnknownName, UserError
 from xstilts.languages import normalise
 from xstilts.perturbations import Condition
+from xstilts.plan_retrieval import pools, reading, role
 from xstilts.predicting import Job, TestSet, predict_sets
 from xstilts.recipe import Retrieval
-from xstilts.stage import Stage
+from xstilts.stage import Stage, group_of
 from xstilts.stages import Context, run
-from xstilts.task_types import Untouched, get_task_type, get_trained_type
+from xstilts.task_types import Untouched, get_trained_type, retrieval_type
 from xstilts.tasks import Catalogue
-from xstilts.tasks.base import Row, Task
+from xstilts.tasks.base import Task
 from xstilts.training.machine import resolve_precision
+
+USUAL_LENGTH = 128
+"""Tokens an input of tasks without a maximum of their own."""
 
 
 class Options(TypedDict, total=False):
@@ -32,7 +38,7 @@ class Options(TypedDict, total=False):
     retrieval: Retrieval
     precision: Literal["auto", "fp32", "bf16"]
     threads: int
-    max_length: int
+    max_length: int | None
     catalogue: Catalogue
 
 
@@ -41,7 +47,8 @@ class Settings:
     """How a model is tested.
 
     `limit`: test only so many sources a task. `retrieval`: how sentences are embedded. `max_length`: tokens an
-    input. `catalogue`: where tasks are looked up; with `own` tasks it knows those too.
+    input of every task; default: the task's own, else 128; never more than the model takes. `catalogue`: where tasks
+    are looked up; with `own` tasks it knows those too.
     """
 
     conditions: Sequence[str] = ("clean",)
@@ -49,8 +56,18 @@ class Settings:
     retrieval: Retrieval = field(default_factory=Retrieval)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     threads: int = 2
-    max_length: int = 128
+    max_length: int | None = None
     catalogue: Catalogue = field(default_factory=Catalogue)
+
+    def fitted(self, positions: int | None) -> Settings:
+        """The settings with no input longer than `positions`, the tokens that a model takes (None: any number)."""
+        most = positions or sys.maxsize
+        usual = min(self.max_length or USUAL_LENGTH, most)
+        lengths = {
+            name: min(self.max_length or task.max_length(usual), most)
+            for name, task in self.catalogue.all().items()
+        }
+        return replace(self, max_length=usual, catalogue=replace(self.catalogue, lengths=lengths))
 
     def record(self) -> dict[str, Any]:
         """The settings as JSON, the precision made concrete."""
@@ -73,7 +90,7 @@ class Examiner:
 
     context: Context
     settings: Settings
-    languages: Sequence[str] | None = None
+    wanted: Sequence[str] | None = None
     skipped: list[str] = field(default_factory=list)
 
     @property
@@ -103,7 +120,7 @@ class Examiner:
 
     def predict(self, task: Task) -> pa.Table:
         """The predictions of all test sets of a task."""
-        languages = self._languages(task, "test")
+        languages = self.languages(task, "test")
         conditions = list(dict.fromkeys(Condition.parse(text) for text in self.settings.conditions))
         untouched = Untouched()
         pairs = [
@@ -112,50 +129,65 @@ class Examiner:
             for one in untouched.among(task, conditions, language)
         ]
         self.skipped.extend(untouched.lines())
-        sets = [TestSet(self._rows(task, "test", language), language, one) for language, one in pairs]
-        if get_task_type(task.type).trained:
-            fitted, checkpoint = with_head(task, self.base)
-            job = Job(self.base, checkpoint, fitted, self._spec(task), {})
-        else:
-            job = Job(self.base, self.context.checkpoint(None), task, self._spec(task), self._layers(task))
-        return pa.concat_tables(predict_sets(job, sets, {}))
+        spec = self._spec(task)
+        if retrieval_type(task.type) is not None:
+            return self._retrieved(task, spec, pairs)
+        rows = {language: self.prepare(task, "test", language, self.settings.limit) for language in languages}
+        self._run(rows.values())
+        sets = [TestSet(self.context.rows(rows[language]), language, one) for language, one in pairs]
+        fitted, checkpoint = with_head(task, self.base)
+        return pa.concat_tables(predict_sets(Job(self.base, checkpoint, fitted, spec, {}), sets, {}))
+
+    def _retrieved(self, task: Task, spec: Mapping[str, Any], pairs: Sequence[tuple[str, str]]) -> pa.Table:
+        """Predictions by the stages of a run."""
+        read = reading(self, task, self.settings.retrieval, spec, self.base.layer_count)
+        layer = role("layer", read.layer(None, "model") if read else None)
+        stages = []
+        for language, condition in pairs:
+            data = self.prepare(task, "test", language, self.settings.limit)
+            parents = {**layer, "data": (data,), **pools(self, task, "test", [language])}
+            condition_spec = {**(read.spec if read else spec), "condition": condition}
+            stages.append(self.add("predict", condition_spec, parents, f"{task.name} {language} {condition}"))
+        self._run(stages)
+        paths = [self.context.open(stage).path("predictions.parquet") for stage in stages]
+        return pa.concat_tables([pq.read_table(path) for path in paths])
 
     def _spec(self, task: Task) -> dict[str, Any]:
-        retrieval = self.settings.retrieval
         return {
             "task": {"name": task.name},
-            "pooling": retrieval.pooling,
-            "postprocess": list(retrieval.postprocess),
             "max_length": self.settings.max_length,
             "precision": resolve_precision(self.settings.precision),
         }
 
-    def _prepared(self, task: Task, split: str, language: str, limit: int | None) -> Stage:
+    def prepare(self, task: Task, split: str, language: str, limit: int | None = None) -> Stage:
+        """The rows of one split and language: all, or those of `limit` sources."""
         spec = {"task": {"name": task.name}, "split": split, "language": language}
         return Stage("prepare", spec | {"examples": None, "limit": limit})
 
-    def _rows(self, task: Task, split: str, language: str) -> list[Row]:
-        stage = self._prepared(task, split, language, self.settings.limit)
-        run([stage], self.context)
-        return self.context.rows(stage)
+    def add(
+        self, kind: str, spec: Mapping[str, Any], parents: Mapping[str, tuple[Stage, ...]], label: str
+    ) -> Stage:
+        """A stage in the scratch store."""
+        return Stage(kind, spec, parents, label)
 
-    def _layers(self, task: Task) -> dict[str, int]:
-        """The layer of each post-processing: given, or chosen on the dev part as in a run."""
-        retrieval = self.settings.retrieval
-        if retrieval.layer != "sweep":
-            return dict.fromkeys(retrieval.postprocess, retrieval.layer)
-        data = tuple(self._prepared(task, "dev", lang, None) for lang in self._languages(task, "dev"))
-        sweep = Stage("predict", self._spec(task) | {"sweep": True, "condition": "clean"}, {"data": data})
-        spec = {"rule": "layer", "layer": "sweep", "postprocess": list(retrieval.postprocess)}
-        choice = Stage("select", spec, {"sweep": (sweep,)})
-        for stage in (*data, sweep, choice):
-            run([stage], self.context)
-        layers: dict[str, int] = self.context.open(choice).info["layers"]
-        return layers
+    def _run(self, stages: Iterable[Stage]) -> None:
+        """Run what the scratch store does not have, parents first, those of a group together."""
+        groups: dict[str, dict[str, Stage]] = {}
+        for stage in stages:
+            if stage.address not in self.context.store:
+                self._run(parent for parents in stage.parents.values() for parent in parents)
+                groups.setdefault(group_of(stage), {})[stage.key] = stage
+        for group in groups.values():
+            run([*group.values()], self.context)
 
-    def _languages(self, task: Task, split: str) -> list[str]:
+    def languages(self, task: Task, split: str) -> list[str]:
+        """The languages that are asked for and have a split.
+
+        Raises:
+            UserError: none of them has it.
+        """
         there = task.source.languages(split)
-        wanted = list(there) if self.languages is None else [normalise(code) for code in self.languages]
+        wanted = list(there) if self.wanted is None else [normalise(code) for code in self.wanted]
         missing = [code for code in wanted if code not in there]
         if len(missing) == len(wanted):
             hint = " Give a layer instead: retrieval.layer" if split == "dev" else ""
@@ -170,7 +202,7 @@ class Examiner:
 
 def unfit(task: Task, base: BaseEncoder) -> str:
     """Why a model cannot be put to a task as it is; empty where it can."""
-    if not get_task_type(task.type).trained:
+    if retrieval_type(task.type) is not None:
         return ""
     wanted = get_trained_type(task.type).auto_class.removeprefix("AutoModel")
     architectures = getattr(base.config, "architectures", None) or ["an encoder"]

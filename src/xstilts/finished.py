@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xstilts.best import best_of, dev_gains
 from xstilts.errors import DataError, UnknownName, UserError
 from xstilts.experiment import Experiment, Results, open_experiment
 from xstilts.plan import Plan, Stage
-from xstilts.recipe import BASELINE, Recipe, load_recipe
+from xstilts.recipe import Recipe, load_recipe
+from xstilts.stage import data_revision
 from xstilts.store import Address
-from xstilts.task_types import get_task_type
+from xstilts.task_types import is_trained, retrieval_type
 
 BEST = "best"
 """The arm that is chosen on dev."""
@@ -67,13 +69,13 @@ class FinishedRun:
 
     def targets(self, trained: bool) -> tuple[str, ...]:
         """The targets that are trained before they are tested, or those that are not."""
-        types = {name: self.experiment.catalogue.get(name).type for name in self.recipe.targets}
-        return tuple(name for name, kind in types.items() if get_task_type(kind).trained == trained)
+        tasks = (self.experiment.catalogue.get(name) for name in self.recipe.targets)
+        return tuple(task.name for task in tasks if is_trained(task) == trained)
 
     def arm(self, name: str, targets: Sequence[str]) -> str:
         """An arm by name; `best` is the one with the largest mean gain on dev over some targets.
 
-        Where the baseline is better on dev than every arm, it is the best.
+        Where no arm is better on dev than the baseline, the baseline is the best.
 
         Raises:
             UnknownName: no arm or control has this name.
@@ -82,19 +84,12 @@ class FinishedRun:
             if name not in self.arms:
                 raise UnknownName("arm", name, [BEST, *self.arms])
             return name
-        gains = self.dev_gains(targets)
-        best = max(gains, key=lambda arm: gains[arm]) if gains else BASELINE
-        return best if gains and gains[best] >= 0 else BASELINE
+        return best_of(self.dev_gains(targets))
 
     def dev_gains(self, targets: Sequence[str]) -> dict[str, float]:
         """Mean over targets of each arm's dev score minus the baseline's; controls are no candidates."""
         means = {(row["arm"], row["task"]): row["mean"] for row in self.results.run["dev"]}
-        gains = {}
-        for arm in self.recipe.arms:
-            known = [target for target in targets if {(arm, target), (BASELINE, target)} <= means.keys()]
-            if arm != BASELINE and known:
-                gains[arm] = statistics.mean(means[arm, name] - means[BASELINE, name] for name in known)
-        return gains
+        return dev_gains(means, self.recipe.arms, targets)
 
     def seed(self, arm: str, target: str | None) -> int:
         """The seed with the best dev score: on the target, or without one on the arm's intermediate tasks."""
@@ -124,9 +119,15 @@ class Choice:
     seed: int
 
     @property
-    def has_head(self) -> bool:
-        """Whether the target is one that was trained, so that the export has its head."""
+    def is_trained(self) -> bool:
+        """Whether the checkpoint was trained on the target."""
         return self.target in self.run.targets(trained=True)
+
+    @property
+    def has_head(self) -> bool:
+        """Whether the export has a head: that of a target which was trained, unless it searches among vectors."""
+        kind = self.run.experiment.catalogue.get(self.target).type if self.is_trained else ""
+        return self.is_trained and retrieval_type(kind) is None
 
     @property
     def tested(self) -> tuple[str, ...]:
@@ -138,7 +139,7 @@ class Choice:
     @property
     def stage(self) -> Stage | None:
         """The stage that chose the checkpoint; None for the encoder as it was published."""
-        if self.has_head:
+        if self.is_trained:
             return self.run.plan.finals[self.arm, self.target, self.seed]
         return self.run.plan.intermediates.get((self.arm, self.seed))
 
@@ -239,5 +240,4 @@ def _missing(plan: Plan, present: set[Address]) -> list[Address]:
 
 
 def _test_data(plan: Plan) -> set[str]:
-    predictions = (stage for cell in plan.cells for stage in cell.score.parents["prediction"])
-    return {str(data.spec["data"]) for stage in predictions for data in stage.parents["data"]}
+    return {data_revision(stage) for cell in plan.cells for stage in cell.score.parents["prediction"]}

@@ -161,6 +161,6 @@ def _scored(task: Task, predictions: pa.Table, layers: Mapping[str, int]) -> Ite
             "condition": "clean",
             "metric": metric.name,
             "sources": [row["source"] for row in rows],
-            "stats": metric.statistics(predicted, gold, task.labels),
+            "stats": metric.statistics(predicted, gold, task.labels, language),
             "postprocess": rule,
         }

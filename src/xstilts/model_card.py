@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from xstilts import __version__
 from xstilts.finished import BEST, ENCODER, Choice
-from xstilts.recipe import BASELINE
+from xstilts.recipe import BASELINE, Phase
 from xstilts.report.layers import compared_vectors
 from xstilts.task_types import get_trained_type, metrics_of
 from xstilts.tasks.base import Task
@@ -92,9 +92,17 @@ def write_card(choice: Choice, form: str, vectors: SentenceVectors | None = None
         verdicts=_verdicts(choice),
         dev=_dev(choice),
         phases=_phases(choice),
-        max_length=choice.run.recipe.phase("target", choice.target).max_length,
+        max_length=_max_length(choice),
         key=choice.stage.key if choice.stage else None,
     )
+
+
+def _max_length(choice: Choice) -> int:
+    """Tokens of an input in training: the target's own maximum, else the phase's."""
+    length = choice.run.recipe.phase("target", choice.target).max_length
+    if choice.target == ENCODER:
+        return length
+    return choice.run.experiment.catalogue.get(choice.target).max_length(length)
 
 
 def _text(value: Any) -> str:
@@ -138,9 +146,8 @@ def _reason(choice: Choice) -> str:
             f"On dev no arm was better than the baseline (the best of them: {_points(best, sign=True)} points), "
             "so this is the baseline: the encoder without an intermediate task."
         )
-    tie = " A tie on dev goes to the arm, so this choice is no evidence for it." if best == 0 else ""
     return (
-        f"The arm `{choice.arm}` is the best on dev: {_points(best, sign=True)} points over the baseline.{tie} "
+        f"The arm `{choice.arm}` is the best on dev: {_points(best, sign=True)} points over the baseline. "
         "Test results played no part in the choice."
     )
 
@@ -196,16 +203,23 @@ def _phases(choice: Choice) -> list[dict[str, Any]]:
     before = run.plan.intermediates.get((choice.arm, choice.seed))
     if before is not None:
         phase = run.recipe.phase("intermediate", choice.intermediates[0], arm)
-        rows.append((" + ".join(choice.intermediates), phase, before))
+        rows.append((choice.intermediates, phase, before))
     if choice.has_head:
         final = run.plan.finals[choice.arm, choice.target, choice.seed]
-        rows.append((choice.target, run.recipe.phase("target", choice.target), final))
+        rows.append(((choice.target,), run.recipe.phase("target", choice.target), final))
     store = run.experiment.store
     facts = [store.open(stage.address).info if stage.address in store else {} for _, _, stage in rows]
     return [
-        {"task": task, **phase.model_dump()}
+        {"task": " + ".join(tasks), **phase.model_dump(), "max_length": _lengths(choice, tasks, phase)}
         | {name: info.get(name) for name in ("learning_rate", "updates", "examples", "tokens")}
         | {"head_learning_rate": phase.head_learning_rate or info.get("learning_rate")}
         | {"dev": info.get("dev", {})}
-        for (task, phase, _), info in zip(rows, facts, strict=True)
+        for (tasks, phase, _), info in zip(rows, facts, strict=True)
     ]
+
+
+def _lengths(choice: Choice, tasks: Sequence[str], phase: Phase) -> str:
+    """Tokens of an input of each task: its own maximum, else the phase's."""
+    catalogue = choice.run.experiment.catalogue
+    lengths = [catalogue.get(name).max_length(phase.max_length) for name in tasks]
+    return ", ".join(dict.fromkeys(map(str, lengths)))

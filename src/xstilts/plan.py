@@ -15,9 +15,10 @@ from xstilts.errors import RecipeError
 from xstilts.languages import normalise
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
+from xstilts.plan_retrieval import pools, reading, role
 from xstilts.recipe import BASELINE, Phase, Recipe
 from xstilts.stage import Stage
-from xstilts.task_types import Untouched, get_task_type, metrics_of
+from xstilts.task_types import Untouched, get_trained_type, is_trained, metrics_of
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
 from xstilts.training.machine import resolve_precision
@@ -122,8 +123,8 @@ class _Planner:
             for arm in [*self.recipe.arms, *(control.name for control in controls)]:
                 for seed in self.recipe.seeds:
                     cells += self.cells(arm, target, seed)
-        undecidable = self.recipe.retrieval.layer != "sweep" and len(self.recipe.arms) > 2
-        if undecidable and self.recipe.controls.of == "best" and not self.finals:
+        decidable = self.finals or any("sweep" in stage.spec for stage in self.stages.values())
+        if not decidable and self.recipe.controls.of == "best" and len(self.recipe.arms) > 2:
             self.skipped.append(
                 "controls: a fixed retrieval.layer leaves no dev scores; name an arm in controls.of"
             )
@@ -142,20 +143,21 @@ class _Planner:
 
     def cells(self, arm: str, target: Task, seed: int) -> Iterator[Cell]:
         """The cells of one arm, target and seed."""
-        task_type = get_task_type(target.type)
-        if not task_type.trained and arm.endswith("~longer"):
+        trained, label = is_trained(target), f"{arm} seed {seed}"
+        if not trained and arm.endswith("~longer"):
             self.skipped.append(f"{arm} on {target.name}: nothing is trained for a retrieval target")
             return
-        checkpoint = self.final(arm, target, seed) if task_type.trained else self.intermediate(arm, seed)
-        variants: Sequence[str] = ("",) if task_type.trained else self.recipe.retrieval.postprocess
-        layer = None if task_type.trained else self.layer(target, checkpoint, arm, seed)
+        spec = self.prediction_spec(target)
+        read = reading(self, target, self.recipe.retrieval, spec, self.encoder.depth)
+        checkpoint = self.final(arm, target, seed) if trained else self.intermediate(arm, seed)
+        layer = read.layer(checkpoint, label) if read else None
+        before = {**role("checkpoint", checkpoint), **role("layer", layer)}
         for language in self.languages(target, "test"):
             for condition in self.untouched.among(target, self.conditions, language):
-                prediction = self.predict(
-                    target, checkpoint, layer, language, condition, f"{arm} seed {seed}"
-                )
+                place_of = language, condition
+                prediction = self.predict(target, read.spec if read else spec, before, place_of, label)
                 for metric in metrics_of(target):
-                    for variant in variants:
+                    for variant in read.rules if read else ("",):
                         score = self.score(target, prediction, metric, variant)
                         place = (arm, target.name, language, str(condition), seed, metric, variant)
                         yield Cell(*place, score, checkpoint, layer)
@@ -181,7 +183,8 @@ class _Planner:
             return self.recipe.phase("intermediate", tasks[0].name, arm)
         for task in tasks:
             override = self.recipe.training.per_task.get(task.name)
-            if override is not None and set(override.model_dump(exclude_none=True)) - {"examples"}:
+            applies = {"examples"} | ({"max_length"} & set(task.options))
+            if override is not None and set(override.model_dump(exclude_none=True)) - applies:
                 self.skipped.append(
                     f"{arm}: of training.per_task.{task.name} only examples applies where tasks are mixed"
                 )
@@ -218,10 +221,13 @@ class _Planner:
     ) -> Stage:
         """Train once for each learning rate of the grid, then select."""
         longest = self.encoder.positions
-        if longest is not None and phase.max_length > longest:
-            raise RecipeError(
-                f"max_length: {phase.max_length} for {tasks[0].name}, but the encoder takes at most {longest} tokens"
-            )
+        for task in tasks:
+            length = task.max_length(phase.max_length)
+            if longest is not None and length > longest:
+                raise RecipeError(
+                    f"max_length: {length} for {task.name}, but the encoder takes at most {longest} tokens. "
+                    f"Set training.per_task.{task.name}.max_length"
+                )
         data = {
             "train": tuple(
                 self.prepare(task, "train", task.train_language, self.examples_of(task, phase))
@@ -229,6 +235,7 @@ class _Planner:
             ),
             "dev": tuple(self.prepare(task, "dev", task.train_language) for task in tasks),
         }
+        self.check_batches(tasks, phase)
         trains = []
         for rate in phase.learning_rate:
             settings = phase.model_dump(exclude={"examples"}) | {"learning_rate": rate}
@@ -245,9 +252,10 @@ class _Planner:
             trains.append(self.add("train", spec, {**data, **parents}, f"train {label}{grid}"))
         roles = {"train": tuple(trains)}
         if self.recipe.selection == "target-dev":
-            roles["dev"] = tuple(
-                self.prepare(task, "dev", lang) for task in tasks for lang in self.oracle_languages(task)
-            )
+            by_task = [(task, self.oracle_languages(task)) for task in tasks]
+            roles["dev"] = tuple(self.prepare(task, "dev", code) for task, codes in by_task for code in codes)
+            found = [pools(self, task, "dev", codes).get("pool", ()) for task, codes in by_task]
+            roles |= {"pool": sum(found, ())} if any(found) else {}
         elif (
             self.recipe.selection == "average"
         ):  # the mean of checkpoints is a new one, with a score of its own
@@ -255,62 +263,34 @@ class _Planner:
         spec = {"rule": self.recipe.selection, "precision": self.precision, "encoder": self.encoder.identity}
         return self.add("select", spec, roles, f"select {label}")
 
-    def layer(self, target: Task, checkpoint: Stage | None, arm: str, seed: int) -> Stage:
-        """The layer that a retrieval target reads, chosen on the dev part of all languages, or given."""
-        retrieval = self.recipe.retrieval
-        depth = self.encoder.depth
-        if retrieval.layer != "sweep" and not 0 <= retrieval.layer <= (depth or retrieval.layer):
+    def check_batches(self, tasks: Sequence[Task], phase: Phase) -> None:
+        """A loss that compares the examples of a batch allows no micro-batches: they would change the result."""
+        size = self.recipe.training.micro_batch
+        whole = [task.name for task in tasks if get_trained_type(task.type).whole_batches]
+        if whole and size is not None and size < phase.batch_size:
             raise RecipeError(
-                f"retrieval.layer: {retrieval.layer} is none of the encoder's layers, 0 to {depth}"
+                f"training.micro_batch: {size} would cut the batches of {phase.batch_size} in which {whole[0]} tells "
+                f"answers apart. Leave it out, or set training.per_task.{whole[0]}.batch_size to {size} or less"
             )
-        spec: dict[str, Any] = {
-            "rule": "layer",
-            "layer": retrieval.layer,
-            "postprocess": list(retrieval.postprocess),
-        }
-        if retrieval.layer != "sweep":
-            return self.add("select", spec, {}, f"layer {retrieval.layer}")
-        data = tuple(self.prepare(target, "dev", language) for language in self.languages(target, "dev"))
-        sweep = self.add(
-            "predict",
-            self.retrieval_spec(target) | {"sweep": True, "condition": "clean"},
-            _roles(checkpoint=checkpoint) | {"data": data},
-            f"sweep {arm} seed {seed}: layers on {target.name}",
-        )
-        return self.add(
-            "select", spec, {"sweep": (sweep,)}, f"select {arm} seed {seed}: layer for {target.name}"
-        )
 
     def predict(
         self,
         target: Task,
-        checkpoint: Stage | None,
-        layer: Stage | None,
-        language: str,
-        condition: Condition,
+        spec: Mapping[str, Any],
+        before: Mapping[str, tuple[Stage, ...]],
+        place: tuple[str, Condition],
         label: str,
     ) -> Stage:
+        language, condition = place
         data = self.prepare(target, "test", language, limit=self.recipe.limit)
-        if layer is None:
-            phase = self.recipe.phase("target", target.name)
-            spec = {
-                "encoder": self.encoder.identity,
-                "task": _identity(target),
-                "max_length": phase.max_length,
-            }
-            spec["precision"] = self.precision
-        else:
-            spec = self.retrieval_spec(target)
-        spec["condition"] = str(condition)
-        roles = _roles(checkpoint=checkpoint, layer=layer, data=data)
-        return self.add("predict", spec, roles, f"predict {label}: {target.name} {language} {condition}")
+        parents = {**before, "data": (data,), **pools(self, target, "test", [language])}
+        what = f"predict {label}: {target.name} {language} {condition}"
+        return self.add("predict", {**spec, "condition": str(condition)}, parents, what)
 
-    def retrieval_spec(self, target: Task) -> dict[str, Any]:
+    def prediction_spec(self, target: Task) -> dict[str, Any]:
         return {
             "encoder": self.encoder.identity,
             "task": _identity(target),
-            "pooling": self.recipe.retrieval.pooling,
-            "postprocess": list(self.recipe.retrieval.postprocess),
             "max_length": self.recipe.phase("target", target.name).max_length,
             "precision": self.precision,
         }
@@ -399,10 +379,6 @@ def _dev_metric(task: Task) -> list[Any]:
     """What dev is scored by: a task's first metric, and the version of its rules."""
     metric = get_metric(metrics_of(task)[0])
     return [metric.name, metric.rules_version]
-
-
-def _roles(**stages: Stage | None) -> dict[str, tuple[Stage, ...]]:
-    return {role: (stage,) for role, stage in stages.items() if stage is not None}
 
 
 def _only(stage: Stage | None) -> Stage:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,37 +14,50 @@ from xstilts.encoders.base import BaseEncoder
 from xstilts.encoders.checkpoint import Checkpoint
 from xstilts.encoders.models import build_encoder, build_models
 from xstilts.encoders.vocabulary import Vocabulary
-from xstilts.perturbations import Condition, perturb_text, perturb_tokens
-from xstilts.task_types import get_task_type, get_trained_type
-from xstilts.task_types.base import Tokens, tokenise
-from xstilts.task_types.sentence_retrieval import nearest, postprocess
+from xstilts.errors import RecipeError
+from xstilts.perturbations import Condition, perturb_text, perturb_tokens, perturb_with_offsets
+from xstilts.task_types import RetrievalType, get_task_type, get_trained_type, retrieval_type
+from xstilts.task_types.base import Span, Tokens
+from xstilts.task_types.retrieval import Search, Text, tokenise_texts
+from xstilts.task_types.vectors import Places, Vectors
 from xstilts.tasks.base import Row, Task
 from xstilts.training import inference
+
+MANY = 100_000
+"""Sentences from which on vectors are kept in half precision, and token sequences not at all."""
+PASS = 2**31
+"""Bytes of vectors that one pass over the texts may leave behind."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What predicts: an encoder's state on a task. `layers` maps a post-processing to its layer (retrieval)."""
+    """What predicts: an encoder's state on a task.
+
+    For retrieval, `layers` maps a post-processing to its layer, and `settings` to what dev decided beside the layer,
+    by language.
+    """
 
     base: BaseEncoder
     checkpoint: Checkpoint
     task: Task
     spec: Mapping[str, Any]
     layers: Mapping[str, int]
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def max_length(self) -> int:
         """Tokens an input: the task's own maximum, else that of its training."""
-        return int(self.task.options.get("max_length", self.spec["max_length"]))
+        return self.task.max_length(self.spec["max_length"])
 
 
 @dataclass(frozen=True)
 class TestSet:
-    """Rows of one language, to be predicted under one condition."""
+    """Rows of one language, to be predicted under one condition; `pool` holds candidates that are rows of their own."""
 
     rows: Sequence[Row]
     language: str
     condition: str
+    pool: Sequence[Row] = ()
 
     @property
     def name(self) -> str:
@@ -56,28 +69,34 @@ class TestSet:
         condition = Condition.parse(self.condition)
         if condition.is_clean:
             return list(self.rows)
-
-        return [
-            get_task_type(task_type).perturb(row, _Change(condition, self.language, row["id"]))
-            for row in self.rows
-        ]
+        kind = get_task_type(task_type)
+        roles = (condition.role,) if condition.role else kind.texts
+        return [kind.perturb(row, _Change(condition, self.language, row["id"], roles)) for row in self.rows]
 
 
 @dataclass(frozen=True)
 class _Change:
-    """What a condition does to the texts of one row; a condition with a role leaves the others as they are."""
+    """What a condition does to the texts of one row; those that are none of its roles stay as they are."""
 
     condition: Condition
     language: str
     item: str
+    roles: tuple[str, ...]
 
     def text(self, text: str, role: str) -> str:
-        if self.condition.role not in {"", role.partition("/")[0]}:
+        if role.partition("/")[0] not in self.roles:
             return text
         return perturb_text(text, self.language, self.condition, f"{self.item}#{role}")
 
     def tokens(self, tokens: list[str], role: str) -> list[str]:
         return perturb_tokens(tokens, self.language, self.condition, f"{self.item}#{role}")
+
+    def spans(self, text: str, role: str, spans: Sequence[Span]) -> tuple[str, list[Span]]:
+        if role not in self.roles:
+            return text, list(spans)
+        key = f"{self.item}#{role}"
+        changed, moved = perturb_with_offsets(text, self.language, self.condition, key, spans)
+        return changed, [moved.span(*span) for span in spans]
 
 
 def predict_sets(job: Job, sets: Sequence[TestSet], cache: dict[str, Any]) -> list[pa.Table]:
@@ -92,9 +111,10 @@ def predict_sets(job: Job, sets: Sequence[TestSet], cache: dict[str, Any]) -> li
         For each test set a table with a row an item: `item, source, language, condition, postprocess, layer,
         prediction, gold`; prediction and gold are JSON.
     """
-    if get_task_type(job.task.type).trained:
+    kind = retrieval_type(job.task.type)
+    if kind is None:
         return _with_head(job, sets, cache)
-    return _by_similarity(job, sets, cache)
+    return _by_similarity(job, kind, sets, cache)
 
 
 def _with_head(job: Job, sets: Sequence[TestSet], cache: dict[str, Any]) -> list[pa.Table]:
@@ -106,8 +126,9 @@ def _with_head(job: Job, sets: Sequence[TestSet], cache: dict[str, Any]) -> list
         features = task_type.encode(rows, job.base.tokenizer, job.task, job.max_length)
         used = (ids for feature in features for ids in feature.sequences)
         vocabulary = Vocabulary.of(used, job.base.tokenizer.pad_token_id)
-        cache[name] = [feature.renumbered(vocabulary.trim) for feature in features], vocabulary
-    features, vocabulary = cache[name]
+        answers = [task_type.answer(row) for row in rows]  # of the rows as perturbed: a span may have moved
+        cache[name] = [feature.renumbered(vocabulary.trim) for feature in features], vocabulary, answers
+    features, vocabulary, answers = cache[name]
     model = build_models(job.base, job.checkpoint, [task_type.head(job.task)], vocabulary, seed=0)[
         job.task.name
     ]
@@ -115,52 +136,117 @@ def _with_head(job: Job, sets: Sequence[TestSet], cache: dict[str, Any]) -> list
     tables, start = [], 0
     for one in sets:
         end = start + len(one.rows)
-        tables.append(_table(one, predictions[start:end], [row[task_type.gold] for row in one.rows]))
+        tables.append(_table(one, predictions[start:end], answers[start:end]))
         start = end
     return tables
 
 
-def _by_similarity(job: Job, sets: Sequence[TestSet], cache: dict[str, Any]) -> list[pa.Table]:
-    """Every distinct sentence is embedded once, whatever its language, side or condition."""
-    name = "/".join([job.task.name, *(one.name for one in sets)])
-    if name not in cache:
-        cache[name] = _distinct_sentences(job, sets)
-    places, sequences, vocabulary, queries = cache[name]
-    sweep = bool(job.spec.get("sweep"))
-    layers = range(job.base.layer_count + 1) if sweep else sorted(set(job.layers.values()))
-    model = build_encoder(job.base, job.checkpoint, vocabulary)
-    _check_layers(layers, job)
-    vectors = inference.embed(model, sequences, layers, job.spec["pooling"], job.spec["precision"])
-    tables = []
-    for one, texts in zip(sets, queries, strict=True):
-        query = np.array([places[text] for text in texts])
-        candidate = np.array([places[row["target"]] for row in one.rows])
-        parts = [
-            _retrieve(one, vectors[layer][query], vectors[layer][candidate], rule, layer)
-            for rule in job.spec["postprocess"]
-            for layer in (layers if sweep else [job.layers[rule]])
-        ]
-        tables.append(pa.concat_tables(parts))
-    return tables
+def _by_similarity(
+    job: Job, kind: RetrievalType, sets: Sequence[TestSet], cache: dict[str, Any]
+) -> list[pa.Table]:
+    """Every distinct text is embedded once, whatever its language, side or condition.
+
+    Where each language has candidates of its own, which may be many, languages are embedded one after another.
+    """
+    apart = kind.pool == "language" and not kind.own_candidates
+    groups: dict[str, list[int]] = {}
+    for number, one in enumerate(sets):
+        groups.setdefault(one.language if apart else "", []).append(number)
+    tables: dict[int, pa.Table] = {}
+    for numbers in groups.values():
+        group = [sets[number] for number in numbers]
+        name = "/".join([job.task.name, *(one.name for one in group)])
+        material = cache.get(name) or _material(job, kind, group)
+        if len(material.sequences) < MANY:  # tokenising takes little of the time that embedding them takes
+            cache[name] = material
+        tables |= zip(numbers, _searched(job, kind, group, material), strict=True)
+    return [tables[number] for number in range(len(sets))]
 
 
-def _distinct_sentences(
-    job: Job, sets: Sequence[TestSet]
-) -> tuple[dict[str, int], list[Tokens], Vocabulary, list[list[str]]]:
-    queries = [[str(row["text"]) for row in one.perturbed(job.task.type)] for one in sets]
-    texts = dict.fromkeys(text for group in queries for text in group)
-    texts |= dict.fromkeys(str(row["target"]) for one in sets for row in one.rows)
+@dataclass(frozen=True)
+class _Material:
+    """Distinct texts of test sets, tokenised; and for each set which of them are queries and named candidates."""
+
+    sequences: list[Tokens]
+    type_ids: list[Tokens]
+    vocabulary: Vocabulary
+    places: list[tuple[Places, Places, list[str]]]
+
+
+def _material(job: Job, kind: RetrievalType, sets: Sequence[TestSet]) -> _Material:
+    queries = [[kind.query(row) for row in one.perturbed(job.task.type)] for one in sets]
+    candidates = [kind.candidates(one.rows, one.pool) for one in sets]
+    known: dict[Text, int] = {}
+    for texts in (*queries, *(found.values() for found in candidates)):
+        for text in texts:
+            known.setdefault(text, len(known))
     prefix = job.task.options.get("prefix", "")
-    sequences, _ = tokenise(job.base.tokenizer, [prefix + text for text in texts], None, job.max_length)
+    prefixed = [(prefix + text[0], *text[1:]) for text in known]
+    sequences, types = tokenise_texts(job.base.tokenizer, prefixed, job.max_length)
     vocabulary = Vocabulary.of(sequences, job.base.tokenizer.pad_token_id)
-    places = {text: place for place, text in enumerate(texts)}
-    return places, [vocabulary.trim(sequence) for sequence in sequences], vocabulary, queries
+    places = [
+        (_places(known, asked), _places(known, found.values()), list(found))
+        for asked, found in zip(queries, candidates, strict=True)
+    ]
+    return _Material([vocabulary.trim(sequence) for sequence in sequences], types, vocabulary, places)
 
 
-def _retrieve(one: TestSet, queries: Any, candidates: Any, rule: str, layer: int) -> pa.Table:
-    found = nearest(postprocess(queries, rule), postprocess(candidates, rule))
-    ids = [row["id"] for row in one.rows]
-    return _table(one, [ids[place] for place in found], ids, rule, layer)
+def _places(known: Mapping[Text, int], texts: Collection[Text]) -> Places:
+    return np.fromiter((known[text] for text in texts), np.int64, len(texts))
+
+
+def _searched(
+    job: Job, kind: RetrievalType, sets: Sequence[TestSet], material: _Material
+) -> Iterator[pa.Table]:
+    """For each test set what is found with each post-processing and layer, in this order."""
+    wanted = _layers(job)
+    golds = [kind.golds(one.rows, names) for one, (_, _, names) in zip(sets, material.places, strict=True)]
+    parts: list[dict[tuple[str, int], pa.Table]] = [{} for _ in sets]
+    for layer, vectors in _embedded(job, material, sorted({layer for _, layer in wanted})):
+        for number, one in enumerate(sets):
+            for rule in [rule for rule, read in wanted if read == layer]:
+                found = kind.retrieve(Search(vectors, *material.places[number], rule), job.task)
+                if rule in job.settings:
+                    found = kind.apply(found, job.settings[rule][one.language])
+                parts[number][rule, layer] = _table(one, found, golds[number], rule, layer)
+    return (pa.concat_tables([found[place] for place in wanted]) for found in parts)
+
+
+def _layers(job: Job) -> list[tuple[str, int]]:
+    """Which layer is read with which post-processing: those of a sweep, those chosen, or the last one."""
+    count, rules = job.base.layer_count, job.spec.get("postprocess", ("",))
+    if "sweep" in job.spec:
+        swept = range(count + 1) if job.spec["sweep"] == "sweep" else [job.spec["sweep"]]
+        wanted = [(rule, layer) for rule in rules for layer in swept]
+    else:
+        wanted = [(rule, job.layers.get(rule, count)) for rule in rules]
+    for _, layer in wanted:
+        if not 0 <= layer <= count:
+            raise RecipeError(f"retrieval.layer: {layer} is none of this encoder's layers, 0 to {count}")
+    return wanted
+
+
+def _embedded(job: Job, material: _Material, layers: Sequence[int]) -> Iterator[tuple[int, Vectors]]:
+    """Vectors of every layer: of all in one pass over the texts where memory allows it, else in several.
+
+    Many vectors are kept in half precision, so that half a million sentences are mined within 4 GB. What is many
+    depends on a test set alone, never on what is predicted beside it.
+    """
+    model = build_encoder(job.base, job.checkpoint, material.vocabulary)
+    half = max(len(queries) + len(names) for queries, _, names in material.places) >= MANY
+    size = (2 if half else 4) * len(material.sequences) * int(model.config.hidden_size)
+    at_once = max(1, PASS // size)
+    for start in range(0, len(layers), at_once):
+        vectors = inference.embed(
+            model,
+            material.sequences,
+            layers[start : start + at_once],
+            job.spec.get("pooling", "mean"),
+            job.spec["precision"],
+            material.type_ids,
+            half,
+        )
+        yield from vectors.items()
 
 
 def _table(
@@ -179,12 +265,3 @@ def _table(
             "gold": [json.dumps(value, ensure_ascii=False) for value in golds],
         }
     )
-
-
-def _check_layers(layers: Sequence[int], job: Job) -> None:
-    from xstilts.errors import RecipeError
-
-    if max(layers) > job.base.layer_count or min(layers) < 0:
-        raise RecipeError(
-            f"retrieval.layer: {max(layers)} is none of this encoder's layers, 0 to {job.base.layer_count}"
-        )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -57,3 +57,29 @@ class Stage:
         """The only parent in a role, or None."""
         stages = self.parents.get(role, ())
         return stages[0] if stages else None
+
+
+def group_of(stage: Stage) -> str:
+    """Stages with the same group run together: predictions and scores that share a checkpoint and a task."""
+    if stage.kind == "predict":
+        # by pool, as each language's own candidates are embedded apart
+        roles = ("checkpoint", "layer", "pool")
+        parents = [parent.key for role in roles for parent in stage.parents.get(role, ())]
+        return "/".join(["predict", stage.spec["task"]["name"], str(stage.spec.get("sweep")), *parents])
+    return stage.key
+
+
+def data_revision(prediction: Stage) -> str:
+    """What a prediction was made on: the fingerprint of its rows, joined with those of their candidates."""
+    read = [stage for role in ("data", "pool") for stage in prediction.parents.get(role, ())]
+    return joined_revision([stage.spec["data"] for stage in read])
+
+
+def joined_revision(fingerprints: Sequence[str]) -> str:
+    """One fingerprint for the data of several stages; that of one is its own.
+
+    Example:
+        >>> joined_revision(["abc"])
+        'abc'
+    """
+    return fingerprints[0] if len(fingerprints) == 1 else digest(list(fingerprints))

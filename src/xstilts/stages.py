@@ -1,13 +1,14 @@
 """What each stage does: a pure function of its spec and its parents' outputs, kept in the store.
 
-Execution is grouped: all predictions of one checkpoint on one task run together and share batches.
+Execution is grouped: predictions of one checkpoint on one task run together, in chunks that share batches.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -21,16 +22,22 @@ from xstilts.encoders.base import BaseEncoder, EncoderSpec, load_encoder
 from xstilts.encoders.checkpoint import Checkpoint, average
 from xstilts.errors import DataError
 from xstilts.hashing import short_hash
+from xstilts.layer_choice import choose_layers
 from xstilts.metrics import get_metric
 from xstilts.plan import Stage
 from xstilts.store import Artifact, Store
-from xstilts.task_types import metrics_of
+from xstilts.task_types import get_task_type, is_trained, metrics_of, retrieval_type
 from xstilts.tasks import Catalogue
-from xstilts.tasks.base import Row
+from xstilts.tasks.base import Row, Task, base_split
 from xstilts.training.machine import set_threads
 from xstilts.training.trainer import TrainingTask, train
 
 Progress = Callable[[str, int, int], None]
+
+CHUNK = 2_000
+"""Rows that are predicted together at least: enough for full batches of similar length, and what a kill loses."""
+SHARED_CHUNK = 20_000
+"""The same where test sets share what is encoded, as all languages of a retrieval share the English sentences."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +64,13 @@ class Context:
 
     def rows(self, stage: Stage) -> list[Row]:
         """The rows that a prepare stage made."""
-        if stage.key not in self.rows_cache:
-            text = pq.read_table(self.open(stage).path("rows.parquet"))["row"].to_pylist()
-            self.rows_cache[stage.key] = [json.loads(row) for row in text]
-        return self.rows_cache[stage.key]
+        if stage.key in self.rows_cache:
+            return self.rows_cache[stage.key]
+        text = pq.read_table(self.open(stage).path("rows.parquet"))["row"].to_pylist()
+        rows = [json.loads(row) for row in text]
+        if len(rows) < predicting.MANY:
+            self.rows_cache[stage.key] = rows
+        return rows
 
     def checkpoint(self, stage: Stage | None) -> Checkpoint:
         """The checkpoint that a select stage chose; the published encoder for None."""
@@ -79,14 +89,6 @@ def run(group: Sequence[Stage], context: Context) -> None:
     _RUN[group[0].kind](group, context)
 
 
-def group_of(stage: Stage) -> str:
-    """Stages with the same group run together: predictions and scores that share a checkpoint and a task."""
-    if stage.kind == "predict":
-        parents = [parent.key for role in ("checkpoint", "layer") for parent in stage.parents.get(role, ())]
-        return "/".join(["predict", stage.spec["task"]["name"], str(stage.spec.get("sweep")), *parents])
-    return stage.key
-
-
 def prepare(stages: Sequence[Stage], context: Context) -> None:
     """Task files → canonical rows: id, source and the task type's columns, one JSON object a row."""
     for stage in stages:
@@ -95,12 +97,14 @@ def prepare(stages: Sequence[Stage], context: Context) -> None:
         rows = task.source.rows(spec["split"], spec["language"])
         if not rows:
             raise DataError(f"{task.name}: the {spec['split']} split in {spec['language']} is empty")
+        rows = _sample(rows, spec["examples"], spec["limit"])
+        reason = get_task_type(task.type).unlearnable(rows) if spec["split"] == "train" else ""
+        if reason:
+            raise DataError(f"{task.name}, train, {spec['language']}: {reason}")
         prefix = f"{task.name}/{spec['split']}"
         suffix = "" if task.parallel else f"/{spec['language']}"
-        rows = [
-            row | {"id": f"{prefix}/{row['id']}{suffix}"}
-            for row in _sample(rows, spec["examples"], spec["limit"])
-        ]
+        if base_split(spec["split"]) == spec["split"]:  # candidates keep the ids that gold lists
+            rows = [row | {"id": f"{prefix}/{row['id']}{suffix}"} for row in rows]
         with context.store.write(stage.address, dict(spec)) as draft:
             columns = {name: [row[name] for row in rows] for name in ("id", "source")}
             columns["row"] = [json.dumps(row, ensure_ascii=False) for row in rows]
@@ -153,26 +157,64 @@ def select(stages: Sequence[Stage], context: Context) -> None:
 
 
 def predict(stages: Sequence[Stage], context: Context) -> None:
-    """Checkpoint × task × language × condition → predictions."""
+    """Checkpoint × task × language × condition → predictions, written as soon as those of one chunk are there."""
     started = time.time()
-    base = context.base()
     checkpoint = context.checkpoint(stages[0].parent("checkpoint"))
     task = context.catalogue.get(stages[0].spec["task"]["name"])
-    layers = stages[0].parent("layer")
-    job = predicting.Job(
-        base, checkpoint, task, dict(stages[0].spec), context.open(layers).info["layers"] if layers else {}
-    )
-    sets = [
-        predicting.TestSet(context.rows(data), data.spec["language"], stage.spec["condition"])
-        for stage in stages
-        for data in stage.parents["data"]
-    ]
-    results = iter(predicting.predict_sets(job, sets, context.tokens_cache))
-    share = (time.time() - started) / len(stages)
+    layer = stages[0].parent("layer")
+    chosen = context.open(layer).info if layer else {"layers": {}}
+    spec, settings = dict(stages[0].spec), chosen.get("settings", {})
+    job = predicting.Job(context.base(), checkpoint, task, spec, chosen["layers"], settings)
+    pools: dict[str, list[Row]] = {}
+    for chunk in _chunks(stages, context, _least(stages[0], task)):
+        sets = [
+            _test_set(stage, data, task, context, pools) for stage in chunk for data in stage.parents["data"]
+        ]
+        results = iter(predicting.predict_sets(job, sets, context.tokens_cache))
+        share = (time.time() - started) / len(chunk)
+        for stage in chunk:
+            tables = [next(results) for _ in stage.parents["data"]]
+            with context.store.write(stage.address, dict(stage.spec), share) as draft:
+                pq.write_table(pa.concat_tables(tables), draft.file("predictions.parquet"))
+        started = time.time()
+
+
+def _least(stage: Stage, task: Task) -> float:
+    """Rows that a chunk has at least; candidates of their own are encoded once, and so nothing is divided."""
+    if is_trained(task):
+        return CHUNK
+    return math.inf if "pool" in stage.parents else SHARED_CHUNK
+
+
+def _chunks(stages: Sequence[Stage], context: Context, least: float) -> Iterator[list[Stage]]:
+    """Neighbouring stages, as few together as have so many rows; the last may have fewer."""
+    chunk: list[Stage] = []
+    rows = 0
     for stage in stages:
-        tables = [next(results) for _ in stage.parents["data"]]
-        with context.store.write(stage.address, dict(stage.spec), share) as draft:
-            pq.write_table(pa.concat_tables(tables), draft.file("predictions.parquet"))
+        chunk.append(stage)
+        rows += sum(len(context.rows(data)) for data in stage.parents["data"])
+        if rows >= least:
+            yield chunk
+            chunk, rows = [], 0
+    if chunk:
+        yield chunk
+
+
+def _test_set(
+    stage: Stage, data: Stage, task: Task, context: Context, pools: dict[str, list[Row]]
+) -> predicting.TestSet:
+    """The rows of `data`, with the candidates that the stage has for them; `pools` keeps those between test sets."""
+    language, kind = data.spec["language"], retrieval_type(task.type)
+    parents = [
+        pool
+        for pool in stage.parents.get("pool", ())
+        if pool.spec["task"]["name"] == task.name
+        and (kind is None or kind.pool == "all" or pool.spec["language"] == language)
+    ]
+    name = "/".join(pool.key for pool in parents)
+    if name not in pools:
+        pools[name] = [row for pool in parents for row in context.rows(pool)]
+    return predicting.TestSet(context.rows(data), language, stage.spec.get("condition", "clean"), pools[name])
 
 
 def score(stages: Sequence[Stage], context: Context) -> None:
@@ -180,16 +222,18 @@ def score(stages: Sequence[Stage], context: Context) -> None:
     for stage in stages:
         spec = stage.spec
         (prediction,) = stage.parents["prediction"]
+        (data,) = prediction.parents["data"]
         table = pq.read_table(context.open(prediction).path("predictions.parquet"))
-        rows = [row for row in table.to_pylist() if row["postprocess"] == spec["postprocess"]]
+        table = table.filter(pc.field("postprocess") == spec["postprocess"])
         metric = get_metric(spec["metric"])
-        predicted, gold = ([json.loads(row[side]) for row in rows] for side in ("prediction", "gold"))
-        statistics = metric.statistics(predicted, gold, spec["labels"])
+        predicted, gold = (
+            [json.loads(text) for text in table[side].to_pylist()] for side in ("prediction", "gold")
+        )
+        statistics = metric.statistics(predicted, gold, spec["labels"], data.spec["language"])
         with context.store.write(stage.address, dict(spec)) as draft:
-            columns = {"item": [row["item"] for row in rows], "source": [row["source"] for row in rows]}
-            columns["statistics"] = statistics.tolist()
+            columns = {name: table[name] for name in ("item", "source")} | {"statistics": statistics.tolist()}
             pq.write_table(pa.table(columns), draft.file("item_stats.parquet"))
-            draft.info.update(value=float(metric.value(statistics.sum(axis=0))), items=len(rows))
+            draft.info.update(value=float(metric.value(statistics.sum(axis=0))), items=len(table))
 
 
 _RUN: dict[str, Callable[[Sequence[Stage], Context], None]] = {
@@ -281,13 +325,13 @@ def _dev_scores(stage: Stage, context: Context, checkpoint: Checkpoint, max_leng
         task = context.catalogue.get(data.spec["task"]["name"])
         spec = {"precision": stage.spec["precision"], "max_length": max_length}
         job = predicting.Job(context.base(), checkpoint, task, spec, {})
-        test = predicting.TestSet(context.rows(data), data.spec["language"], "clean")
+        test = _test_set(stage, data, task, context, {})
         (table,) = predicting.predict_sets(job, [test], {})
         metric = get_metric(metrics_of(task)[0])
         predicted, gold = (
             [json.loads(text) for text in table[side].to_pylist()] for side in ("prediction", "gold")
         )
-        values.setdefault(task.name, []).append(metric.score(predicted, gold, task.labels))
+        values.setdefault(task.name, []).append(metric.score(predicted, gold, task.labels, test.language))
     return {name: _mean(dict(enumerate(scores))) for name, scores in values.items()}
 
 
@@ -296,30 +340,14 @@ def _mean(scores: Mapping[Any, float]) -> float:
 
 
 def _select_layer(stage: Stage, context: Context) -> None:
-    """For each post-processing the layer with the best mean accuracy over the dev languages; ties: the deeper."""
-    sweep = stage.parent("sweep")
-    curve: list[dict[str, Any]] = []
-    layers = dict.fromkeys(stage.spec["postprocess"], stage.spec["layer"])
+    """For each post-processing the layer that the sweep shows to be best, or the one that is given."""
+    sweep, rules = stage.parent("sweep"), stage.spec["postprocess"]
+    info: dict[str, Any] = {"layers": dict.fromkeys(rules, stage.spec["layer"]), "curve": [], "score": None}
     if sweep is not None:
+        task = context.catalogue.get(sweep.spec["task"]["name"])
         table = pq.read_table(context.open(sweep).path("predictions.parquet"))
-        curve = _layer_curve(table)
-        for rule in layers:
-            points = [point for point in curve if point["postprocess"] == rule]
-            layers[rule] = int(max(points, key=lambda point: (point["hit"], point["layer"]))["layer"])
-    first = stage.spec["postprocess"][0]  # what verdicts judge, and so what the best arm is chosen by
-    chosen = [p["hit"] for p in curve if p["postprocess"] == first and p["layer"] == layers[first]]
+        kind = retrieval_type(task.type)
+        assert kind is not None
+        info = choose_layers(task, kind, table, rules)
     with context.store.write(stage.address, dict(stage.spec)) as draft:
-        draft.info.update(layers=layers, curve=curve, score=chosen[0] if chosen else None)
-
-
-def _layer_curve(table: pa.Table) -> list[dict[str, Any]]:
-    """Accuracy by post-processing and layer, each language counting the same."""
-    hits = pc.cast(pc.equal(table["prediction"], table["gold"]), pa.float64())
-    by_language = (
-        table.append_column("hit", hits)
-        .group_by(["postprocess", "layer", "language"])
-        .aggregate([("hit", "mean")])
-    )
-    means = by_language.group_by(["postprocess", "layer"]).aggregate([("hit_mean", "mean")])
-    points = means.rename_columns(["postprocess", "layer", "hit"]).to_pylist()
-    return sorted(points, key=lambda point: (point["postprocess"], point["layer"]))
+        draft.info.update(info)

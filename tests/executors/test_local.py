@@ -5,7 +5,8 @@ import pytest
 from tiny_world import Opener
 from xstilts.executors.local import execute, pending, prune
 from xstilts.experiment import Experiment
-from xstilts.stages import Context, group_of
+from xstilts.stage import group_of
+from xstilts.stages import Context
 from xstilts.store import Address
 
 

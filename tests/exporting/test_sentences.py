@@ -27,7 +27,7 @@ from xstilts.finished import FinishedRun, choose
 from xstilts.model_card import write_card
 from xstilts.stages import Context
 from xstilts.task_types.base import tokenise
-from xstilts.task_types.sentence_retrieval import nearest, postprocess
+from xstilts.task_types.vectors import Side, nearest
 from xstilts.tasks.base import Task
 from xstilts.tasks.files import user_task
 from xstilts.training import inference
@@ -45,6 +45,17 @@ def library() -> Any:
     return pytest.importorskip(
         "sentence_transformers", reason="sentence-transformers is not installed: pip install '.[dev]'"
     )
+
+
+def postprocess(vectors: np.ndarray, rule: str) -> np.ndarray:
+    """What retrieval compares."""
+    return Side.of(vectors, np.arange(len(vectors)), rule).block(0, len(vectors))
+
+
+def _found(queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Place of the candidate nearest to each query."""
+    sides = (Side(vectors, np.arange(len(vectors))) for vectors in (queries, candidates))
+    return nearest(*sides).places[:, 0]
 
 
 def embedded(
@@ -168,7 +179,7 @@ def test_the_stored_means_and_what_they_give_on_dev(tiny: Opener, tmp_path: Path
                 "raw": (0, 0),
             }
             for way, (a, b) in ways.items():
-                found = nearest(postprocess(ours - a, "none"), postprocess(theirs - b, "none"))
+                found = _found(postprocess(ours - a, "none"), postprocess(theirs - b, "none"))
                 hits.setdefault(way, []).append(float((found == np.arange(len(ours))).mean()))
     record = json.loads((out / PROVENANCE).read_text())["vectors"]
     assert (record["layer"], record["postprocess"], record["pooling"]) == (1, "center", "mean")

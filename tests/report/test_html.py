@@ -230,3 +230,26 @@ def test_heat_map_text_has_contrast(
     behind = [share * a + (1 - share) * b for a, b in zip(colour(shade), colour("card"), strict=True)]
     assert _contrast(colour("ink"), behind) >= 4.5
     assert _contrast(colour(f"{shade}-ink"), colour("card")) >= 4.5
+
+
+def test_the_best_on_dev_may_be_the_baseline(make: Make, tmp_path: Path) -> None:
+    gains = {"t/a": {"x": {"en": 0.0, "de": 0.0}}, "t/b": {"x": {"en": 0.1, "de": 0.1}}}
+    text = page(make(tmp_path, gains, best={"t/a": "none", "t/b": "x"}), tmp_path).text
+    assert (
+        "Best on dev data (the test data had no part in this): no intermediate task for a, x for b." in text
+    )
+
+
+def test_two_seeds_without_another_arm_are_told_to_be_these_two_runs(make: Make, tmp_path: Path) -> None:
+    results = make(tmp_path, {"t/a": {"x": {"de": 0.1, "sw": 0.1}}}, retrieval=["t/a"], seeds=2)
+    text = page(results, tmp_path).text
+    assert "In these two runs, training on x first" in text
+    assert "No verdict can be given from 2 seeds." in text
+    assert re.search(
+        r"With two seeds, \d+ of \d+ gains have an interval over the choice of test items only", text
+    )
+
+
+def test_the_cost_of_training_is_told(rich_run: Results, tmp_path: Path) -> None:
+    text = page(rich_run, tmp_path).text
+    assert "6 trainings, 72,000 tokens" in text

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,16 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from xstilts.errors import UnknownName
-from xstilts.task_types import TASK_TYPES, TrainedType, get_task_type, get_trained_type
+from xstilts.task_types import (
+    TASK_TYPES,
+    TrainedType,
+    family_of,
+    get_task_type,
+    get_trained_type,
+    is_trained,
+    retrieval_type,
+)
 from xstilts.task_types.base import collate
-from xstilts.task_types.sentence_retrieval import nearest, postprocess
 from xstilts.task_types.tagging import _windows
 from xstilts.tasks.base import PackageSource, Row, Task
 
@@ -324,50 +332,23 @@ def _upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else [part.upper() for part in value]
 
 
-# --- retrieval
-
-VECTORS = st.integers(2, 12).flatmap(
-    lambda count: st.lists(
-        st.lists(st.floats(-1, 1, width=32), min_size=4, max_size=4), min_size=count, max_size=count
-    )
-)
-
-
-def test_the_nearest_is_found_block_by_block() -> None:
-    random = np.random.default_rng(0)
-    queries, candidates = (random.normal(size=(size, 5)).astype(np.float32) for size in (23, 40))
-    expected = (queries @ candidates.T).argmax(1)
-    for block in (1, 7, 23, 100):
-        assert nearest(queries, candidates, block).tolist() == expected.tolist()
-    same = np.ones((3, 2), np.float32)
-    assert nearest(same, same).tolist() == [0, 0, 0]
-
-
-@given(VECTORS)
-def test_postprocessed_vectors_have_length_one(values: list[list[float]]) -> None:
-    vectors = np.array(values, np.float32)
-    for rule in ("none", "center"):
-        lengths = np.linalg.norm(postprocess(vectors, rule), axis=1)
-        assert ((np.abs(lengths - 1) < 1e-4) | (lengths < 1.0001)).all()
-        assert np.isfinite(lengths).all()
-
-
-def test_centring_takes_a_common_direction_away() -> None:
-    random = np.random.default_rng(0)
-    vectors = random.normal(size=(30, 8)).astype(np.float32)
-    shifted = vectors + np.float32(100)
-    raw, centred = (postprocess(shifted, rule) for rule in ("none", "center"))
-    assert (raw @ raw.T).min() > 0.99  # one cone
-    assert np.allclose(centred, postprocess(vectors, "center"), atol=1e-3)
-
-
 # --- names
 
 
 def test_names() -> None:
-    assert set(TASK_TYPES) == {"classification", "multiple-choice", "tagging", "sentence-retrieval"}
+    trained = {"classification", "multiple-choice", "tagging", "span-qa", "answer-retrieval"}
+    assert set(TASK_TYPES) == trained | {"sentence-retrieval", "bitext-mining"}
     with pytest.raises(UnknownName, match="Did you mean 'tagging'"):
         get_task_type("taging")
     with pytest.raises(UnknownName, match="sentence-retrieval"):
         get_trained_type("sentence-retrieval")
-    assert [TASK_TYPES[name].trained for name in ("tagging", "sentence-retrieval")] == [True, False]
+    assert {name for name in TASK_TYPES if isinstance(TASK_TYPES[name], TrainedType)} == trained
+    searched = {name for name in TASK_TYPES if retrieval_type(name) is not None}
+    assert searched == {"sentence-retrieval", "bitext-mining", "answer-retrieval"}
+
+
+def test_the_family_of_a_task() -> None:
+    assert family_of(task("tagging")) == "trained"
+    asked = replace(task("classification"), type="answer-retrieval")
+    assert (family_of(asked), is_trained(asked)) == ("retrieval", False)
+    assert is_trained(replace(asked, options={"trained": True}))

@@ -83,8 +83,8 @@ def full_model(base: BaseEncoder, checkpoint: Checkpoint, task: str | None) -> A
 
 
 def encoder_of(model: Any) -> Any:
-    """The encoder inside a model with a head."""
-    return getattr(model, model.base_model_prefix)
+    """The encoder inside a model with a head; a model without one is the encoder itself."""
+    return getattr(model, model.base_model_prefix, model)
 
 
 def _head_config(config: Any, head: HeadSpec) -> Any:
@@ -129,7 +129,8 @@ def _share_encoder(model: Any, first: Any) -> None:
 
 def _is_head_weight(model: Any, base: BaseEncoder, name: str) -> bool:
     inside = name.removeprefix(f"{model.base_model_prefix}.")
-    return inside == name or (inside not in base.body and inside != base.embeddings_name)
+    outside = inside == name and encoder_of(model) is not model
+    return outside or (inside not in base.body and inside != base.embeddings_name)
 
 
 def _head_weights(model: Any, base: BaseEncoder) -> Weights:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from xstilts.plan import Plan
-from xstilts.stage import WEIGHT_ROLES, Stage
-from xstilts.stages import Context, group_of, run
+from xstilts.stage import WEIGHT_ROLES, Stage, group_of
+from xstilts.stages import Context, run
 from xstilts.store import Address, Store
 
 _READS_WEIGHTS = {"select", "predict"}
@@ -78,7 +78,8 @@ def execute(
 ) -> Work:
     """Run what is pending; `after` is called for every stage that is done.
 
-    A stage's result is committed as a whole, so an interruption loses only the stage that was running.
+    A stage's result is committed as a whole, so an interruption loses only the stage, or the chunk of predictions,
+    that was running.
 
     Args:
         plan: the plan.

@@ -16,7 +16,7 @@ from xstilts.exporting.sentence_files import ANY, write_modules
 from xstilts.finished import BEST, ENCODER, Choice, FinishedRun, choose, only_target
 from xstilts.model_card import Centring, SentenceVectors
 from xstilts.task_types import get_task_type
-from xstilts.task_types.sentence_retrieval import nearest, postprocess
+from xstilts.task_types.vectors import Side, nearest
 
 if TYPE_CHECKING:
     from xstilts.encoders.base import BaseEncoder
@@ -176,9 +176,7 @@ def _centring(choice: Choice, embed: Callable[[list[str]], Vectors]) -> tuple[di
 
     def score(rule: Callable[[str, dict[str, Vectors], Vectors, bool], Vectors]) -> float:
         hits = [
-            (
-                nearest(rule(code, means, one, True), rule(code, means, other, False)) == np.arange(len(one))
-            ).mean()
+            _share_found(rule(code, means, one, True), rule(code, means, other, False))
             for means, held in folds
             for code, (one, other) in held.items()
         ]
@@ -187,15 +185,27 @@ def _centring(choice: Choice, embed: Callable[[list[str]], Vectors]) -> tuple[di
     centring = Centring(
         languages=tuple(sides),
         sentences=sum(len({*queries, *targets}) for queries, targets in sides.values()),
-        own=score(lambda code, means, x, query: postprocess(x, CENTER)),
-        named=score(lambda code, means, x, query: postprocess(x - means[code if query else ENGLISH], RAW)),
+        own=score(lambda code, means, x, query: _processed(x, CENTER)),
+        named=score(lambda code, means, x, query: _processed(x - means[code if query else ENGLISH], RAW)),
         sided=score(
-            lambda code, means, x, query: postprocess(x - means["query" if query else "document"], RAW)
+            lambda code, means, x, query: _processed(x - means["query" if query else "document"], RAW)
         ),
-        unnamed=score(lambda code, means, x, query: postprocess(x - means[ANY], RAW)),
-        raw=score(lambda code, means, x, query: postprocess(x, RAW)),
+        unnamed=score(lambda code, means, x, query: _processed(x - means[ANY], RAW)),
+        raw=score(lambda code, means, x, query: _processed(x, RAW)),
     )
     return _means(pairs), centring
+
+
+def _processed(vectors: Vectors, rule: str) -> Vectors:
+    """Unit vectors after a post-processing, as retrieval compares them."""
+    return Side.of(vectors, np.arange(len(vectors)), rule).block(0, len(vectors))
+
+
+def _share_found(queries: Vectors, candidates: Vectors) -> float:
+    """Share of the queries whose nearest candidate is the one in their own place."""
+    places = np.arange(len(queries))
+    found = nearest(Side(queries, places), Side(candidates, places)).places[:, 0]
+    return float((found == places).mean())
 
 
 def _means(pairs: Pairs) -> dict[str, Vectors]:

@@ -219,10 +219,11 @@ def _against_controls(evidence: Evidence) -> list[dict[str, Any]]:
 def _conditions(evidence: Evidence) -> list[dict[str, Any]]:
     """For each target, condition and arm: the gain, and how it differs from the gain on clean input."""
     rows = []
-    names = [*evidence.conditions, *([PERTURBED] if len(evidence.conditions) > 1 else [])]
     for target in evidence.targets():
         for arm in evidence.arms:
-            for condition in names:
+            verdict = evidence.verdict(arm, target, perturbed=True) or {}
+            together = len(evidence.conditions) > 1 or verdict.get("left_out")
+            for condition in [*evidence.conditions, *([PERTURBED] if together else [])]:
                 groups = (ENGLISH, OTHERS)
                 gains = [evidence.gain(arm, target, group, condition) for group in groups]
                 changes = [
@@ -305,21 +306,32 @@ def _settings(evidence: Evidence) -> list[tuple[str, str]]:
         ("Seeds", ", ".join(map(str, seeds))),
         ("Conditions", ", ".join(map(words.condition_label, [CLEAN, *evidence.conditions]))),
         ("Precision", run.get("precision", "")),
-        ("Training of targets", _tokens(evidence)),
+        ("Training of intermediates", _trainings(_intermediate_tokens(evidence))),
+        ("Training of targets", _trainings(_target_tokens(evidence))),
     ]
     if recipe:
         pairs.append(("Checkpoint taken", _SELECTIONS.get(recipe.selection, recipe.selection)))
     return [(name, text) for name, text in pairs if text]
 
 
-def _tokens(evidence: Evidence) -> str:
+def _intermediate_tokens(evidence: Evidence) -> list[int]:
+    """Training tokens of the intermediate phase: an arm of several tasks is trained once for all of them."""
+    by_arm = {row["arm"]: row.get("tokens", ()) for row in evidence.run.get("intermediates", ())}
+    return [tokens for seeds in by_arm.values() for tokens in seeds]
+
+
+def _target_tokens(evidence: Evidence) -> list[int]:
     """Training tokens of the target phase, each training counted once."""
     tokens: Mapping[tuple[Any, ...], int] = {
         (row["arm"], row["task"], row["seed"]): row["train_tokens"]
         for row in evidence.results.results
         if row.get("train_tokens")
     }
-    return f"{len(tokens)} trainings, {sum(tokens.values()):,} tokens" if tokens else ""
+    return list(tokens.values())
+
+
+def _trainings(tokens: list[int]) -> str:
+    return f"{words.counted(len(tokens), 'training')}, {sum(tokens):,} tokens" if tokens else ""
 
 
 def _cautions(evidence: Evidence) -> list[str]:
@@ -333,6 +345,14 @@ def _cautions(evidence: Evidence) -> list[str]:
             "This encoder was trained on translations to put sentences of one meaning together. Training on "
             "English may well hurt its retrieval, and the results say nothing about an encoder that was only "
             "trained to fill in masked words, such as XLM-R."
+        )
+    two = [row for row in evidence.results.gains_table if row["quantity"] == "gain" and row["seeds"] == 2]
+    narrow = [row for row in two if row.get("over") == "items"]
+    if narrow:
+        told.append(
+            f"With two seeds, {len(narrow)} of {len(two)} gains have an interval over the choice of test items only, "
+            "since their spread over seeds could not be estimated together with other arms: they hold for these two "
+            "runs. Run a third seed."
         )
     if any(target.startswith("pocket/") for target in evidence.targets()):
         told.append("The pocket tasks are a small proving ground, not a benchmark.")

@@ -8,16 +8,23 @@ from dataclasses import dataclass, field
 from xstilts.errors import RecipeError, UnknownName
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
+from xstilts.task_types.answer_retrieval import AnswerRetrieval
 from xstilts.task_types.base import TaskType, TrainedType
+from xstilts.task_types.bitext_mining import BitextMining
 from xstilts.task_types.classification import Classification
 from xstilts.task_types.multiple_choice import MultipleChoice
+from xstilts.task_types.retrieval import RetrievalType
 from xstilts.task_types.sentence_retrieval import SentenceRetrieval
+from xstilts.task_types.span_qa import SpanQa
 from xstilts.task_types.tagging import Tagging
 from xstilts.tasks.base import Task
 
 TASK_TYPES: dict[str, TaskType] = {
     task_type.name: task_type
-    for task_type in (Classification(), MultipleChoice(), Tagging(), SentenceRetrieval())
+    for task_type in (
+        *(Classification(), MultipleChoice(), Tagging(), SpanQa()),
+        *(SentenceRetrieval(), BitextMining(), AnswerRetrieval()),
+    )
 }
 
 
@@ -53,7 +60,7 @@ def takes(task: Task, condition: Condition, language: str) -> bool:
     Raises:
         RecipeError: the condition names a role that the task's type does not have.
     """
-    roles = get_task_type(task.type).texts
+    roles = get_task_type(task.type).roles
     if condition.role and condition.role not in roles:
         raise RecipeError(
             f"{condition} on {task.name}: no such role. A {task.type} task has {', '.join(roles)}"
@@ -84,23 +91,51 @@ class Untouched:
         ]
 
 
+def family_of(task: Task) -> str:
+    """`trained`, `retrieval` or `image-text`: what a task's results may be averaged with."""
+    return get_task_type(task.type).family_of(task)
+
+
+def is_trained(task: Task) -> bool:
+    """Whether a target is trained before it is tested."""
+    return family_of(task) == "trained"
+
+
 def get_trained_type(name: str) -> TrainedType:
-    """The task type of this name, which must be one with a head."""
+    """The task type of this name, which must be one that can be trained."""
     task_type = get_task_type(name)
     if not isinstance(task_type, TrainedType):
-        raise UnknownName(
-            "task type with a training", name, [t.name for t in TASK_TYPES.values() if t.trained]
-        )
+        trained = [one.name for one in TASK_TYPES.values() if isinstance(one, TrainedType)]
+        raise UnknownName("task type with a training", name, trained)
     return task_type
+
+
+def search_words(task: Task) -> dict[str, str | None]:
+    """`direction` and `scoring` of a task's search, for result tables; None where nothing is searched."""
+    kind = retrieval_type(task.type)
+    if kind is None:
+        return {"direction": None, "scoring": None}
+    return {"direction": kind.direction, "scoring": kind.scoring(task)}
+
+
+def retrieval_type(name: str) -> RetrievalType | None:
+    """The task type of this name if its predictions are found by comparing vectors, else None."""
+    task_type = get_task_type(name)
+    return task_type if isinstance(task_type, RetrievalType) else None
 
 
 __all__ = [
     "TASK_TYPES",
+    "RetrievalType",
     "TaskType",
     "TrainedType",
     "Untouched",
+    "family_of",
     "get_task_type",
     "get_trained_type",
+    "is_trained",
     "metrics_of",
+    "retrieval_type",
+    "search_words",
     "takes",
 ]

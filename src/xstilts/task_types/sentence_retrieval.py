@@ -2,48 +2,47 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from collections.abc import Sequence
+from typing import Any, ClassVar, final
 
-import numpy as np
-from numpy.typing import NDArray
-
-from xstilts.task_types.base import TaskType
-
-Vectors = NDArray[np.float32]
+from xstilts.task_types.retrieval import RetrievalType, Search, Text
+from xstilts.task_types.vectors import nearest
+from xstilts.tasks.base import Row, Task
 
 
 @final
-class SentenceRetrieval(TaskType):
+class SentenceRetrieval(RetrievalType):
     """`text` → the id of the row whose English `target` is nearest by cosine, among those of the language.
 
-    There is no training: the encoder's own states are pooled. The candidates are all targets of the language's
-    split, as in XTREME's Tatoeba; queries are the non-English side, as in mteb.
+    There is no training: the encoder's own states are pooled. The candidates are those that the task has for the
+    language, of which `gold` names the right one; or the rows' own targets, as in XTREME's Tatoeba. Queries are the
+    non-English side, as in mteb.
     """
 
     name = "sentence-retrieval"
-    family = "retrieval"
     columns = ("text", "target")
     texts = ("text",)
     metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
     gold = "id"
-    direction: ClassVar[str] = "xx-en"
-    scoring: ClassVar[str] = "cosine"
+    direction = "xx-en"
+    scorings: ClassVar[tuple[str, ...]] = ("cosine",)
+    pool = "language"
+    own_candidates = True
 
+    def answer(self, row: Row) -> str:
+        """The id of the right candidate."""
+        return str(row.get("gold", row["id"]))
 
-def postprocess(vectors: Vectors, rule: str) -> Vectors:
-    """Unit vectors [n, width], with their mean removed first where the rule is `center`.
+    def inputs(self, row: Row) -> int:
+        """The query, and the target that it brings itself where the task has no candidates of their own."""
+        return 1 if "gold" in row else 2
 
-    Queries and candidates are centred each by their own mean: what remains of a gain is not mere isotropy.
-    """
-    if rule == "center":
-        vectors = vectors - vectors.mean(0, keepdims=True)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    unit: Vectors = (vectors / np.maximum(lengths, 1e-12)).astype(np.float32)
-    return unit
+    def candidates(self, rows: Sequence[Row], pool: Sequence[Row]) -> dict[str, Text]:
+        """Those of the pool, or without one the rows' own targets."""
+        if pool:
+            return super().candidates(rows, pool)
+        return {self.answer(row): (row["target"],) for row in rows}
 
-
-def nearest(queries: Vectors, candidates: Vectors, block: int = 4096) -> NDArray[np.int64]:
-    """Place of the nearest candidate by inner product, [queries]; ties go to the first."""
-    return np.concatenate(
-        [(queries[start : start + block] @ candidates.T).argmax(1) for start in range(0, len(queries), block)]
-    )
+    def retrieve(self, search: Search, task: Task) -> list[Any]:
+        """The id of the nearest candidate; of equally near ones the first."""
+        return [search.names[place] for place in nearest(*search.sides()).places[:, 0]]

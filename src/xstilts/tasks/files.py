@@ -16,14 +16,15 @@ from xstilts.hashing import digest, files_fingerprint
 from xstilts.languages import normalise
 from xstilts.tasks import readers
 from xstilts.tasks.base import SPLITS, Row, Task
+from xstilts.tasks.dividing import TEST_SHARE, carve_dev
 from xstilts.tasks.readers import FORMATS, Problem, ReadOptions, Record, Report, raise_problems
+from xstilts.tasks.reading import PLAIN, Reading, of_language, tag_of, what_is_there
 from xstilts.tasks.rows import (
     SHAPES,
     Column,
     Located,
     RowRules,
     build_rows,
-    carve_dev,
     column_parts,
     located,
 )
@@ -52,7 +53,7 @@ class UserTask(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
-    type: str = Field(description="classification, multiple-choice, tagging or sentence-retrieval")
+    type: str = Field(description="classification, multiple-choice, tagging, span-qa or sentence-retrieval")
     files: str | dict[str, str | dict[str, str]] = Field(
         description="paths from the recipe's folder: a pattern with {split} and {language}, * and ?; "
         "or a pattern for each split; or, for aligned line files, {text: …, target: …}"
@@ -67,19 +68,26 @@ class UserTask(BaseModel):
     parallel: bool = Field(False, description="rows of one id are translations of each other")
     metrics: tuple[str, ...] = Field((), description="default: those of the task type")
     format: str | None = Field(
-        None, description="tsv, csv, jsonl, parquet, conllu, token-tag; default: by suffix"
+        None, description="tsv, csv, jsonl, parquet, conllu, token-tag, squad; default: by suffix"
     )
     quoting: Literal["none", "csv"] | None = Field(None, description="none for TSV, csv (RFC 4180) for CSV")
     header: bool | None = Field(
         None, description="first line names columns; default: unless all are positions"
     )
     language_prefix: bool = Field(False, description="tokens are written en:token, as in the original PAN-X")
+    language_column: str | None = Field(
+        None, description="column with each row's language, where one file holds several; declare `languages`"
+    )
+    repeated_ids: bool = Field(False, description="ids mean nothing and may repeat, as TyDiQA's do")
     label_base: Literal[0, 1] = Field(0, description="number of the first choice, where labels are numbers")
     dev_from: Literal["train", "test"] = Field(
         "train", description="where dev rows are set aside from if no file"
     )
     train_language: str = Field("en", description="language of the files without {language}, and to train on")
-    max_length: int | None = Field(None, ge=8, description="tokens an input; default: the training's")
+    max_length: int | None = Field(
+        None, ge=8, description="tokens an input; default: the training's, 384 for span-qa"
+    )
+    options: dict[str, Any] = Field({}, description="of the task type, see [below](#options-of-a-task)")
     summary: str = Field("", description="one line about the task")
     licence: str = ""
     url: str = ""
@@ -95,6 +103,8 @@ class UserTask(BaseModel):
         """The format of one of its files: as declared, else by suffix; a tagged `.tsv` is token⇥tag."""
         if self.format:
             return self.format
+        if self.type == "span-qa" and path.name.lower().endswith((".json", ".json.gz")):
+            return "squad"
         format = readers.guess_format(path)
         named = any(isinstance(part, str) for part in column_parts(self.columns))
         return "token-tag" if format == "tsv" and self.type == "tagging" and not named else format
@@ -105,6 +115,12 @@ class UserTask(BaseModel):
         usual = _FORMAT_COLUMNS.get(self.format_of(path), {})
         implied = (*shape.required, *(name for name in shape.optional if name in record))
         return {name: usual.get(name, name) for name in implied} | dict(self.columns)
+
+    @property
+    def task_options(self) -> dict[str, Any]:
+        """What it sets of its type's options, and the tokens of an input where the training's do not hold."""
+        length = self.max_length or SHAPES[self.type].max_length
+        return ({"max_length": length} if length else {}) | self.options
 
     @field_validator("type", "format")
     @classmethod
@@ -128,11 +144,16 @@ class UserTask(BaseModel):
     @model_validator(mode="after")
     def _is_consistent(self) -> UserTask:
         shape = SHAPES[self.type]
+        if self.language_column and not self.languages:
+            raise ValueError("language_column: say which rows are wanted, such as `languages: [en, de, sw]`")
         for name in self.columns:
             if name not in shape.columns:
                 raise ValueError(f"columns: {UnknownName(f'column of {self.type}', name, shape.columns)}")
+        shape.check_options(self.options)
         if self.labels is not None and not shape.has_labels:
             raise ValueError(f"labels: {self.type} has none. Leave the line out")
+        if self.labels is not None and len(set(self.labels)) < 2:
+            raise ValueError(f"labels: expected two or more, got {', '.join(self.labels) or 'none'}")
         for split in SPLITS:
             for role, pattern in self.patterns(split).items():
                 readers.check_pattern(pattern, wildcards=not role)
@@ -165,16 +186,18 @@ class FilesSource:
 
     Where there are no dev files, dev rows are set aside from the training files (`carve_dev`: 10% of the
     sources, at most 1,000 rows), or, with `dev_from: test`, from the test files (20% of the sources). What
-    remains is `train` or `test`.
+    remains is `train` or `test`. With `lenient`, the declared languages need not all be there.
     """
 
     name: str
     spec: UserTask
     base: Path
+    reading: Reading = PLAIN
+    lenient: bool = False
 
     def languages(self, split: str) -> tuple[str, ...]:
         """The languages that have this split; for test, those that the task declares, if it does."""
-        if self.spec.languages and self._origin(split) == "test":
+        if self.spec.languages and not self.lenient and self._origin(split) == "test":
             return tuple(dict.fromkeys(map(normalise, self.spec.languages)))
         return tuple(sorted(self._found(self._origin(split))))
 
@@ -185,7 +208,9 @@ class FilesSource:
         if files is None:
             raise_problems(self._title(split, language), [self._missing(origin, language)])
         content = {role: files_fingerprint(paths) for role, paths in files.items()}
-        facts = self.spec.model_dump(mode="json", include=_READING)
+        facts = self.spec.model_dump(mode="json", include=_READING) | self.reading.facts(self.base)
+        facts |= {"language_column": self.spec.language_column} if self.spec.language_column else {}
+        facts |= {"repeated_ids": True} if self.spec.repeated_ids else {}
         return digest([_VERSION, facts, split if self._is_carved(split) else "", language, content])
 
     def rows(self, split: str, language: str) -> list[Row]:
@@ -196,7 +221,7 @@ class FilesSource:
         """
         rows, problems = self._load(self._origin(split), language)
         if not problems and self._is_carved(split):
-            share, at_most = (0.1, 1000) if self.spec.dev_from == "train" else (0.2, len(rows))
+            share, at_most = (0.1, 1000) if self.spec.dev_from == "train" else (TEST_SHARE, len(rows))
             rest, dev = carve_dev(rows, share, at_most)
             rows = dev if split == "dev" else rest
             if not rows:
@@ -250,15 +275,24 @@ class FilesSource:
         by_role = {role: readers.find_files(self.base, pattern) for role, pattern in patterns.items()}
         natives = {native for found in by_role.values() for native in found}
         by_tag: dict[str, dict[str, Files]] = {}
+        accepts = self.reading.accepts
         for native in sorted(natives - {""} or natives):
             # a side without {language} is shared by all languages
             sides = {role: found.get(native) or found.get("") for role, found in by_role.items()}
-            files = {role: paths for role, paths in sides.items() if paths}
+            files = {role: paths for role, paths in sides.items() if paths and all(map(accepts, paths))}
             if len(set(files.values())) == len(by_role):  # English against itself is no pair
-                by_tag.setdefault(self._tag(native, split), {})[native] = files
+                for tag in self._tags(native, split):
+                    by_tag.setdefault(tag, {})[native] = files
         by_tag.pop("", None)
-        wanted = {normalise(code) for code in (*(self.spec.languages or by_tag), self.spec.train_language)}
+        also = () if self.lenient and split == "test" else (self.spec.train_language,)
+        wanted = {normalise(code) for code in (*(self.spec.languages or by_tag), *also)}
         return {tag: self._only(tag, files) for tag, files in by_tag.items() if tag in wanted}
+
+    def _tags(self, native: str, split: str) -> list[str]:
+        """The languages of a file, by the code in its name; one without may hold several."""
+        if self.spec.language_column and not native:
+            return [normalise(code) for code in self.spec.languages or ()]
+        return [self._tag(native, split)]
 
     def _tag(self, native: str, split: str) -> str:
         """The language of a code in a file's name; empty if it is none."""
@@ -266,10 +300,7 @@ class FilesSource:
             declared = self.spec.languages or ()
             only = declared[0] if split == "test" and len(declared) == 1 else None
             return normalise(only or self.spec.train_language)
-        try:
-            return normalise(native)
-        except UserError:
-            return ""
+        return tag_of(native)
 
     def _only(self, tag: str, files: Mapping[str, Files]) -> Files:
         """The files of a language, under the only code there is, or under the one that was typed."""
@@ -288,7 +319,7 @@ class FilesSource:
 
     def _missing(self, split: str, language: str) -> Problem:
         patterns = self.spec.patterns(split).values()
-        there = [_what_is_there(self.base, pattern) for pattern in patterns]
+        there = [what_is_there(self.base, pattern) for pattern in patterns]
         looked = ", ".join(str(self.base / pattern).replace("{language}", language) for pattern in patterns)
         message = f"there is no {split} file for {language}. {' '.join(dict.fromkeys(there))}"
         return Problem(looked or f"files: {self.spec.files}", 0, message.strip())
@@ -308,18 +339,29 @@ class FilesSource:
     def _rows(self, split: str, language: str, files: Files, report: Report) -> Iterator[Row]:
         # undeclared labels are those of the training rows themselves
         labels = self.labels if self.spec.labels is not None or split != "train" else ()
-        rules = RowRules(self.spec.type, labels, self.spec.label_base, self.spec.parallel)
-        return build_rows(self._records(files, report), rules, language, report)
+        spec, unanswered = self.spec, bool(self.spec.options.get("null_answers"))
+        rules = RowRules(spec.type, labels, spec.label_base, spec.parallel, spec.repeated_ids, unanswered)
+        return build_rows(self._records(files, language, report), rules, language, report)
 
-    def _records(self, files: Files, report: Report) -> Iterator[Located]:
+    def _records(self, files: Files, language: str, report: Report) -> Iterator[Located]:
         if set(files) == set(ROLES):
             (text,), (target,) = (files[role] for role in ROLES)
-            for line, record in readers.read_aligned(text, target, report):
-                yield Located(str(text), line, record, _ALIGNED)
+            pairs = readers.read_aligned(text, target, report)
+            for line, record in self.reading.cleaned(str(text), pairs, language, report):
+                yield Located(str(text), line, record, {**_ALIGNED, **self.spec.columns})
             return
         for path in files[""]:
-            records = readers.read(path, self.spec.format_of(path), self.spec.read_options, report)
+            records = self.reading.cleaned(str(path), self._read(path, language, report), language, report)
             yield from located(str(path), records, partial(self.spec.columns_of, path), report)
+
+    def _read(self, path: Path, language: str, report: Report) -> Iterator[tuple[int, Record]]:
+        records = (
+            self.reading.read(path, report)
+            if self.reading.records is not None
+            else readers.read(path, self.spec.format_of(path), self.spec.read_options, report)
+        )
+        column = self.spec.language_column
+        return records if column is None else of_language(records, column, language, str(path), report)
 
 
 def user_task(name: str, spec: UserTask, base: Path) -> Task:
@@ -354,16 +396,5 @@ def user_task(name: str, spec: UserTask, base: Path) -> Task:
         licence=spec.licence,
         url=spec.url,
         notes=spec.notes,
-        options=MappingProxyType({"max_length": spec.max_length} if spec.max_length else {}),
+        options=MappingProxyType(spec.task_options),
     )
-
-
-def _what_is_there(base: Path, pattern: str, at_most: int = 8) -> str:
-    """A sentence about the files that fit a pattern, or else about the folder in which they were looked for."""
-    folder, _ = readers.fixed_folder(base / pattern)
-    if not folder.is_dir():
-        return f"The folder {folder} does not exist."
-    fitting = [path.name for paths in readers.find_files(base, pattern).values() for path in paths]
-    names = fitting or sorted(path.name for path in folder.iterdir())
-    shown = ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "")
-    return f"Files there: {shown}." if fitting else f"Nothing there fits; {folder} has: {shown or 'nothing'}."

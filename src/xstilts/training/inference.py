@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from xstilts.task_types.base import Batch, Feature, Tokens, TrainedType, collate
+from xstilts.task_types.vectors import Vectors
 from xstilts.tasks.base import Task
 from xstilts.training.machine import autocast, device
 
@@ -28,7 +28,7 @@ def predict(
     with torch.inference_mode(), autocast(precision):
         for places in _batches(features):
             batch = collate([features[place] for place in places], pad_id)
-            logits = model(**_to_device(batch)).logits.float().cpu().numpy()
+            logits = task_type.forward(model, _to_device(batch)).float().cpu().numpy()
             for place, scores in zip(places, logits, strict=True):
                 feature = features[place]
                 by_row[feature.row].append((place, task_type.decode(scores, feature, task)))
@@ -36,8 +36,14 @@ def predict(
 
 
 def embed(
-    model: Any, sequences: Sequence[Tokens], layers: Sequence[int], pooling: str, precision: str
-) -> dict[int, NDArray[np.float32]]:
+    model: Any,
+    sequences: Sequence[Tokens],
+    layers: Sequence[int],
+    pooling: str,
+    precision: str,
+    type_ids: Sequence[Tokens] = (),
+    half: bool = False,
+) -> dict[int, Vectors]:
     """Sentence vectors from the states behind some layers.
 
     Args:
@@ -46,14 +52,20 @@ def embed(
         layers: 0 is the embedding layer's output, N the last layer's (transformers' `hidden_states`).
         pooling: `mean` over all tokens, special ones included, or `cls`, the first token.
         precision: of the matrix products.
+        type_ids: segment ids of each sentence, where some are pairs.
+        half: keep the vectors in half precision, for memory.
 
     Returns:
         For each layer an array [sentences, width].
     """
     import torch
 
-    features = [Feature(place, (sequence,)) for place, sequence in enumerate(sequences)]
-    vectors = {layer: np.empty((len(sequences), model.config.hidden_size), np.float32) for layer in layers}
+    features = [
+        Feature(place, (sequence,), type_ids=(type_ids[place],) if type_ids else ())
+        for place, sequence in enumerate(sequences)
+    ]
+    shape, kind = (len(sequences), model.config.hidden_size), np.float16 if half else np.float32
+    vectors: dict[int, Vectors] = {layer: np.empty(shape, kind) for layer in layers}
     model.to(device()).eval()
     with torch.inference_mode(), autocast(precision):
         for places in _batches(features):

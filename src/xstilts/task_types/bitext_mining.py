@@ -1,0 +1,73 @@
+"""Bitext mining: find the pairs of translations in two sets of sentences, most of which have none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from xstilts.metrics.retrieval import mined_id
+from xstilts.task_types.mining import NEIGHBOURS, best_threshold, mine
+from xstilts.task_types.retrieval import RetrievalType, Search
+from xstilts.task_types.vectors import Places, Side
+from xstilts.tasks.base import Task
+
+RATIO = f"ratio-margin-k{NEIGHBOURS}"
+_DIGITS = 6
+
+
+@final
+class BitextMining(RetrievalType):
+    """`text` → the English candidate that it is paired with and the pair's score, or nothing.
+
+    `gold` lists the ids of the right candidates; most sentences have none. Pairs are mined by the rules of XTREME's
+    BUCC script (see `mining`). What it does with sentences that occur more than once on their side is done here:
+    they are searched once, and pairs with them are dropped, since no id could be given. The threshold from which on
+    pairs are kept is chosen on dev, for each language and post-processing, and applied to test.
+    """
+
+    name = "bitext-mining"
+    columns = ("text", "gold")
+    texts = ("text",)
+    metrics: ClassVar[tuple[str, ...]] = ("bitext_f1",)
+    gold = "gold"
+    direction = "xx-en"
+    scorings: ClassVar[tuple[str, ...]] = (RATIO, "cosine")
+    pool = "language"
+    tunes = True
+
+    def retrieve(self, search: Search, task: Task) -> list[Any]:
+        """For each query `{"id": …, "score": …}`, None where it is in no pair."""
+        sides, once = zip(*map(_distinct, (search.queries, search.candidates)), strict=True)
+        left, right = (Side.of(search.table, search_places, search.rule) for search_places in sides)
+        pairs = mine(left, right, self.scoring(task) == RATIO)
+        found: list[Any] = [None] * len(search.queries)
+        for one, other, score in zip(once[0][pairs.left], once[1][pairs.right], pairs.scores, strict=True):
+            if one >= 0 and other >= 0:
+                found[one] = {"id": search.names[other], "score": round(float(score), _DIGITS)}
+        return found
+
+    def tune(self, predictions: Sequence[Any], golds: Sequence[Any]) -> float:
+        """The threshold with the largest F1."""
+        mined = [
+            (prediction["score"], prediction["id"] in gold)
+            for prediction, gold in zip(predictions, golds, strict=True)
+            if prediction is not None
+        ]
+        scores, right = np.array([one[0] for one in mined], float), np.array([one[1] for one in mined], bool)
+        return best_threshold(scores, right, sum(map(len, golds)))
+
+    def apply(self, predictions: Sequence[Any], setting: Any) -> list[Any]:
+        """Predictions with the pairs below the threshold taken apart; their scores stay."""
+        return [
+            one if mined_id(one) is None or one["score"] >= setting else one | {"id": None}
+            for one in predictions
+        ]
+
+
+def _distinct(places: Places) -> tuple[Places, Places]:
+    """The rows that places name, each once in order; and for each the place that names it, -1 for several."""
+    rows, first, counts = np.unique(places, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    return rows[order], np.where(counts == 1, first, -1)[order]
