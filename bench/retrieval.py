@@ -49,7 +49,7 @@ from xstilts.exporting.mteb import iso_639_3, weighted_scores
 from xstilts.exporting.sentence_files import write_modules
 from xstilts.model_card import SentenceVectors
 from xstilts.task_types.base import tokenise
-from xstilts.task_types.sentence_retrieval import nearest, postprocess
+from xstilts.task_types.vectors import Side, nearest
 from xstilts.training.inference import embed
 from xstilts.training.machine import resolve_precision, set_threads
 
@@ -121,20 +121,18 @@ def run_xstilts(given: Material, precision: str, repeats: bool = False, sweep: b
     layers = range(base.layer_count + 1) if sweep else [base.layer_count]
     trimmed = [vocabulary.trim(sequence) for sequence in sequences]
     vectors = embed(model, trimmed, layers, "mean", precision)
-    places = {} if repeats else {text: place for place, text in enumerate(texts)}
+    places = {text: place for place, text in enumerate(texts)}
     scores: dict[str, dict[str, float]] = {}
     for layer in layers:
         start = 0
         for name, (foreign, english) in pairs.items():
-            if repeats:
-                middle, end = start + len(foreign), start + len(foreign) + len(english)
-                query, candidate = vectors[layer][start:middle], vectors[layer][middle:end]
-                start = end
+            if repeats:  # every line has its own vector
+                middle, start = start + len(foreign), start + len(foreign) + len(english)
+                sides = [np.arange(middle - len(foreign), middle), np.arange(middle, start)]
             else:
-                query, candidate = (
-                    vectors[layer][[places[text] for text in side]] for side in (foreign, english)
-                )
-            found = nearest(postprocess(query, "none"), postprocess(candidate, "none"))
+                sides = [np.array([places[text] for text in side]) for side in (foreign, english)]
+            query, candidate = (Side.of(vectors[layer], side) for side in sides)
+            found = nearest(query, candidate).places[:, 0]
             accuracy = float((found == np.arange(len(found))).mean())
             weighted = weighted_scores([str(x) for x in found], [str(i) for i in range(len(found))])
             scores[name] = {"accuracy": accuracy, "f1": weighted["f1"]}
