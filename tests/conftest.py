@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from benchmark_trees import write_everything
 from finished_runs import finished
 from tiny_world import WORDS, Opener, tiny_recipe, write_mood, write_odd, write_pairs, write_tokenizer
 from xstilts.experiment import Experiment, open_experiment
@@ -71,6 +72,14 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for language in ("de", "fr"):
         for split in ("dev", "test"):
             write_pairs(folder, split, language, 20)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small form of every benchmark task."""
+    folder = tmp_path_factory.mktemp("benchmarks")
+    write_everything(folder)
     return folder
 
 
