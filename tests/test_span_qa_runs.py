@@ -24,7 +24,7 @@ from xstilts.examining import Settings
 from xstilts.experiment import Experiment, open_experiment, run_experiment
 from xstilts.exporting import export_hf
 from xstilts.finished import FinishedRun
-from xstilts.listing import _line
+from xstilts.showing import _line
 from xstilts.stages import Context
 from xstilts.tasks import Catalogue
 

@@ -477,7 +477,7 @@ scalars = st.one_of(
 def test_values_survive_the_text(values: dict[str, Any]) -> None:
     text = "encoder: x\narms: {none: {}}\ntargets: [a/b]\nnotes: " + to_flow(json.dumps(values))
     assert json.loads(parse_recipe(text).notes) == values
-    labels = tuple(map(str, values)) or ("1e5", "no", "0x1f", "12")
+    labels = (*map(str, values), "1e5", "no", "0x1f", "12")
     spec = {"type": "classification", "files": "{language}.tsv", "labels": list(labels)}
     text = "encoder: x\narms: {none: {}}\ntargets: [a/b]\ntasks: {a/b: " + to_flow(spec) + "}"
     task = parse_recipe(text).tasks["a/b"]
