@@ -34,6 +34,8 @@ class Experiment:
     store: Store
     base: Path = Path()
     """Folder that the paths of the recipe's own tasks and encoder start from."""
+    bases: Mapping[str, Path] = field(default_factory=dict)
+    """The folder instead for those of the recipe's own tasks whose files were found in the data folder."""
 
     def plan(self, best: str | None = None) -> Plan:
         """The plan; with `best`, the controls of that arm among it."""
@@ -76,20 +78,22 @@ def open_experiment(recipe: Recipe, base: Path, store: str | Path, data: Path | 
     """
     if data is not None and not data.is_dir():
         raise UserError(f"--data {data} is not a folder")
-    own = {name: _own_task(name, spec, base, data) for name, spec in recipe.tasks.items()}
+    found = {name: _own_task(name, spec, base, data) for name, spec in recipe.tasks.items()}
+    own = {name: task for name, (task, _) in found.items()}
+    bases = {name: folder for name, (_, folder) in found.items() if folder != base}
     encoder = replace(find_encoder(anchored(recipe, base).encoder), name=recipe.encoder)
-    return Experiment(recipe, Catalogue(own), encoder, Store(store), base)
+    return Experiment(recipe, Catalogue(own), encoder, Store(store), base, bases)
 
 
-def _own_task(name: str, spec: UserTask, base: Path, data: Path | None) -> Task:
-    """A task of the recipe's own, its files beside the recipe or in the data folder."""
+def _own_task(name: str, spec: UserTask, base: Path, data: Path | None) -> tuple[Task, Path]:
+    """A task of the recipe's own, and the folder its files are in: that of the recipe, or the data folder."""
     try:
-        return user_task(name, spec, base)
+        return user_task(name, spec, base), base
     except DataError:
         if data is None:
             raise
         try:
-            return user_task(name, spec, data)
+            return user_task(name, spec, data), data
         except DataError:
             pass
         raise
@@ -207,20 +211,27 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     results = qualifiers(experiment, plan, answer.results)
     run = run_record(experiment, plan, record)
     written = Results(folder, results, answer.gains, answer.verdicts, run)
-    _write(written, anchored(experiment.recipe, experiment.base))
+    _write(written, anchored(experiment.recipe, experiment.base, experiment.bases))
     return written
 
 
-def anchored(recipe: Recipe, base: Path) -> Recipe:
-    """The recipe with absolute paths for its own files, so that it can be run again from any folder."""
+def anchored(recipe: Recipe, base: Path, bases: Mapping[str, Path] | None = None) -> Recipe:
+    """The recipe with absolute paths for its own files, so that it can be run again from any folder.
 
-    def absolute(files: Any) -> Any:
+    Args:
+        recipe: the recipe.
+        base: folder that its paths start from.
+        bases: by task, another folder that its files were found in.
+    """
+
+    def absolute(files: Any, folder: Path) -> Any:
         if isinstance(files, str):
-            return str(base.resolve() / files)
-        return {name: absolute(value) for name, value in files.items()}
+            return str(folder.resolve() / files)
+        return {name: absolute(value, folder) for name, value in files.items()}
 
     tasks = {
-        name: spec.model_copy(update={"files": absolute(spec.files)}) for name, spec in recipe.tasks.items()
+        name: spec.model_copy(update={"files": absolute(spec.files, (bases or {}).get(name, base))})
+        for name, spec in recipe.tasks.items()
     }
     plain = recipe.encoder.rpartition("@")[0] or recipe.encoder
     beside = any((base / name).is_dir() for name in (plain, recipe.encoder))
