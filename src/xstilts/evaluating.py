@@ -246,7 +246,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     for task in evaluation.predictions:
         table = Table(title=task, title_justify="left", box=None, pad_edge=False)
         for name, justify in _COLUMNS.items():
-            table.add_column(name, justify=justify, no_wrap=True)
+            table.add_column(name, justify=justify, no_wrap=name not in WORDS)
         means = telling([row for row in evaluation.means if row["task"] == task])
         for row in (row for row in means if row["languages"] > 1):
             table.add_row(f"{_GROUPS[row['group']]} ({row['languages']})", *_numbers(row), style="bold")
@@ -289,6 +289,9 @@ def interval_text(row: Mapping[str, Any], least: float) -> str:
         return "—"
     return f"{100 * max(low, least):.1f} to {100 * min(high, 1.0):.1f}"
 
+
+WORDS = ("language", "languages", "condition", "metric", "vectors")
+"""Columns that may be broken into lines where a terminal is narrow; the others hold numbers."""
 
 _COLUMNS: dict[str, Literal["left", "right"]] = {
     "language": "left",
