@@ -46,7 +46,7 @@ class FinishedRun:
         recipe = load_recipe(folder / "recipe.yaml", (f"training.precision={run['precision']}",))
         beside = folder / "store"
         store = beside if beside.is_dir() else run["store"]
-        experiment = _open(recipe, Path(run.get("base", folder)), store, folder)
+        experiment = _open(recipe, run, store, folder)
         controls = run["controls"]
         found = cls(results, experiment, experiment.plan(controls[0]["of"] if controls else None))
         _check_unchanged(found)
@@ -204,9 +204,10 @@ def only_target(run: FinishedRun, targets: tuple[str, ...]) -> str:
     return targets[0] if targets else ENCODER
 
 
-def _open(recipe: Recipe, base: Path, store: str | Path, folder: Path) -> Experiment:
+def _open(recipe: Recipe, run: Mapping[str, Any], store: str | Path, folder: Path) -> Experiment:
+    base, data = Path(run.get("base", folder)), run.get("data")
     try:
-        return open_experiment(recipe, base, store)
+        return open_experiment(recipe, base, store, Path(data) if data else None)
     except DataError as error:
         raise UserError(
             f"{folder}: the run's own tasks are looked for from {base}, and are not all there: {error}\n"
