@@ -168,11 +168,6 @@ def _read(sample: Sample, places: Places, fixed: Mapping[str, Any]) -> Reading:
 
 
 def _span_qa(sample: Sample, columns: Mapping[str, Column]) -> Reading:
-    if SPAN_QA not in SHAPES:
-        raise DataError(
-            f"{sample.path}: these are questions with answers in a context, as SQuAD's, which this version does not "
-            f"train. Known task types: {', '.join(SHAPES)}"
-        )
     if sample.format == SQUAD:
         return Reading(SPAN_QA, "SQuAD's JSON", {})
     roles = {name: Role(name, "its name") for name in sorted(_QUESTIONS)}
