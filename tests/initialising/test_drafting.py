@@ -138,6 +138,15 @@ def test_entities(ask: Ask) -> None:
     assert (numbered.columns, numbered.format) == ({"tokens": 1, "tags": 2}, "token-tag")
 
 
+def test_a_type_that_the_format_does_not_hold(ask: Ask) -> None:
+    for name in ("train-en", "test-de"):
+        write_entities(Path(f"{name}.tsv"), 9)
+    with pytest.raises(
+        XstiltsError, match=r"--type span-qa: train-en\.tsv is read as token-tag .*holds tagging"
+    ):
+        ask(changes=("type=span-qa",))
+
+
 def test_conllu(ask: Ask) -> None:
     words = "".join(
         f"{n}\tSo{n}\tso\t{tag}\tRB\t_\t0\troot\t_\t_\n" for n, tag in enumerate(("ADV", "NOUN"), 1)
