@@ -19,7 +19,7 @@ from xstilts.saved import load_record, load_table
 from xstilts.store import Store
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
-from xstilts.tasks.files import UserTask, user_task
+from xstilts.tasks.files import FilesSource, UserTask, user_task
 from xstilts.tasks.published import joined_task
 
 Progress = Callable[[str, int, int], None]
@@ -39,6 +39,12 @@ class Experiment:
     def plan(self, best: str | None = None) -> Plan:
         """The plan; with `best`, the controls of that arm among it."""
         return make_plan(self.recipe, self.catalogue, self.encoder, best)
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """The folder that the files of each task of the recipe's own were found in: its own, or the data folder."""
+        sources = {name: task.source for name, task in self.catalogue.own.items()}
+        return {name: source.base for name, source in sources.items() if isinstance(source, FilesSource)}
 
     @property
     def chooses_best(self) -> bool:
@@ -229,22 +235,26 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     run = run_record(experiment, plan, record)
     layers = layer_table(experiment, plan, compared, settings)
     written = Results(folder, results, answer.gains, answer.verdicts, run, layers)
-    _write(written, anchored(experiment.recipe, experiment.base))
+    _write(written, anchored(experiment.recipe, experiment.base, experiment.folders))
     return written
 
 
-def anchored(recipe: Recipe, base: Path) -> Recipe:
-    """The recipe with absolute paths for its own files, so that it can be run again from any folder."""
+def anchored(recipe: Recipe, base: Path, folders: Mapping[str, Path] | None = None) -> Recipe:
+    """The recipe with absolute paths for its own files, so that it can be run again from any folder.
 
-    def absolute(files: Any) -> Any:
+    `folders` says for tasks by name where their files are, if not below `base`.
+    """
+
+    def absolute(files: Any, folder: Path) -> Any:
         if isinstance(files, str):
-            return str(base.resolve() / files)
-        return {name: absolute(value) for name, value in files.items()}
+            return str(folder.resolve() / files)
+        return {name: absolute(value, folder) for name, value in files.items()}
 
-    tasks = {
-        name: spec.model_copy(update={"files": absolute(spec.files)}) if isinstance(spec, UserTask) else spec
-        for name, spec in recipe.tasks.items()
-    }
+    tasks = dict(recipe.tasks)
+    for name, spec in recipe.tasks.items():
+        if isinstance(spec, UserTask):
+            files = absolute(spec.files, (folders or {}).get(name, base))
+            tasks[name] = spec.model_copy(update={"files": files})
     plain = recipe.encoder.rpartition("@")[0] or recipe.encoder
     beside = any((base / name).is_dir() for name in (plain, recipe.encoder))
     encoder = str(base.resolve() / recipe.encoder) if beside else recipe.encoder

@@ -46,7 +46,8 @@ class FinishedRun:
         recipe = load_recipe(folder / "recipe.yaml", (f"training.precision={run['precision']}",))
         beside = folder / "store"
         store = beside if beside.is_dir() else run["store"]
-        experiment = _open(recipe, Path(run.get("base", folder)), store, folder)
+        data = Path(run["data"]) if run.get("data") else None
+        experiment = _open(recipe, Path(run.get("base", folder)), store, folder, data)
         controls = run["controls"]
         found = cls(results, experiment, experiment.plan(controls[0]["of"] if controls else None))
         _check_unchanged(found)
@@ -204,9 +205,13 @@ def only_target(run: FinishedRun, targets: tuple[str, ...]) -> str:
     return targets[0] if targets else ENCODER
 
 
-def _open(recipe: Recipe, base: Path, store: str | Path, folder: Path) -> Experiment:
+def _open(recipe: Recipe, base: Path, store: str | Path, folder: Path, data: Path | None) -> Experiment:
+    if data is not None and not data.is_dir():
+        raise UserError(
+            f"{folder}: the data folder of the run, {data}, is not there. Put it back, or run again"
+        )
     try:
-        return open_experiment(recipe, base, store)
+        return open_experiment(recipe, base, store, data)
     except DataError as error:
         raise UserError(
             f"{folder}: the run's own tasks are looked for from {base}, and are not all there: {error}\n"
