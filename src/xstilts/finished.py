@@ -205,9 +205,13 @@ def only_target(run: FinishedRun, targets: tuple[str, ...]) -> str:
 
 
 def _open(recipe: Recipe, run: Mapping[str, Any], store: str | Path, folder: Path) -> Experiment:
-    base, data = Path(run.get("base", folder)), run.get("data")
+    base, data = Path(run.get("base", folder)), Path(run["data"]) if run.get("data") else None
+    if data is not None and not data.is_dir():
+        raise UserError(
+            f"{folder}: the data folder of the run, {data}, is not there. Put it back, or run again"
+        )
     try:
-        return open_experiment(recipe, base, store, Path(data) if data else None)
+        return open_experiment(recipe, base, store, data)
     except DataError as error:
         raise UserError(
             f"{folder}: the run's own tasks are looked for from {base}, and are not all there: {error}\n"
