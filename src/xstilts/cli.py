@@ -374,12 +374,13 @@ def validate(
 @app.command()
 def ls(
     what: Annotated[str, typer.Argument(help="tasks, encoders, perturbations or suites", show_default=False)],
+    data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List what there is."""
     from xstilts.listing import list_names
 
-    list_names(what, _console(as_json), as_json)
+    list_names(what, data, _console(as_json), as_json)
 
 
 @app.command()
@@ -387,12 +388,13 @@ def show(
     name: Annotated[str, typer.Argument(help="a task or a perturbation", show_default=False)],
     languages: LanguagesOption = None,
     samples: Annotated[int, typer.Option("--samples", "-n", min=1, help="rows a language")] = 3,
+    data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a task with a sample of every language, or a perturbation before and after."""
+    """Show a task with rows, where its files come from and what is there; or a perturbation before and after."""
     from xstilts.listing import show_name
 
-    show_name(name, _split(languages), samples, _console(as_json), as_json)
+    show_name(name, _split(languages), samples, data, _console(as_json), as_json)
 
 
 @app.callback(invoke_without_command=True)

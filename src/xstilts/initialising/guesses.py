@@ -78,6 +78,16 @@ def of_contents(
     return found
 
 
+def of_dev(spec: Mapping[str, Any]) -> list[Guess]:
+    """Where dev rows come from, as long as nothing more is known of them."""
+    set_aside = "dev" not in spec["files"]
+    return (
+        [Guess("dev", f"set aside from {spec.get('dev_from', 'train')}", "", "--dev FILE")]
+        if set_aside
+        else []
+    )
+
+
 def as_text(found: Sequence[Guess]) -> str:
     """The guesses as lines of text, to stand below an error."""
     widths = [max(len(row[place]) for row in map(_cells, found)) for place in range(3)]
