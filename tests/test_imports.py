@@ -28,7 +28,7 @@ LAYERS = (
     {"plan", "predicting"},
     {"stages", "costs", "best"},
     {"executors", "answer", "layers", "report"},
-    {"experiment", "showing"},
+    {"experiment", "showing", "validating"},
     {"finished", "demo", "listing", "examining"},
     {"model_card"},
     {"exporting", "evaluating", "console"},
