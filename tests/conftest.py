@@ -11,8 +11,10 @@ import pytest
 from hypothesis import settings
 
 from benchmark_trees import write_everything
+from finished_runs import finished
 from tiny_world import WORDS, Opener, tiny_recipe, write_mood, write_odd, write_pairs, write_tokenizer
 from xstilts.experiment import Experiment, open_experiment
+from xstilts.finished import FinishedRun
 from xstilts.hashing import cache_dir
 
 settings.register_profile("xstilts", deadline=None)  # how long an example takes is not what is tested
@@ -90,3 +92,15 @@ def tiny(tiny_encoder: Path, tiny_data: Path, tmp_path: Path) -> Opener:
         return open_experiment(recipe, tiny_data, store or tmp_path / "store")
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def run(tiny_encoder: Path, tiny_data: Path) -> Path:
+    """The folder of a finished run: arms none and odd, two seeds, four targets. Copy it to change it."""
+    return finished(tiny_encoder, tiny_data)
+
+
+@pytest.fixture(scope="session")
+def opened(run: Path) -> FinishedRun:
+    """The same run, opened."""
+    return FinishedRun.open(run)

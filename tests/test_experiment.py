@@ -96,6 +96,10 @@ def test_results_are_read_back(tiny: Opener, tmp_path: Path) -> None:
     read = Results.load(tmp_path / "out")
     assert read.results == written.results and read.verdicts == written.verdicts
     assert read.run["seconds"] == 1
+    assert read.run["statistics"] == experiment.recipe.statistics.model_dump()
+    tokens = experiment.store.open(plan.intermediates["odd", 0].address).info["tokens"]
+    assert [row["tokens"] for row in read.run["intermediates"] if row["arm"] == "odd"] == [[tokens]]
+    assert tokens > 0
 
 
 def test_the_micro_batch_changes_no_prediction(tiny: Opener, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ HEAVY = ("torch", "transformers", "scipy", "pyarrow", "sklearn", "matplotlib", "
 
 LAYERS = (
     {"errors"},
-    {"languages", "hashing"},
+    {"languages", "hashing", "saved"},
     {"store", "metrics", "perturbations", "tasks"},
     {"stage", "recipe", "analysis", "encoders", "submissions"},
     {"task_types"},
@@ -32,7 +32,8 @@ LAYERS = (
     {"finished", "demo", "listing", "examining"},
     {"model_card"},
     {"exporting", "evaluating", "console"},
-    {"comparing"},
+    {"systems"},
+    {"comparing", "initialising"},
     {"cli", "api"},
 )
 """A room may import from layers above it in this list, wherever in a module the import stands. A new one joins here."""

@@ -106,6 +106,7 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
         "packages": {name: metadata.version(name) for name in _PACKAGES},
         "encoder": {"name": recipe.encoder, **experiment.encoder.identity},
         "precision": plan.precision,
+        "statistics": recipe.statistics.model_dump(),
         "store": experiment.store.url,
         "base": str(experiment.base.resolve()),
         "controls": [vars(control) for control in plan.controls],
@@ -185,7 +186,10 @@ def _info(store: Store, stage: Stage | None, cache: dict[str, dict[str, Any]]) -
 
 
 def _intermediates(experiment: Experiment, plan: Plan) -> list[dict[str, Any]]:
-    """For each arm with an intermediate: its own dev score by task, a value a seed, beside chance."""
+    """For each arm with an intermediate: its own dev score by task, a value a seed, beside chance.
+
+    `tokens`, a value a seed, are those of the arm's whole training, whatever tasks it has.
+    """
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for (arm, _), stage in plan.intermediates.items():
         info = experiment.store.open(stage.address).info
@@ -195,6 +199,7 @@ def _intermediates(experiment: Experiment, plan: Plan) -> list[dict[str, Any]]:
                 {"arm": arm, "task": task, "metric": metrics_of(experiment.catalogue.get(task))[0]},
             )
             entry.setdefault("values", []).append(value)
+            entry.setdefault("tokens", []).append(info["tokens"])
             entry |= {name: info[name] for name in ("examples", "updates", "learning_rate")}
             entry["chance"] = _chance(experiment.catalogue.get(task), entry["metric"], 0)
     for entry in rows.values():

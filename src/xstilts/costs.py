@@ -1,9 +1,8 @@
-"""What the rest of a plan will cost: time, memory, disk. Estimates, made without loading torch or the data."""
+"""What the rest of a plan will cost: time, memory, disk. Estimates, made without loading torch."""
 
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,6 +52,15 @@ class Shape:
     layers: int
 
 
+@dataclass(frozen=True)
+class _Size:
+    """Rows and sources of a split, and the mean number of inputs a row."""
+
+    rows: int
+    sources: int
+    inputs: float
+
+
 def estimate(
     plan: Plan, pending: Sequence[Stage], catalogue: Catalogue, encoder: EncoderSpec, store: Store
 ) -> Costs:
@@ -100,24 +108,40 @@ def encoder_shape(encoder: EncoderSpec) -> Shape:
 
 
 class _Rows:
-    """Numbers of rows: from the store, the recipe, or the source itself."""
+    """How many rows stages read, and how many inputs those are: from the store, the recipe, and the sources."""
 
     def __init__(self, catalogue: Catalogue, store: Store) -> None:
         self.catalogue, self.store = catalogue, store
         self._tokens: dict[str, float] = {}
+        self._sizes: dict[tuple[str, str, str], _Size] = {}
 
     def count(self, stage: Stage) -> int:
+        """The rows of a prepare stage."""
         if stage.address in self.store:
             return int(self.store.open(stage.address).info["rows"])
-        spec = stage.spec
+        size, spec = self._size(stage), stage.spec
         if spec["examples"]:
-            return int(spec["examples"][1])
+            return min(int(spec["examples"][1]), size.rows)
         if spec["limit"]:
-            return int(spec["limit"])
-        return len(self.catalogue.get(spec["task"]["name"]).source.rows(spec["split"], spec["language"]))
+            return round(size.rows * min(1.0, float(spec["limit"]) / size.sources))
+        return size.rows
 
-    def choices(self, task: str) -> int:
-        return int(self.catalogue.get(task).options.get("choices", 1))
+    def inputs(self, stage: Stage) -> float:
+        """The texts that an encoder reads for them: in a multiple choice, one with each choice."""
+        return self.count(stage) * self.mean_inputs(stage)
+
+    def mean_inputs(self, stage: Stage) -> float:
+        """The same for one row."""
+        return self._size(stage).inputs
+
+    def _size(self, stage: Stage) -> _Size:
+        task = self.catalogue.get(stage.spec["task"]["name"])
+        place = task.name, stage.spec["split"], stage.spec["language"]
+        if place not in self._sizes:
+            rows = task.source.rows(*place[1:])
+            inputs = sum(map(get_task_type(task.type).inputs, rows)) / max(1, len(rows))
+            self._sizes[place] = _Size(len(rows), max(1, len({row["source"] for row in rows})), inputs)
+        return self._sizes[place]
 
     def tokens(self, stage: Stage, max_length: int) -> float:
         """Tokens of a row, on average."""
@@ -139,14 +163,22 @@ class _Rows:
 def _tokens_seen(stage: Stage, rows: _Rows) -> float:
     """Tokens that a training reads, and those of its dev evaluations (a third of the cost each)."""
     phase = stage.spec["phase"]
+
+    def tokens(data: Stage) -> float:
+        return rows.inputs(data) * rows.tokens(data, phase["max_length"])
+
     total = 0.0
-    for task, data, dev in zip(
-        stage.spec["tasks"], stage.parents["train"], stage.parents["dev"], strict=True
-    ):
-        batches = math.ceil(rows.count(data) / phase["batch_size"])
-        seen = phase["epochs"] * batches * phase["batch_size"] + phase["candidates"] * rows.count(dev) / 3
-        total += seen * rows.choices(task["name"]) * rows.tokens(data, phase["max_length"])
-    return total
+    for data, dev in zip(stage.parents["train"], stage.parents["dev"], strict=True):
+        total += phase["epochs"] * tokens(data) + phase["candidates"] * tokens(dev) / 3
+    longer = stage.parent("longer")
+    if longer is None:
+        return total
+    (data,) = stage.parents["train"]  # as many updates more as the intermediate took
+    (before, *_) = longer.parents["train"]
+    earlier = before.spec["phase"]
+    updates = earlier["epochs"] * sum(map(rows.count, before.parents["train"])) / earlier["batch_size"]
+    row = rows.mean_inputs(data) * rows.tokens(data, phase["max_length"])
+    return float(total + updates * phase["batch_size"] * row)
 
 
 def _activations(plan: Plan, pending: Sequence[Stage], shape: Shape, rows: _Rows) -> float:
@@ -167,11 +199,11 @@ def _tokens_read(stage: Stage, rows: _Rows, pooled: set[str]) -> float:
     """Tokens that a prediction puts to the encoder; candidates of their own once for all conditions of a group."""
 
     def tokens(parts: Sequence[Stage]) -> float:
-        return sum(rows.count(part) * rows.tokens(part, stage.spec["max_length"]) for part in parts)
+        return sum(rows.inputs(part) * rows.tokens(part, stage.spec["max_length"]) for part in parts)
 
     queries = tokens(stage.parents["data"])
     if "pool" not in stage.parents:
-        return queries * (2 if "layer" in stage.parents or "sweep" in stage.spec else 1)
+        return queries
     group = group_of(stage)
     pool = 0.0 if group in pooled else tokens(stage.parents["pool"])
     pooled.add(group)

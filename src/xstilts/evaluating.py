@@ -89,14 +89,14 @@ def evaluate(
         options: see `Settings`.
 
     Raises:
-        UserError: an unknown name, a head that does not fit, or an `out` that holds something else.
+        UserError: no task or condition, an unknown name, a head that does not fit, or an `out` that holds something
+            else.
 
     Example:
         >>> evaluate("bundled/multilingual-e5-small", ["pocket/messages"], ["de"]).means  # doctest: +SKIP
     """
-    if data is not None and not data.is_dir():
-        raise UserError(f"--data {data} is not a folder")
     settings = Settings(**({"catalogue": Catalogue(data=data)} | options))
+    _check_asked(tasks, settings)
     if out is not None:
         _check_out(out)
     encoder = find_encoder(model)
@@ -236,6 +236,16 @@ def _chance(metric: str, card: Mapping[str, Any], items: int) -> float | None:
     rule = get_metric(metric).chance
     options = card["options"] if card["family"] == "trained" else items
     return rule(options) if rule and options else None
+
+
+def _check_asked(tasks: Sequence[str], settings: Settings) -> None:
+    if not tasks:
+        raise UserError(
+            "no task was given. Expected names of tasks or suites, such as --tasks pocket/messages; "
+            "see all: xstilts ls tasks"
+        )
+    if not settings.conditions:
+        raise UserError("no condition was given. Expected such as --conditions clean,typos@2")
 
 
 def _check_out(out: Path) -> None:

@@ -15,6 +15,7 @@ from xstilts.encoders.base import EncoderSpec, find_encoder
 from xstilts.errors import DataError, UserError
 from xstilts.plan import Plan, Stage, make_plan
 from xstilts.recipe import BASELINE, JoinedTask, Recipe
+from xstilts.saved import load_record, load_table
 from xstilts.store import Store
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
@@ -74,8 +75,6 @@ def open_experiment(recipe: Recipe, base: Path, store: str | Path, data: Path | 
     Raises:
         UserError: something that the recipe names is not there.
     """
-    if data is not None and not data.is_dir():
-        raise UserError(f"--data {data} is not a folder")
     encoder = replace(find_encoder(anchored(recipe, base).encoder), name=recipe.encoder)
     return Experiment(recipe, catalogue_of(recipe, base, data), encoder, Store(store), base)
 
@@ -182,17 +181,19 @@ class Results:
 
         Raises:
             UserError: the folder holds no finished run.
+            DataError: one of its files is damaged.
         """
         folder = Path(folder)
         if not (folder / "run.json").is_file():
             raise UserError(
                 f"{folder} holds no finished run (run.json is missing). Run: xstilts run RECIPE --out {folder}"
             )
+        again = f"xstilts run {folder / 'recipe.yaml'} --out {folder} (nothing is computed again)"
+        run = load_record(folder / "run.json", again)
         results, gains, verdicts, layers = (
-            pq.read_table(folder / f"{name}.parquet").to_pylist()
+            load_table(folder / f"{name}.parquet", again).to_pylist()
             for name in ("results", "gains", "verdicts", "layers")
         )
-        run = json.loads((folder / "run.json").read_text("utf-8"))
         return cls(folder, results, gains, verdicts, run, layers)
 
     def to_pandas(self) -> Any:

@@ -259,7 +259,13 @@ class Recipe(_Model):
 
     def to_yaml(self) -> str:
         """The whole recipe, defaults included, as YAML that can be run again."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+        return yaml.dump(
+            self.model_dump(mode="json"), Dumper=RecipeDumper, sort_keys=False, allow_unicode=True, width=100
+        )
+
+
+class RecipeDumper(yaml.SafeDumper):
+    """Writes what `_Loader` reads back: the label `1e5` in quotes, as it would else be a number."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -284,11 +290,12 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|false|True|False)$"), list("tTfF")
 )
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?$"),
-    list("-+.0123456789"),
-)
+for _side in (_Loader, RecipeDumper):
+    _side.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?$"),
+        list("-+.0123456789"),
+    )
 
 
 def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -301,7 +308,7 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
         text = path.read_text("utf-8")
     except FileNotFoundError:
         raise RecipeError(
-            f"there is no recipe {path}. Expected a YAML file; the README shows one to start from"
+            f"there is no recipe {path}. Expected a YAML file; `xstilts init` writes one from your data"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"cannot read the recipe {path}: {error}") from None
@@ -328,7 +335,7 @@ def parse_recipe(text: str, name: str = "recipe", overrides: tuple[str, ...] = (
     except RecursionError:
         raise RecipeError(f"{name}: an anchor (&name) stands inside itself (*name)") from None
     for override in overrides:
-        _override(values, override)
+        set_key(values, override)
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
@@ -343,7 +350,7 @@ def _unshared(value: Any) -> Any:
     return [_unshared(part) for part in value] if isinstance(value, list) else value
 
 
-def _override(values: dict[str, Any], override: str) -> None:
+def set_key(values: dict[str, Any], override: str) -> None:
     """Set one dotted key: `training.target.epochs=5`. Keys of tasks and arms may hold dots' neighbours, not dots."""
     key, equals, text = override.partition("=")
     if not equals or not key:

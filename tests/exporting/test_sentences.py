@@ -243,7 +243,7 @@ def test_without_a_retrieval_target_all_layers_are_kept(run: Path, tmp_path: Pat
     found = library.SentenceTransformer(str(out)).encode(TEXTS)
     cut = [text for text in range(len(TEXTS)) if len(TEXTS[text]) < 60]  # the default length is another
     np.testing.assert_allclose(found[cut], postprocess(expected, "none")[cut], atol=1e-5)
-    assert "of the last layer and brought to length 1" in (out / "README.md").read_text("utf-8")
+    assert "of the last layer, brought to length 1" in (out / "README.md").read_text("utf-8")
 
 
 def test_an_encoder_that_normalises_after_its_last_layer(tiny: Opener, tmp_path: Path, library: Any) -> None:

@@ -116,6 +116,7 @@ def learned(arm: str, value: float, seeds: int = 3) -> dict[str, Any]:
         "examples": 800,
         "updates": 100,
         "learning_rate": 2e-5,
+        "tokens": [12_000] * seeds,
     }
 
 

@@ -248,3 +248,8 @@ def test_two_seeds_without_another_arm_are_told_to_be_these_two_runs(make: Make,
     assert re.search(
         r"With two seeds, \d+ of \d+ gains have an interval over the choice of test items only", text
     )
+
+
+def test_the_cost_of_training_is_told(rich_run: Results, tmp_path: Path) -> None:
+    text = page(rich_run, tmp_path).text
+    assert "6 trainings, 72,000 tokens" in text

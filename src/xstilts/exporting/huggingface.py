@@ -156,14 +156,14 @@ def check_out(out: Path) -> None:
     """Refuse to write where something else is."""
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is a file. Expected a folder to write to, new or empty")
-    if out.is_dir() and any(out.iterdir()) and not _written_before(out):
+    if out.is_dir() and any(out.iterdir()) and not written_before(out):
         raise UserError(
             f"{out} is not empty and is no earlier export of xstilts (there is no {PROVENANCE} that says so). "
             "Expected a new or empty folder: give another name"
         )
 
 
-def _written_before(out: Path) -> list[str]:
+def written_before(out: Path) -> list[str]:
     """The files of an earlier export, none if there is no such thing."""
     try:
         record = json.loads((out / PROVENANCE).read_text("utf-8"))
@@ -173,20 +173,39 @@ def _written_before(out: Path) -> list[str]:
 
 
 @contextmanager
-def writing(out: Path) -> Iterator[Path]:
-    """A folder beside `out` whose files become those of `out` once all are written."""
+def writing(out: Path, within: str = "") -> Iterator[Path]:
+    """A folder beside `out` whose files become those of `out` once all are written.
+
+    Files of an earlier export are removed first: all, or those whose paths begin with `within`.
+    """
     draft = out.absolute().with_name(f".{out.absolute().name}.{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
         yield draft
-        for name in _written_before(out):
-            if (out / name).resolve().is_relative_to(out.resolve()):  # anyone may have edited that list
-                (out / name).unlink(missing_ok=True)
-        for path in sorted(draft.rglob("*")):
-            place = out / path.relative_to(draft)
-            if path.is_file():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                path.replace(place)
+        _move(draft, out, within)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _move(draft: Path, out: Path, within: str) -> None:
+    """Put the files of a draft into place, then remove what else an earlier export left there.
+
+    The provenance comes first, as the list of what may lie there, and last, as it is to be: whenever this is cut
+    short, the folder is still known as an export, and the next one replaces all of it.
+    """
+    files = [path.relative_to(draft).as_posix() for path in sorted(draft.rglob("*")) if path.is_file()]
+    before = written_before(out)
+    stale = [name for name in before if name.startswith(within) and name not in files]
+    started = draft / f".{PROVENANCE}"
+    started.write_text(json.dumps({"export": "not finished", "files": sorted({*files, *before})}), "utf-8")
+    out.mkdir(parents=True, exist_ok=True)
+    started.replace(out / PROVENANCE)
+    for name in files:
+        if name != PROVENANCE:
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (draft / name).replace(out / name)
+    for name in stale:
+        if (out / name).resolve().is_relative_to(out.resolve()):  # anyone may have edited that list
+            (out / name).unlink(missing_ok=True)
+    (draft / PROVENANCE).replace(out / PROVENANCE)

@@ -124,12 +124,12 @@ class Evidence:
     @property
     def delta(self) -> float:
         """The smallest gain of interest, in 0..1."""
-        return self.recipe.statistics.delta if self.recipe else 0.01
+        return float(self.run.get("statistics", {}).get("delta", 0.01))
 
     @property
     def level(self) -> int:
         """The level of the intervals in percent."""
-        return round(100 * (1 - (self.recipe.statistics.alpha if self.recipe else 0.05)))
+        return round(100 * (1 - float(self.run.get("statistics", {}).get("alpha", 0.05))))
 
     @property
     def families(self) -> tuple[str, ...]:

@@ -306,21 +306,32 @@ def _settings(evidence: Evidence) -> list[tuple[str, str]]:
         ("Seeds", ", ".join(map(str, seeds))),
         ("Conditions", ", ".join(map(words.condition_label, [CLEAN, *evidence.conditions]))),
         ("Precision", run.get("precision", "")),
-        ("Training of targets", _tokens(evidence)),
+        ("Training of intermediates", _trainings(_intermediate_tokens(evidence))),
+        ("Training of targets", _trainings(_target_tokens(evidence))),
     ]
     if recipe:
         pairs.append(("Checkpoint taken", _SELECTIONS.get(recipe.selection, recipe.selection)))
     return [(name, text) for name, text in pairs if text]
 
 
-def _tokens(evidence: Evidence) -> str:
+def _intermediate_tokens(evidence: Evidence) -> list[int]:
+    """Training tokens of the intermediate phase: an arm of several tasks is trained once for all of them."""
+    by_arm = {row["arm"]: row.get("tokens", ()) for row in evidence.run.get("intermediates", ())}
+    return [tokens for seeds in by_arm.values() for tokens in seeds]
+
+
+def _target_tokens(evidence: Evidence) -> list[int]:
     """Training tokens of the target phase, each training counted once."""
     tokens: Mapping[tuple[Any, ...], int] = {
         (row["arm"], row["task"], row["seed"]): row["train_tokens"]
         for row in evidence.results.results
         if row.get("train_tokens")
     }
-    return f"{len(tokens)} trainings, {sum(tokens.values()):,} tokens" if tokens else ""
+    return list(tokens.values())
+
+
+def _trainings(tokens: list[int]) -> str:
+    return f"{words.counted(len(tokens), 'training')}, {sum(tokens):,} tokens" if tokens else ""
 
 
 def _cautions(evidence: Evidence) -> list[str]:

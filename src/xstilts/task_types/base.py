@@ -7,7 +7,7 @@ named columns, and encoders only through a tokenizer and logits.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -122,8 +122,16 @@ class TaskType(ABC):
         return len(task.labels) or None
 
     def tokens(self, rows: Callable[[], Sequence[Row]], task: Task, max_length: int) -> float:
-        """Tokens that a row makes on average, roughly, for estimates of cost; `rows()` reads a sample."""
+        """Tokens that an input of a row makes on average, roughly, for estimates of cost; `rows()` reads a sample."""
         return TOKENS_A_TEXT
+
+    def inputs(self, row: Row) -> int:
+        """How many texts, or pairs of texts, an encoder reads for a row."""
+        return 1
+
+    def unlearnable(self, rows: Sequence[Row]) -> str:
+        """Why nothing can be learned from training rows; empty where something can."""
+        return ""
 
     def answer(self, row: Row) -> Any:
         """The right answer of a row, as predictions are compared with it."""
@@ -233,6 +241,22 @@ def tokenise(
         ids += [np.array(sequence, np.int64) for sequence in encoded["input_ids"]]
         types += [np.array(sequence, np.int64) for sequence in encoded.get("token_type_ids", [])]
     return ids, types
+
+
+def only_answer(answers: Iterable[str], rows: int, noun: str) -> str:
+    """What to say of training rows that all have one answer; empty where they have several.
+
+    Example:
+        >>> only_answer(["good", "good"], 2, "label")
+        "all 2 rows have the label 'good', so that there is nothing to learn. Expected at least two labels"
+    """
+    found = set(answers)
+    if len(found) != 1:
+        return ""
+    return (
+        f"all {rows} rows have the {noun} {found.pop()!r}, so that there is nothing to learn. "
+        f"Expected at least two {noun}s"
+    )
 
 
 def permuted(values: Sequence[Any], seed: int) -> list[Any]:

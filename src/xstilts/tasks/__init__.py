@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from xstilts.errors import UnknownName
+from xstilts.errors import UnknownName, UserError
 from xstilts.tasks import pocket, stilts, xtreme, xtreme_r
 from xstilts.tasks.base import Task
 
@@ -34,6 +34,10 @@ class Catalogue:
     own: Mapping[str, Task] = field(default_factory=dict)
     data: Path | None = None
     lengths: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.data is not None and not self.data.is_dir():
+            raise UserError(f"--data {self.data} is not a folder")
 
     @cached_property
     def suites(self) -> dict[str, tuple[Task, ...]]:

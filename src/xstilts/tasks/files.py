@@ -152,6 +152,8 @@ class UserTask(BaseModel):
         shape.check_options(self.options)
         if self.labels is not None and not shape.has_labels:
             raise ValueError(f"labels: {self.type} has none. Leave the line out")
+        if self.labels is not None and len(set(self.labels)) < 2:
+            raise ValueError(f"labels: expected two or more, got {', '.join(self.labels) or 'none'}")
         for split in SPLITS:
             for role, pattern in self.patterns(split).items():
                 readers.check_pattern(pattern, wildcards=not role)

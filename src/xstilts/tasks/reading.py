@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -105,11 +106,25 @@ def tag_of(native: str) -> str:
 
 
 def what_is_there(base: Path, pattern: str, at_most: int = 8) -> str:
-    """A sentence about the files that fit a pattern, or else about the folder in which they were looked for."""
-    folder, _ = fixed_folder(base / pattern)
+    """A sentence about the files that fit a pattern, or else about the folder in which they were looked for.
+
+    Names of files that do not fit come nearest first.
+    """
+    folder, rest = fixed_folder(base / pattern)
     if not folder.is_dir():
-        return f"The folder {folder} does not exist."
+        above = next(parent for parent in folder.absolute().parents if parent.is_dir())
+        return f"The folder {folder} does not exist. {_listed(above, folder.name, at_most)}"
     fitting = [path.name for paths in find_files(base, pattern).values() for path in paths]
-    names = fitting or sorted(path.name for path in folder.iterdir())
-    shown = ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "")
-    return f"Files there: {shown}." if fitting else f"Nothing there fits; {folder} has: {shown or 'nothing'}."
+    if fitting:
+        return f"Files there: {_first(fitting, at_most)}."
+    return f"Nothing there fits; {_listed(folder, rest, at_most)}"
+
+
+def _listed(folder: Path, wanted: str, at_most: int) -> str:
+    names = sorted(path.name for path in folder.iterdir())
+    names.sort(key=lambda name: -SequenceMatcher(None, wanted, name).ratio())
+    return f"{folder} has: {_first(names, at_most) or 'nothing'}."
+
+
+def _first(names: list[str], at_most: int) -> str:
+    return ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "")
