@@ -26,7 +26,7 @@ LAYERS = (
     {"task_types"},
     {"training", "plan_retrieval", "layer_choice"},
     {"plan", "predicting"},
-    {"stages", "costs", "best"},
+    {"stages", "costs", "best", "overlap"},
     {"executors", "answer", "layers", "report"},
     {"experiment", "showing", "validating"},
     {"finished", "demo", "listing", "examining"},
