@@ -145,7 +145,7 @@ class PublishedSource:
         except DataError as error:
             if source is self.hub:
                 raise DataError(f"{error}\n{self.absent(split)}") from None
-            raise
+            raise DataError(f"{self.task}, {str(error).removeprefix('task ')}") from None
 
     def _languages(self, layout: Layout, split: str) -> tuple[str, ...]:
         source = self._open(layout, split)
