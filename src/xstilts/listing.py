@@ -141,7 +141,8 @@ def _line(row: Row) -> str:
         )
         return f"{row['text']}\n{choices}"
     texts = [row["text"], *([row["text_pair"]] if row.get("text_pair") else [])]
-    return f"{' ⏐ '.join(texts)}  →  {row.get('target', row.get('label'))}"
+    right = [row[name] for name in ("target", "label", "answer") if name in row]
+    return f"{' ⏐ '.join(texts)}  →  {right[0] if right else ', '.join(row['gold']) or 'nothing'}"
 
 
 def _show_perturbation(name: str, console: Console, as_json: bool) -> None:

@@ -15,7 +15,8 @@ from xstilts.errors import DataError, UnknownName, UserError
 from xstilts.hashing import digest, files_fingerprint
 from xstilts.languages import normalise
 from xstilts.tasks import readers
-from xstilts.tasks.base import SPLITS, Row, Task
+from xstilts.tasks.base import SPLITS, Row, Source, Task
+from xstilts.tasks.pools import PooledFiles, read_bitext
 from xstilts.tasks.readers import FORMATS, Problem, ReadOptions, Record, Report, raise_problems
 from xstilts.tasks.rows import (
     SHAPES,
@@ -24,21 +25,22 @@ from xstilts.tasks.rows import (
     RowRules,
     build_rows,
     carve_dev,
+    check_sides,
     column_parts,
     located,
 )
 
 Files = Mapping[str, tuple[Path, ...]]
 
-ROLES = ("text", "target")
-"""The two sides of aligned line files."""
+ROLES = ("text", "target", "gold")
+"""Line files that are read together: the two sides of a bitext, and which of their sentences belong together."""
 
 _VERSION = 1  # raised whenever the same files would give other rows
 _READING = {  # the settings that change which rows are read from the same files
     *("type", "columns", "labels", "parallel", "format", "quoting", "header"),
     *("language_prefix", "label_base", "dev_from"),
 }
-_ALIGNED = MappingProxyType({role: role for role in ROLES})
+_OPTIONS = ("max_length", "scoring", "trained", "temperature")
 _FORMAT_COLUMNS = {"conllu": {"tokens": "form", "tags": "upos"}}
 
 
@@ -52,10 +54,10 @@ class UserTask(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
-    type: str = Field(description="classification, multiple-choice, tagging or sentence-retrieval")
+    type: str = Field(description=", ".join([*SHAPES][:-1]) + f" or {[*SHAPES][-1]}")
     files: str | dict[str, str | dict[str, str]] = Field(
         description="paths from the recipe's folder: a pattern with {split} and {language}, * and ?; "
-        "or a pattern for each split; or, for aligned line files, {text: …, target: …}"
+        "or a pattern for each split; or, for aligned line files, {text: …, target: …}, with `gold` for mining"
     )
     columns: dict[str, int | str | tuple[int | str, ...]] = Field(
         default={}, description="canonical column: the file's column, by name, dotted path or position from 0"
@@ -79,6 +81,13 @@ class UserTask(BaseModel):
         "train", description="where dev rows are set aside from if no file"
     )
     train_language: str = Field("en", description="language of the files without {language}, and to train on")
+    trained: bool | None = Field(
+        None, description="answer-retrieval: train on the training files' questions and answers first"
+    )
+    temperature: float | None = Field(None, gt=0, description="of that training's softmax; default: 0.05")
+    scoring: str | None = Field(
+        None, description="bitext-mining: ratio-margin-k4 or cosine; answer-retrieval: cosine or dot"
+    )
     max_length: int | None = Field(None, ge=8, description="tokens an input; default: the training's")
     summary: str = Field("", description="one line about the task")
     licence: str = ""
@@ -133,11 +142,14 @@ class UserTask(BaseModel):
                 raise ValueError(f"columns: {UnknownName(f'column of {self.type}', name, shape.columns)}")
         if self.labels is not None and not shape.has_labels:
             raise ValueError(f"labels: {self.type} has none. Leave the line out")
+        for name in ("scoring", "trained", "temperature"):
+            if getattr(self, name) is not None and name not in shape.options:
+                raise ValueError(f"{name}: {self.type} has none. Leave the line out")
         for split in SPLITS:
-            for role, pattern in self.patterns(split).items():
+            patterns = self.patterns(split)
+            check_sides(self.type, tuple(patterns))
+            for role, pattern in patterns.items():
                 readers.check_pattern(pattern, wildcards=not role)
-                if role and self.type != "sentence-retrieval":
-                    raise ValueError(f"files: text and target are for sentence-retrieval, not {self.type}")
         if isinstance(self.files, dict) and not any(self.patterns(split) for split in SPLITS):
             raise ValueError(
                 f"files: expected the keys train, dev, test or text, target; got {', '.join(self.files)}"
@@ -205,6 +217,16 @@ class FilesSource:
         if problems:
             raise_problems(self._title(split, language), problems)
         return rows
+
+    def whole(self, split: str, language: str) -> list[Row]:
+        """The rows of a split, with those that were set aside of the same test files."""
+        return (
+            self._load("test", language)[0] if self._origin(split) == "test" else self.rows(split, language)
+        )
+
+    def side(self, split: str, language: str, role: str) -> tuple[Path, ...]:
+        """The line files of a role that a split is read from."""
+        return self._found(self._origin(split)).get(language, {}).get(role, ())
 
     def origin(self, split: str) -> str:
         """The split, with the share that was set aside from it for dev."""
@@ -312,14 +334,21 @@ class FilesSource:
         return build_rows(self._records(files, report), rules, language, report)
 
     def _records(self, files: Files, report: Report) -> Iterator[Located]:
-        if set(files) == set(ROLES):
-            (text,), (target,) = (files[role] for role in ROLES)
-            for line, record in readers.read_aligned(text, target, report):
-                yield Located(str(text), line, record, _ALIGNED)
+        if "" not in files:
+            text, target = files["text"][0], files["target"][0]
+            mined = [read_bitext(text, target, gold, report) for gold in files.get("gold", ())]
+            for line, record in mined[0] if mined else readers.read_aligned(text, target, report):
+                yield Located(str(text), line, record, {column: column for column in record})
             return
         for path in files[""]:
             records = readers.read(path, self.spec.format_of(path), self.spec.read_options, report)
             yield from located(str(path), records, partial(self.spec.columns_of, path), report)
+
+
+def files_source(source: FilesSource) -> Source:
+    """A source of files, with candidates where its type chooses among such."""
+    shape, parallel = SHAPES[source.spec.type], source.spec.parallel
+    return PooledFiles(source, bool(shape.sides), parallel) if shape.has_candidates else source
 
 
 def user_task(name: str, spec: UserTask, base: Path) -> Task:
@@ -344,7 +373,7 @@ def user_task(name: str, spec: UserTask, base: Path) -> Task:
     return Task(
         name=name,
         type=spec.type,
-        source=source,
+        source=files_source(source),
         languages=languages,
         summary=spec.summary or f"{spec.type} from {spec.files}",
         labels=source.labels,
@@ -354,7 +383,7 @@ def user_task(name: str, spec: UserTask, base: Path) -> Task:
         licence=spec.licence,
         url=spec.url,
         notes=spec.notes,
-        options=MappingProxyType({"max_length": spec.max_length} if spec.max_length else {}),
+        options=MappingProxyType({name: value for name in _OPTIONS if (value := getattr(spec, name))}),
     )
 
 

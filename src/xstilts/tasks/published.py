@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from xstilts.errors import DataError, RecipeError
 from xstilts.tasks.base import SPLITS, Row, Source, Task, base_split
-from xstilts.tasks.files import FilesSource, UserTask
+from xstilts.tasks.files import FilesSource, UserTask, files_source
 
 Answer = TypeVar("Answer")
 SUBMISSION = "submission"
@@ -144,7 +145,12 @@ def files_layout(
     """A layout whose files an ordinary declaration describes, as a recipe would declare a task of its own."""
     patterns = dict.fromkeys(pattern for split in SPLITS for pattern in spec.patterns(split).values())
     return Layout(
-        name, lambda folder: FilesSource(name, spec, folder), tuple(patterns), get, reported, exercised
+        name,
+        lambda folder: files_source(FilesSource(name, spec, folder)),
+        tuple(patterns),
+        get,
+        reported,
+        exercised,
     )
 
 
@@ -203,4 +209,7 @@ def joined_task(name: str, test: Task, train: Task) -> Task:
         )
     source = JoinedSource(train.source, train.train_language, test.source)
     summary = f"{test.summary}; trained on {train.name}"
-    return replace(test, name=name, source=source, summary=summary, train_language=train.train_language)
+    options = MappingProxyType({**test.options, "trained": True})  # where the type leaves that open
+    return replace(
+        test, name=name, source=source, summary=summary, train_language=train.train_language, options=options
+    )

@@ -33,13 +33,14 @@ class Cells:
     """One record's values by canonical column, and what they are checked against.
 
     `labels` are those that may occur (classification, tagging); empty = any. `label_base` is the number of
-    the first choice.
+    the first choice. `language` is that of the row.
     """
 
     values: Mapping[str, Any]
     columns: Mapping[str, Column]
     labels: tuple[str, ...] = ()
     label_base: int = 0
+    language: str = ""
 
     def bad(self, column: str, what: str) -> BadRowError:
         """An error about a column, under the name it has in the file."""
@@ -115,6 +116,12 @@ class Shape:
     build: Callable[[Cells], Row]
     optional: tuple[str, ...] = ()
     has_labels: bool = False
+    sides: tuple[str, ...] = ()
+    """The line files that make up its rows, where it may have such."""
+    has_candidates: bool = False
+    """Whether candidates are rows of a split of their own."""
+    options: tuple[str, ...] = ()
+    """Keys of a declaration that mean something for this type alone."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -179,15 +186,52 @@ def _sentence_retrieval(cells: Cells) -> Row:
     return {"text": cells.text("text"), "target": cells.text("target")}
 
 
+def _bitext_mining(cells: Cells) -> Row:
+    return {"text": cells.text("text"), "gold": cells.texts("gold")}
+
+
+def _answer_retrieval(cells: Cells) -> Row:
+    row = {"text": cells.text("text"), "answer": cells.text("answer")}
+    if "context" in cells.columns:
+        row["context"] = cells.text("context")
+    name = short_hash("\n".join([row["answer"], row.get("context", "")]))
+    return row | {"gold": [f"{cells.language}/{name}"]}
+
+
 SHAPES: Mapping[str, Shape] = MappingProxyType(
     {
         "classification": Shape(("text", "label"), _classification, ("text_pair",), has_labels=True),
         "multiple-choice": Shape(("text", "choices", "label"), _multiple_choice),
         "tagging": Shape(("tokens", "tags"), _tagging, has_labels=True),
-        "sentence-retrieval": Shape(("text", "target"), _sentence_retrieval),
+        "sentence-retrieval": Shape(("text", "target"), _sentence_retrieval, sides=("text", "target")),
+        "bitext-mining": Shape(
+            ("text", "gold"),
+            _bitext_mining,
+            sides=("text", "target", "gold"),
+            has_candidates=True,
+            options=("scoring",),
+        ),
+        "answer-retrieval": Shape(
+            ("text", "answer"),
+            _answer_retrieval,
+            ("context",),
+            has_candidates=True,
+            options=("scoring", "trained", "temperature"),
+        ),
     }
 )
 """The task types that files can be read for."""
+
+
+def check_sides(type: str, given: tuple[str, ...]) -> None:
+    """Raise a `ValueError` unless files in these roles make up rows of a type; `""` is a file with columns."""
+    sides = SHAPES[type].sides
+    if set(given) - {""} and set(given) != set(sides):
+        owners = [name for name, shape in SHAPES.items() if set(shape.sides) == set(given)]
+        meant = f"are for {' and '.join(owners)}" if owners else "do not go together"
+        raise ValueError(f"files: {' and '.join(given)} {meant}, not {type}")
+    if given == ("",) and "gold" in sides:
+        raise ValueError(f"files: {type} expects a pattern for each of {', '.join(sides)}")
 
 
 def identity(cells: Cells, ordinal: int, language: str, parallel: bool) -> Row:
@@ -304,7 +348,7 @@ def build_rows(records: Iterable[Located], rules: RowRules, language: str, repor
     """Canonical rows from records, wherever they were read; those that do not fit are told and left out."""
     first: dict[str, str] = {}
     for ordinal, record in enumerate(records):
-        cells = Cells(record.values, record.columns, rules.labels, rules.label_base)
+        cells = Cells(record.values, record.columns, rules.labels, rules.label_base, language)
         try:
             row = identity(cells, ordinal, language, rules.parallel) | SHAPES[rules.type].build(cells)
             if row["id"] in first:
