@@ -13,7 +13,7 @@ from typing import Any
 
 from xstilts.metrics import METRICS
 from xstilts.recipe import Recipe
-from xstilts.task_types import TASK_TYPES
+from xstilts.task_types import TASK_TYPES, TaskType
 from xstilts.tasks.rows import SHAPES
 
 PAGE = Path(__file__).with_name("recipe.md")
@@ -81,7 +81,7 @@ def page() -> str:
         summary = str(model["description"]).split("\n\n", maxsplit=1)[0].replace("\n", " ")
         parts += [f"## `{place}`\n", f"{summary} {note}".strip() + "\n"]
         parts += _override_keys(model) if name == "PhaseOverride" else _table(model)
-    return "\n".join([*parts, *_columns(), *_metrics()])
+    return "\n".join([*parts, *_columns(), *_metrics(), *_options()])
 
 
 def _table(model: Schema) -> Iterator[str]:
@@ -141,18 +141,35 @@ def _columns() -> Iterator[str]:
     yield (
         "Under `columns`, canonical column: the file's own (a name, a dotted path, a position from 0, or a list of "
         "these). Columns that have their canonical name in the file need not be listed. `id` and `source` may be "
-        "given for any type; rows with one `source` are resampled together.\n"
+        "given for any type; rows with one `source` are resampled together. A colon before a column: conditions act "
+        "on it where they name it (`ocr:context@3`).\n"
     )
     yield "| type | needed | may be given | what conditions act on | metrics |\n|---|---|---|---|---|"
     for name, shape in SHAPES.items():
-        lists = (shape.required, shape.optional, TASK_TYPES[name].texts, TASK_TYPES[name].metrics)
+        lists = (shape.required, shape.optional, _roles(TASK_TYPES[name]), TASK_TYPES[name].metrics)
         yield "| " + " | ".join([f"`{name}`", *(_names(names) for names in lists)]) + " |"
     yield ""
 
 
 def _metrics() -> Iterator[str]:
-    names = ", ".join(f"`{metric.name}` ({metric.label})" for metric in METRICS.values())
+    fitting = {name for task_type in TASK_TYPES.values() for name in task_type.metrics}
+    chosen = (metric for metric in METRICS.values() if metric.name in fitting)
+    names = ", ".join(f"`{metric.name}` ({metric.label})" for metric in chosen)
     yield f"Metrics that `metrics` may name: {names}.\n"
+
+
+def _roles(task_type: TaskType) -> tuple[str, ...]:
+    """Columns that conditions act on; those that they must name are written as they must: `:context`."""
+    return (*task_type.texts, *(f":{name}" for name in task_type.further_texts))
+
+
+def _options() -> Iterator[str]:
+    yield "## Options of a task\n"
+    yield "Under `options` of a task of your own.\n"
+    for name, shape in SHAPES.items():
+        if shape.options is not None:
+            yield f"For `{name}`:\n"
+            yield from _table(shape.options.model_json_schema())
 
 
 def _names(names: tuple[str, ...]) -> str:

@@ -14,11 +14,13 @@ from rich.console import Console
 
 from finished_runs import copy_of, finished, with_dev
 from xstilts import analysis
-from xstilts.comparing import Scored, _align, compare, print_comparison
+from xstilts.comparing import _align, compare, print_comparison
 from xstilts.errors import DataError, UnknownName, UserError
 from xstilts.evaluating import evaluate
 from xstilts.exporting import export_hf
 from xstilts.finished import FinishedRun
+from xstilts.recipe import Retrieval
+from xstilts.systems import Scored
 
 QUICK = analysis.Settings(draws=200)
 
@@ -60,7 +62,18 @@ def test_two_arms_differ_by_the_gain_of_the_run(opened: FinishedRun, run: Path) 
     for gain in gains:
         place = {name: gain[name] for name in ("task", "group", "condition", "metric", "postprocess")}
         row = at(comparison.rows, **place)
-        assert row["difference"] == pytest.approx(gain["estimate"]) and row["over"] == "seeds and items"
+        assert row["difference"] == pytest.approx(gain["estimate"])
+        if (
+            gain["task"] != "my/pairs"
+        ):  # where a run knows, and a comparison does not, that no seed touches the baseline
+            assert row["over"] == gain["over"]
+    assert {row["over"] for row in comparison.rows} == {"items", "seeds and items"}
+    console = Console(width=120)
+    with console.capture() as captured:
+        print_comparison(comparison, console)
+    text = captured.get()
+    assert "those marked * are over items alone" in text
+    assert len([line for line in text.splitlines() if "* " in line]) > 1
 
 
 def test_a_and_b_are_mirrored(run: Path) -> None:
@@ -96,8 +109,37 @@ def test_models_folders_and_runs_compare_with_each_other(
     )
     assert from_folders.rows == from_models.rows
     mixed = compare(folders["none"], models["odd"], ["my"], ["en", "de"], statistics=QUICK, **options)
-    assert [row for row in mixed.rows if row["task"] == "my/mood"] == from_folders.rows
-    assert {row["task"] for row in mixed.unpaired} == {"my/pairs"}
+    assert mixed.rows == from_folders.rows and not mixed.unpaired
+
+
+def test_a_model_is_put_to_what_the_other_side_was_put_to(
+    models: dict[str, Path], options: dict[str, Any], tmp_path: Path
+) -> None:
+    """Tasks, languages of each, conditions, limit, pooling: nothing is left over, and nothing evaluated for nothing."""
+    asked: dict[str, Any] = {"conditions": ("clean", "typos@2"), "limit": 9, "retrieval": Retrieval(layer=1)}
+    folder = tmp_path / "a"
+    evaluate(str(models["none"]), ["my/mood", "my/pairs"], ["en", "de"], folder, **asked, **options)
+    for a, b in ((folder, models["odd"]), (models["odd"], folder)):
+        comparison = compare(a, b, statistics=QUICK, catalogue=options["catalogue"])
+        assert not comparison.unpaired and not comparison.notes
+        assert {row["task"] for row in comparison.rows} == {"my/mood", "my/pairs"}
+        assert {row["condition"] for row in comparison.rows} >= {"clean", "typos@2"}
+        assert {row["n_sources"] for row in comparison.rows} == {9}
+    only = compare(folder, models["odd"], None, ["de"], QUICK, catalogue=options["catalogue"])
+    assert {row["group"] for row in only.rows} <= {"de", "non-en", "all"} and not only.unpaired
+
+
+def test_beside_a_run_a_model_is_put_to_the_targets_that_its_head_fits(
+    run: Path, models: dict[str, Path]
+) -> None:
+    """The run brings its own tasks along."""
+    comparison = compare(f"{run}:odd", models["odd"], statistics=QUICK)
+    assert {row["task"] for row in comparison.rows} == {"my/mood", "my/pairs"}
+    assert {row["task"] for row in comparison.unpaired} == {"my/tags", "my/odd"}
+    clean = [row for row in comparison.rows if row["task"] == "my/mood"]
+    assert clean and all(row["difference"] == 0 for row in clean)
+    with pytest.raises(UserError, match="my/tags is a tagging task and needs a model with a head"):
+        compare(f"{run}:odd", models["odd"], ["my/tags"])
 
 
 def test_items_of_one_side_are_reported(
@@ -138,7 +180,7 @@ def test_nothing_to_compare(
     run: Path, models: dict[str, Path], options: dict[str, Any], tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match="is a model: expected the tasks"):
-        compare(models["odd"], f"{run}:odd")
+        compare(models["odd"], models["none"])
     with pytest.raises(UserError, match=r"neither a model .* nor an evaluation .* nor a run"):
         compare(tmp_path, f"{run}:odd")
     with pytest.raises(UnknownName, match="Did you mean 'odd'"):

@@ -22,9 +22,11 @@ import xstilts
 from xstilts.cli import app
 from xstilts.demo import demo_recipe
 from xstilts.encoders.base import EncoderSpec
+from xstilts.metrics.qa import ARTICLES
 from xstilts.perturbations import PERTURBATIONS
 from xstilts.plan import Plan, make_plan
 from xstilts.recipe import Recipe, parse_recipe
+from xstilts.submissions import SUBMISSIONS
 from xstilts.tasks import Catalogue
 from xstilts.tasks.files import user_task
 
@@ -225,6 +227,34 @@ def test_the_contributors_examples_work() -> None:
     assert "random" in defined["ENTRY"].summary
     edits = list(defined["ELONGATION"].fn(list("so it"), "en", 1.0, Random(0)))
     assert edits == [(1, ("ooo",)), (4, ("ttt",))]
+
+
+def test_the_example_of_scoring_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    examples("scoring.md")
+    overall, korean = map(float, capsys.readouterr().out.split())
+    assert (overall, korean) == (pytest.approx(100 * 6.5 / 7), 50.0)
+
+
+def test_the_table_of_articles_is_the_rules() -> None:
+    text = (REPOSITORY / "docs/scoring.md").read_text("utf-8")
+    assert dict(re.findall(r"^    \| ([a-z]{2}) \| (.+?) \|$", text, re.MULTILINE)) == dict(ARTICLES)
+
+
+def test_the_table_of_a_submissions_files_is_the_layout() -> None:
+    text = (REPOSITORY / "docs/scoring.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\d+|–) / (\d+|–) \|.*\| (\w+) \|$", text, re.MULTILINE)
+    groups = {task.name: task.group for suite in SUBMISSIONS.values() for task in suite.tasks}
+    counts = {name: {suite.name: "–" for suite in SUBMISSIONS.values()} for name in groups}
+    for suite in SUBMISSIONS.values():
+        for task in suite.tasks:
+            counts[task.name][suite.name] = str(len(task.languages))
+    assert {row[0]: list(row[1:3]) for row in rows} == {
+        name: list(by.values()) for name, by in counts.items()
+    }
+    assert {row[0]: row[3] for row in rows} == groups
 
 
 def modules() -> list[str]:

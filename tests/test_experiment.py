@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from tiny_world import Opener, store_content
+from xstilts.best import best_arm, dev_scores, leading_arm
 from xstilts.experiment import (
     Experiment,
     Listener,
     Results,
     analyse,
-    best_arm,
-    dev_scores,
     execute,
     kept_stages,
 )
@@ -97,6 +96,10 @@ def test_results_are_read_back(tiny: Opener, tmp_path: Path) -> None:
     read = Results.load(tmp_path / "out")
     assert read.results == written.results and read.verdicts == written.verdicts
     assert read.run["seconds"] == 1
+    assert read.run["statistics"] == experiment.recipe.statistics.model_dump()
+    tokens = experiment.store.open(plan.intermediates["odd", 0].address).info["tokens"]
+    assert [row["tokens"] for row in read.run["intermediates"] if row["arm"] == "odd"] == [[tokens]]
+    assert tokens > 0
 
 
 def test_the_micro_batch_changes_no_prediction(tiny: Opener, tmp_path: Path) -> None:
@@ -203,10 +206,10 @@ def test_longer_trains_for_as_many_more_updates_as_the_intermediate(tiny: Opener
 def test_best_chooses_by_dev(tiny: Opener) -> None:
     scores = {("none", "my/mood"): 0.5, ("odd", "my/mood"): 0.6, ("mood", "my/mood"): 0.7}
     experiment = tiny("controls.of=best", arms=ARMS)
-    assert best_arm(experiment.plan(), experiment.store) is None
+    assert best_arm(experiment.plan(), experiment.store, "my/mood") is None
     plan = give_dev_scores(experiment, scores)
     assert dev_scores(plan, experiment.store)["odd", "my/mood"] == [0.6]
-    assert best_arm(plan, experiment.store) == best_arm(plan, experiment.store, "my/mood") == "mood"
+    assert leading_arm(plan, experiment.store) == best_arm(plan, experiment.store, "my/mood") == "mood"
     assert {control.of for control in experiment.full_plan().controls} == {"mood"}
 
 
@@ -215,8 +218,21 @@ def test_best_is_best_on_average_over_targets(tiny: Opener) -> None:
     scores |= {("none", "my/odd"): 0.5, ("odd", "my/odd"): 0.9, ("mood", "my/odd"): 0.5}
     experiment = tiny("targets=[my/mood, my/odd]", "languages=[en]", arms=ARMS)
     plan = give_dev_scores(experiment, scores)
-    assert best_arm(plan, experiment.store) == "odd"
+    assert leading_arm(plan, experiment.store) == "odd"
     assert best_arm(plan, experiment.store, "my/mood") == "mood"
+
+
+@pytest.mark.parametrize("dev", [0.5, 0.4])
+def test_the_baseline_is_best_where_no_arm_is_better(tiny: Opener, dev: float) -> None:
+    """Controls of the leading arm are run and its weights kept all the same: test data may still show a gain."""
+    scores = {("none", "my/mood"): 0.5, ("odd", "my/mood"): dev, ("mood", "my/mood"): 0.3}
+    experiment = tiny("controls.of=best", arms=ARMS)
+    plan = give_dev_scores(experiment, scores)
+    assert best_arm(plan, experiment.store, "my/mood") == "none"
+    assert {control.of for control in experiment.full_plan().controls} == {"odd"}
+    kept = kept_stages(plan, experiment.store)
+    assert kept is not None
+    assert {arm for (arm, _, _), stage in plan.finals.items() if stage in kept} == {"none", "odd"}
 
 
 def test_the_controls_of_the_best_arm_run_in_one_go(tiny: Opener) -> None:
@@ -247,8 +263,8 @@ def test_what_is_kept(tiny: Opener, tmp_path: Path, keep: str) -> None:
     options = ("controls.of=best", f"keep={keep}", *FAST)
     experiment = tiny(*options, arms=ARMS)
     plan, _ = run(experiment)
-    best = best_arm(plan, experiment.store, "my/mood")
-    expected = {"none": set(), "best": {"none", best}, "all": {arm for arm, _, _ in plan.finals}}[keep]
+    leading = leading_arm(plan, experiment.store, "my/mood")
+    expected = {"none": set(), "best": {"none", leading}, "all": {arm for arm, _, _ in plan.finals}}[keep]
     assert kept_finals(experiment, plan) == expected
     assert bool(weights_of(experiment.store, "candidates")) is (keep == "all")
     present = experiment.store.addresses()

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from finished_runs import copy_of, experiment_on, finished, predictions_of, with_dev
 from xstilts.encoders.base import find_encoder, load_encoder
-from xstilts.encoders.checkpoint import Checkpoint
 from xstilts.errors import UnknownName, UserError
 from xstilts.evaluating import evaluate
 from xstilts.executors import local
@@ -26,7 +25,6 @@ from xstilts.finished import FinishedRun, choose
 from xstilts.model_card import _text, write_card
 from xstilts.recipe import parse_recipe
 from xstilts.stages import Context
-from xstilts.training import inference
 
 
 @pytest.fixture(scope="session")
@@ -184,7 +182,17 @@ def test_for_the_encoder_best_counts_all_targets(run: Path, tmp_path: Path) -> N
     scores = level | {("odd", "my/odd"): [0.4, 0.4], ("none", "my/odd"): [0.6, 0.6]}
     opened = FinishedRun.open(with_dev(run, tmp_path / "run", scores))
     assert choose(opened, "best", "encoder", None).arm == "none"
-    assert choose(opened, "best", "my/mood", None).arm == "odd"
+    mixed = scores | {("odd", "my/odd"): [0.6, 0.6], ("odd", "my/mood"): [0.6, 0.6]}
+    opened = FinishedRun.open(with_dev(run, tmp_path / "mixed", mixed))
+    assert choose(opened, "best", "encoder", None).arm == "odd"
+
+
+def test_a_tie_on_dev_goes_to_the_baseline(run: Path, tmp_path: Path) -> None:
+    scores = {(arm, "my/mood"): [0.4, 0.6] for arm in ("odd", "none")}
+    tied = FinishedRun.open(with_dev(run, tmp_path / "run", scores))
+    choice = choose(tied, "best", "my/mood", None)
+    assert choice.arm == "none"
+    assert "no arm was better than the baseline (the best of them: +0.0 points)" in write_card(choice, "hf")
 
 
 @pytest.mark.parametrize(
@@ -212,11 +220,12 @@ def test_only_an_earlier_export_is_replaced(run: Path, tmp_path: Path) -> None:
         export_hf(run, out, "none", "encoder")
     assert [path.name for path in out.iterdir()] == ["thesis.txt"]
     (out / "thesis.txt").unlink()
-    export_sentence_transformers(run, out, "none")
+    export_sentence_transformers(run, out, "none", postprocess="center")
     (out / "thesis.txt").write_text("mine")
     export_hf(run, out, "none", "encoder")
     assert (out / "thesis.txt").read_text() == "mine"
-    assert not (out / "modules.json").exists() and (out / "model.safetensors").exists()
+    assert not (out / "modules.json").exists() and not list(out.glob("2_Router/**/*.safetensors"))
+    assert (out / "model.safetensors").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["out"], "a draft was left behind"
     with pytest.raises(UserError, match="is a file"):
         export_hf(run, out / "thesis.txt", "none", "encoder")
@@ -256,69 +265,6 @@ def test_the_precision_of_the_run_holds_on_any_machine(run: Path, tmp_path: Path
     recipe = (copy / "recipe.yaml").read_text().replace("precision: fp32", "precision: auto")
     (copy / "recipe.yaml").write_text(recipe)
     assert FinishedRun.open(copy).plan.precision == "fp32"
-
-
-def test_sentence_transformers_files(opened: FinishedRun, tmp_path: Path) -> None:
-    out = export_sentence_transformers(opened.folder, tmp_path / "out", "odd", 1)
-    depth = choose(opened, "odd", "my/pairs", 1).layers["none"]
-    modules = json.loads((out / "modules.json").read_text())
-    assert [(m["idx"], m["path"], m["type"].rpartition(".")[2]) for m in modules] == [
-        (0, "", "Transformer"),
-        (1, "1_Pooling", "Pooling"),
-    ]
-    pooling = json.loads((out / "1_Pooling/config.json").read_text())
-    assert pooling["word_embedding_dimension"] == 32
-    assert [name for name, value in pooling.items() if value is True] == ["pooling_mode_mean_tokens"]
-    assert json.loads((out / "sentence_bert_config.json").read_text())["max_seq_length"] == 32
-    settings = json.loads((out / "config_sentence_transformers.json").read_text())
-    assert settings["similarity_fn_name"] == "cosine"
-    assert json.loads((out / "config.json").read_text())["num_hidden_layers"] == depth
-    assert f"first {depth} of the encoder's layers" in (out / "README.md").read_text()
-
-
-@pytest.mark.parametrize("depth", [0, 1, 2])
-def test_a_cut_model_gives_what_the_run_read_off_the_layer(run: Path, tmp_path: Path, depth: int) -> None:
-    """The run's own embedding against the export's last state, averaged over tokens."""
-    copy = copy_of(run, tmp_path / "run")
-    record = json.loads((copy / "run.json").read_text())
-    for row in record["layers"]:
-        row["layers"] = {"none": depth, "center": depth}
-    (copy / "run.json").write_text(json.dumps(record))
-    out = export_sentence_transformers(copy, tmp_path / "out", "odd", 0)
-    experiment = FinishedRun.open(copy).experiment
-    context = Context(experiment.store, experiment.catalogue, experiment.encoder, 1)
-    checkpoint = context.checkpoint(FinishedRun.open(copy).plan.intermediates["odd", 0])
-    text = "the soup was great"
-    tokenizer = transformers.AutoTokenizer.from_pretrained(out)
-    inputs = tokenizer(text, return_tensors="pt")
-    expected = embedded(context, checkpoint, inputs["input_ids"][0].numpy(), depth)
-    with torch.inference_mode():
-        found = transformers.AutoModel.from_pretrained(out)(**inputs).last_hidden_state[0].mean(0).numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-def embedded(context: Context, checkpoint: Checkpoint, ids: Any, layer: int) -> Any:
-    from xstilts.encoders.models import build_encoder
-    from xstilts.encoders.vocabulary import Vocabulary
-
-    base = context.base()
-    model = build_encoder(base, checkpoint, Vocabulary(np.arange(len(base.embeddings))))
-    return inference.embed(model, [ids], [layer], "mean", "fp32")[layer][0]
-
-
-def test_sentence_transformers_loads_it(run: Path, tmp_path: Path) -> None:
-    package = pytest.importorskip("sentence_transformers", reason="sentence-transformers is not installed")
-    out = export_sentence_transformers(run, tmp_path / "out", "odd", 0)
-    found = package.SentenceTransformer(str(out)).encode(["the soup was great"])[0]
-    inputs = transformers.AutoTokenizer.from_pretrained(out)("the soup was great", return_tensors="pt")
-    with torch.inference_mode():
-        expected = transformers.AutoModel.from_pretrained(out)(**inputs).last_hidden_state[0].mean(0).numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-def test_a_model_for_sentences_takes_no_trained_target(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="Expected a retrieval target of the run"):
-        export_sentence_transformers(run, tmp_path / "out", target="my/mood")
 
 
 def test_the_card_says_what_it_is(opened: FinishedRun) -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,12 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tiny_world import Opener
+from xstilts import predicting
 from xstilts.errors import DataError, RecipeError, StoreError
 from xstilts.executors.local import execute
 from xstilts.experiment import Experiment
 from xstilts.plan import Plan
 from xstilts.stage import Stage
-from xstilts.stages import Context, _sample, run
+from xstilts.stages import Context, _chunks, _sample, run
 from xstilts.tasks.base import Row
 
 WIDE = ("targets=[my/mood, my/pairs]", "conditions=[clean, typos@4]")
@@ -147,6 +149,53 @@ def test_predicting_alone_or_in_a_group_is_the_same(tiny: Opener, tmp_path: Path
         together.store.delete(stage.address)
         run([stage], context(together))
         assert table(setting, stage) == before
+
+
+@pytest.mark.parametrize("target", ["my/mood", "my/pairs"])
+def test_predictions_are_kept_chunk_by_chunk(
+    tiny: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    """Stopped in the third of four chunks, two are there; only the others are predicted when it goes on."""
+    options = (f"targets=[{target}]", "languages=[de, fr]", "conditions=[clean, typos@4]", "arms={none: {}}")
+    whole, whole_setting = ran(tiny(*options, store=tmp_path / "whole"))
+    experiment = tiny(*options)
+    plan = experiment.plan()
+    stages = [stage for stage in plan.stages if stage.kind == "predict" and not stage.spec.get("sweep")]
+    assert len(stages) == 4
+    calls: list[int] = []
+    predict_sets = predicting.predict_sets
+
+    def interrupted(job: Any, sets: Any, cache: Any) -> Any:
+        if not job.spec.get("sweep"):
+            calls.append(len(sets))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return predict_sets(job, sets, cache)
+
+    for name in ("CHUNK", "SHARED_CHUNK"):
+        monkeypatch.setattr(f"xstilts.stages.{name}", 20)
+    monkeypatch.setattr(predicting, "predict_sets", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        execute(plan, context(experiment))
+    assert [stage.address in experiment.store for stage in stages] == [True, True, False, False]
+    execute(plan, context(experiment))
+    assert calls == [1] * 5
+    for stage in stages:
+        assert table(context(experiment), stage) == table(whole_setting, stage)
+    assert {stage.key for stage in whole.stages} == {stage.key for stage in plan.stages}
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=20), st.integers(1, 60))
+def test_chunks_are_the_stages_in_order_and_no_larger_than_needed(sizes: list[int], least: int) -> None:
+    data = [Stage("prepare", {"number": number}) for number in range(len(sizes))]
+    stages = [Stage("predict", {"number": one.spec["number"]}, {"data": (one,)}) for one in data]
+    setting = SimpleNamespace(rows=lambda stage: [None] * sizes[stage.spec["number"]])
+    chunks = list(_chunks(stages, cast("Context", setting), least))
+    assert [stage for chunk in chunks for stage in chunk] == stages
+    for place, chunk in enumerate(chunks):
+        rows = [sizes[stage.spec["number"]] for stage in chunk]
+        assert sum(rows[:-1]) < least
+        assert sum(rows) >= least or place == len(chunks) - 1
 
 
 def test_perturbed_inputs_do_not_depend_on_what_runs_beside_them(tiny: Opener) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from xstilts import __version__, analysis
+from xstilts.best import best_arm, dev_scores
 from xstilts.languages import script
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
@@ -98,8 +99,6 @@ def qualifiers(experiment: Experiment, plan: Plan, rows: Sequence[Mapping[str, A
 
 def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) -> dict[str, Any]:
     """What the run was: settings, cost, versions, how well the intermediates were learned, which arm is best."""
-    from xstilts.experiment import best_arm, dev_scores
-
     recipe = plan.recipe
     scores = dev_scores(plan, experiment.store)
     return {
@@ -107,6 +106,7 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
         "packages": {name: metadata.version(name) for name in _PACKAGES},
         "encoder": {"name": recipe.encoder, **experiment.encoder.identity},
         "precision": plan.precision,
+        "statistics": recipe.statistics.model_dump(),
         "store": experiment.store.url,
         "base": str(experiment.base.resolve()),
         "controls": [vars(control) for control in plan.controls],
@@ -186,7 +186,10 @@ def _info(store: Store, stage: Stage | None, cache: dict[str, dict[str, Any]]) -
 
 
 def _intermediates(experiment: Experiment, plan: Plan) -> list[dict[str, Any]]:
-    """For each arm with an intermediate: its own dev score by task, a value a seed, beside chance."""
+    """For each arm with an intermediate: its own dev score by task, a value a seed, beside chance.
+
+    `tokens`, a value a seed, are those of the arm's whole training, whatever tasks it has.
+    """
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for (arm, _), stage in plan.intermediates.items():
         info = experiment.store.open(stage.address).info
@@ -196,6 +199,7 @@ def _intermediates(experiment: Experiment, plan: Plan) -> list[dict[str, Any]]:
                 {"arm": arm, "task": task, "metric": metrics_of(experiment.catalogue.get(task))[0]},
             )
             entry.setdefault("values", []).append(value)
+            entry.setdefault("tokens", []).append(info["tokens"])
             entry |= {name: info[name] for name in ("examples", "updates", "learning_rate")}
             entry["chance"] = _chance(experiment.catalogue.get(task), entry["metric"], 0)
     for entry in rows.values():

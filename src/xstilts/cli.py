@@ -29,7 +29,7 @@ RecipeArgument = Annotated[Path, typer.Argument(help="a recipe (YAML)", show_def
 OutOption = Annotated[
     Path | None,
     typer.Option(
-        "--out", "-o", help="folder of the run [default: runs/<name of the recipe>]", show_default=False
+        "--out", "-o", help="folder of the run \\[default: runs/<name of the recipe>]", show_default=False
     ),
 ]
 DataOption = Annotated[
@@ -41,7 +41,7 @@ StoreOption = Annotated[
     typer.Option(
         "--store",
         envvar="XSTILTS_STORE",
-        help="where stages are kept: folder or fsspec URL [default: <out>/store]",
+        help="where stages are kept: folder or fsspec URL \\[default: <out>/store]",
         show_default=False,
     ),
 ]
@@ -60,10 +60,70 @@ JsonOption = Annotated[bool, typer.Option("--json", help="print JSON for scripts
 TasksOption = Annotated[
     str | None, typer.Option("--tasks", "-t", help="tasks or suites, comma-separated", show_default=False)
 ]
+ScoredTasksOption = Annotated[
+    str | None,
+    typer.Option("--tasks", "-t", help="only these tasks, comma-separated: xnli,udpos", show_default=False),
+]
 LanguagesOption = Annotated[
     str | None,
-    typer.Option("--languages", "-l", help="languages, comma-separated [default: all]", show_default=False),
+    typer.Option("--languages", "-l", help="languages, comma-separated \\[default: all]", show_default=False),
 ]
+
+
+@app.command()
+def init(  # noqa: PLR0913 - a parameter an option
+    train: Annotated[
+        str | None,
+        typer.Option(
+            "--train", help="English training file; sentence-retrieval has none", show_default=False
+        ),
+    ] = None,
+    test: Annotated[
+        list[str] | None,
+        typer.Option("--test", help="test files: 'test-{language}.tsv', or one by one", show_default=False),
+    ] = None,
+    more_tests: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="", help="further test files", show_default=False, hidden=True),
+    ] = None,
+    dev: Annotated[
+        str | None,
+        typer.Option(
+            "--dev",
+            help="English dev file; without one, a tenth of the training rows is set aside",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="the recipe to write")] = Path("recipe.yaml"),
+    task_type: Annotated[
+        str | None, typer.Option("--type", help="task type, if not to be guessed", show_default=False)
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="instead of a guess, a key of the task: columns.text=review; may be repeated",
+            show_default=False,
+        ),
+    ] = None,
+    encoder: Annotated[
+        str, typer.Option("--encoder", help="a Hugging Face id, a folder, or bundled/…")
+    ] = "bundled/multilingual-e5-small",
+    intermediate: Annotated[
+        str, typer.Option("--intermediate", help="English tasks to learn first, an arm each, comma-separated")
+    ] = "pocket/definitions",
+    data: DataOption = None,
+    force: Annotated[bool, typer.Option("--force", help="overwrite the recipe if there is one")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a recipe for your own files: guess what they hold, check every row, say what a run will cost."""
+    from xstilts.initialising import Request
+    from xstilts.initialising.showing import init_with_table
+
+    tests = (*(test or ()), *(more_tests or ()))
+    decided = (*(changes or ()), *([f"type={task_type}"] if task_type else []))
+    request = Request(tests, train, dev, out, decided, encoder, tuple(_split(intermediate)), data)
+    init_with_table(request, force, _console(as_json), as_json)
 
 
 @app.command()
@@ -162,12 +222,15 @@ def compare(
     b: Annotated[str, typer.Argument(help="what it is compared with", show_default=False)],
     tasks: TasksOption = None,
     languages: LanguagesOption = None,
+    data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare two models, or two folders of predictions, on the same items by paired statistics."""
     from xstilts import comparing
 
-    comparison = comparing.compare(a, b, tasks=_split(tasks) or None, languages=_split(languages) or None)
+    comparison = comparing.compare(
+        a, b, tasks=_split(tasks) or None, languages=_split(languages) or None, data=data
+    )
     if as_json:
         typer.echo(comparison.to_json())
     else:
@@ -204,36 +267,107 @@ def export(
         str | None, typer.Option("--target", help="a target, or encoder: without a head", show_default=False)
     ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", help="[default: the best on dev]", show_default=False)
+        int | None, typer.Option("--seed", help="\\[default: the best on dev]", show_default=False)
     ] = None,
-    to: Annotated[str, typer.Option("--to", help="hf or sentence-transformers")] = "hf",
+    to: Annotated[str, typer.Option("--to", help="hf, sentence-transformers or mteb")] = "hf",
+    postprocess: Annotated[
+        str | None,
+        typer.Option(
+            "--postprocess",
+            help="none or center: the sentence vectors [default: what the verdicts rest on]",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="organisation/name of the model in mteb's results", show_default=False),
+    ] = None,
 ) -> None:
-    """Write a checkpoint of a run as an ordinary Hugging Face folder with a model card."""
+    """Write a checkpoint of a run as an ordinary model folder with a card, or its retrieval results for mteb."""
     from xstilts import exporting
     from xstilts.errors import UnknownName
 
     tell = _console(to_stderr=True).print
+    if to not in exporting.FORMS:
+        raise UnknownName("export format", to, exporting.FORMS)
+    if postprocess and to == "hf":
+        raise UserError(
+            "--postprocess is for sentence vectors: add --to sentence-transformers, or leave it out"
+        )
+    if name and to != "mteb":
+        raise UserError("--name is the model's name in mteb's results: add --to mteb, or leave it out")
     if to == "hf":
         written = exporting.export_hf(folder, out, arm, target, seed, tell=tell)
-    elif to == "sentence-transformers":
-        written = exporting.export_sentence_transformers(folder, out, arm, seed, target, tell=tell)
+    elif to == "mteb":
+        written = exporting.export_mteb(folder, out, arm, seed, target, postprocess, name, tell)
     else:
-        raise UnknownName("export format", to, ["hf", "sentence-transformers"])
+        written = exporting.export_sentence_transformers(folder, out, arm, seed, target, postprocess, tell)
     typer.echo(written)
 
 
 @app.command()
-def validate(
-    what: Annotated[Path, typer.Argument(help="a recipe", show_default=False)],
-    data: DataOption = None,
-    overrides: SetOption = None,
+def score(
+    predictions: Annotated[Path, typer.Argument(help="folder with a sub-folder a task", show_default=False)],
+    labels: Annotated[Path, typer.Argument(help="the same for labels", show_default=False)],
+    suite: Annotated[str, typer.Option("--suite", help="xtreme or xtreme-r")] = "xtreme",
+    rules: Annotated[
+        str,
+        typer.Option("--rules", help="official, or fixed: answers in every script, POS by token accuracy"),
+    ] = "official",
+    tasks: ScoredTasksOption = None,
+    missing: Annotated[
+        str, typer.Option("--missing", help="ids without a prediction: error, or zero")
+    ] = "error",
     as_json: JsonOption = False,
 ) -> None:
-    """Check a recipe and every row of the data it names, without training anything."""
-    from xstilts.console import print_validation
+    """Score a folder of predictions by the published evaluator's rules, averaged as it does."""
+    from xstilts import submissions
+    from xstilts.submissions.printing import print_scores, progress
 
+    wanted = _split(tasks)
+    steps = 3 * len(wanted or submissions.get_suite(suite).tasks)
+    with progress(steps, _console(to_stderr=True)) as done:
+        scores = submissions.score(predictions, labels, suite, rules, wanted or None, missing, done)
+    if as_json:
+        typer.echo(scores.to_json())
+    else:
+        print_scores(scores, _console())
+
+
+@app.command()
+def validate(
+    what: Annotated[
+        Path,
+        typer.Argument(help="a recipe, or a folder of predictions for a leaderboard", show_default=False),
+    ],
+    data: DataOption = None,
+    overrides: SetOption = None,
+    suite: Annotated[
+        str | None,
+        typer.Option("--suite", help="of predictions: xtreme or xtreme-r [default: by its tasks]"),
+    ] = None,
+    tasks: ScoredTasksOption = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", help="of predictions: labels that they must fit", show_default=False),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a recipe and every row of the data it names, or a folder of predictions, without training anything."""
     console = _console(as_json)
-    if not print_validation(_open(what, _run_folder(what), data, None, None, overrides), console, as_json):
+    if what.is_dir():
+        from xstilts.submissions.printing import check_submission, print_check, progress
+
+        with progress(None, _console(to_stderr=True)) as done:
+            checked = check_submission(what, suite, _split(tasks) or None, labels, data, done)
+        valid = print_check(checked, console, as_json)
+    else:
+        from xstilts.console import print_validation
+
+        valid = print_validation(
+            _open(what, _run_folder(what), data, None, None, overrides), console, as_json
+        )
+    if not valid:
         raise typer.Exit(UserError.exit_code)
 
 

@@ -4,50 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Unpack
 
-import numpy as np
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
 from xstilts import analysis
-from xstilts.answer import analysis_cells
-from xstilts.errors import DataError, UnknownName, UserError
-from xstilts.evaluating import RECORD, cells, evaluate, interval_text, telling
+from xstilts.errors import DataError
+from xstilts.evaluating import interval_text, telling
 from xstilts.examining import Options
-from xstilts.finished import BEST, FinishedRun
-from xstilts.languages import normalise
 from xstilts.metrics import get_metric
-from xstilts.stage import data_revision
-
-Place = tuple[str, str, str, str, str]
-"""Task, language, condition, metric, post-processing."""
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A cell, the ids of its items in the same order, and the revision of its data."""
-
-    cell: analysis.Cell
-    items: tuple[str, ...]
-    revision: str
-
-    @property
-    def place(self) -> Place:
-        """Where the cell stands: what must be equal on both sides."""
-        cell = self.cell
-        return cell.target, cell.language, cell.condition, cell.metric, cell.postprocess
-
-    def only(self, items: Sequence[str]) -> Scored:
-        """The same cell with these items, in this order."""
-        place = {item: number for number, item in enumerate(self.items)}
-        chosen = np.array([place[item] for item in items])
-        sources = np.asarray(self.cell.sources)[chosen].tolist()
-        cell = replace(self.cell, sources=sources, stats=self.cell.stats[chosen])
-        return replace(self, cell=cell, items=tuple(items))
+from xstilts.systems import Place, Scored, both
+from xstilts.tasks import Catalogue
 
 
 @dataclass(frozen=True)
@@ -76,6 +46,7 @@ def compare(
     tasks: Sequence[str] | None = None,
     languages: Sequence[str] | None = None,
     statistics: analysis.Settings | None = None,
+    data: Path | None = None,
     **options: Unpack[Options],
 ) -> Comparison:
     """Compare two systems item by item; what is reported is B − A.
@@ -86,21 +57,23 @@ def compare(
     Args:
         a: the first system.
         b: the second.
-        tasks: tasks or suites; needed where a system is a model. Default: all that both have.
+        tasks: tasks or suites; needed where both are models. Default: all that both have.
         languages: BCP-47 or ISO 639 codes; default: all that both have.
         statistics: level, draws and seed of the bootstrap over sources.
-        options: how models are evaluated, see `examining.Settings`.
+        data: folder with benchmark data, for models.
+        options: how models are evaluated, see `examining.Settings`; default: as the other side was, where it is no
+            model.
 
     Raises:
-        UserError: not a system, or a model without tasks.
+        UserError: not a system, or two models without tasks.
         DataError: nothing in common.
 
     Example:
         >>> compare("runs/demo:none", "runs/demo:definitions").rows  # doctest: +SKIP
     """
-    sides = [
-        _wanted(_system(str(what), tasks, languages, options), tasks, languages, str(what)) for what in (a, b)
-    ]
+    if data is not None:
+        options = Options(**({"catalogue": Catalogue(data=data)} | options))
+    sides = both(str(a), str(b), tasks, languages, options)
     pairs, unpaired, notes = _align(*sides)
     if not pairs:
         raise DataError(
@@ -114,6 +87,7 @@ def compare(
 def print_comparison(comparison: Comparison, console: Console) -> None:
     """Print a table a task: differences with intervals, means before languages; then what could not be paired."""
     console.print(f"A  {comparison.a}\nB  {comparison.b}", highlight=False, markup=False)
+    over = {row["over"] for row in comparison.rows}
     for task in dict.fromkeys(row["task"] for row in comparison.rows):
         rows = telling([row for row in comparison.rows if row["task"] == task])
         table = Table(title=task, title_justify="left", box=None, pad_edge=False)
@@ -122,11 +96,14 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         for row in sorted(
             rows, key=lambda row: (row["group"] not in _GROUPS, row["metric"], row["postprocess"])
         ):
-            table.add_row(*_cells(row), style="bold" if row["group"] in _GROUPS else "")
+            marked = len(over) > 1 and row["over"] == "items"
+            table.add_row(
+                *_cells(row, "*" if marked else ""), style="bold" if row["group"] in _GROUPS else ""
+            )
         console.print()
         console.print(table, highlight=False)
-    over = " and ".join(sorted({row["over"] for row in comparison.rows}))
-    console.print(f"\nIn percent and points; 95% intervals over {over}.", style="dim", highlight=False)
+    legend = _LEGENDS[tuple(sorted(over))]
+    console.print(f"\nIn percent and points; {legend}", style="dim", highlight=False)
     for line in [*comparison.notes, *_unpaired_lines(comparison.unpaired)]:
         console.print(f"! {line}", style="yellow", highlight=False, markup=False)
 
@@ -142,9 +119,19 @@ _COLUMNS: dict[str, Literal["left", "right"]] = {
     "p": "right",
 }
 _GROUPS = {"en": "English", "non-en": "others, mean", "all": "all, mean"}
+_REACH = "they hold for these very models, not for others trained like them"
+_LEGENDS = {
+    ("seeds and items",): "95% intervals over seeds and items.",
+    ("items",): f"95% intervals over items: {_REACH}.",
+    (
+        "items",
+        "seeds and items",
+    ): "95% intervals over seeds and items; those marked * are over items alone, as two "
+    f"seeds that differ in their spread say too little: {_REACH}.",
+}
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+def _cells(row: Mapping[str, Any], mark: str) -> tuple[str, ...]:
     group = f"{_GROUPS[row['group']]} ({row['languages']})" if row["group"] in _GROUPS else row["group"]
     vectors = ", centred" if row["postprocess"] == "center" else ""
     return (
@@ -154,7 +141,7 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
         f"{100 * row['a']:.1f}",
         f"{100 * row['b']:.1f}",
         f"{100 * row['difference']:+.1f}",
-        interval_text(row, -1.0),
+        interval_text(row, -1.0) + mark,
         "<0.001" if row["p"] < 0.001 else f"{row['p']:.3f}",
     )
 
@@ -169,85 +156,6 @@ def _unpaired_lines(unpaired: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         f"{task} {language}: left out, as only one side has them: {ours} items of A, {theirs} of B"
         for (task, language), (ours, theirs) in most.items()
-    ]
-
-
-def _system(
-    what: str, tasks: Sequence[str] | None, languages: Sequence[str] | None, options: Options
-) -> list[Scored]:
-    """The scored cells of whatever a system is given by."""
-    folder = Path(what)
-    path, colon, arm = what.rpartition(":")
-    if (folder / RECORD).is_file():
-        return _of_evaluation(folder)
-    if (folder / "run.json").is_file():
-        return _of_run(folder, BEST)
-    if colon and (Path(path) / "run.json").is_file():
-        return _of_run(Path(path), arm)
-    if folder.is_dir() and not (folder / "config.json").is_file():
-        raise UserError(
-            f"{what} is neither a model (config.json), nor an evaluation ({RECORD}), nor a run (run.json). "
-            "Write predictions: xstilts evaluate MODEL --tasks TASK --out DIR"
-        )
-    if not tasks:
-        raise UserError(
-            f"{what} is a model: expected the tasks to compare on. Type --tasks with names from: xstilts ls tasks"
-        )
-    evaluation = evaluate(what, tasks, languages, **options)
-    return _scored(evaluation.predictions, evaluation.record)
-
-
-def _of_evaluation(folder: Path) -> list[Scored]:
-    record = json.loads((folder / RECORD).read_text("utf-8"))
-    paths = {task: folder / "predictions" / f"{task}.parquet" for task in record["tasks"]}
-    missing = [str(path) for path in paths.values() if not path.is_file()]
-    if missing:
-        raise UserError(f"{folder}: predictions are missing: {', '.join(missing)}. Evaluate the model again")
-    return _scored({task: pq.read_table(path) for task, path in paths.items()}, record)
-
-
-def _scored(predictions: Mapping[str, Any], record: Mapping[str, Any]) -> list[Scored]:
-    tasks = record["tasks"]
-    return [
-        Scored(cell, tuple(items), tasks[cell.target]["data"][cell.language])
-        for cell, items in cells(predictions, record)
-    ]
-
-
-def _of_run(folder: Path, arm: str) -> list[Scored]:
-    """The cells of one arm, or for each target of the arm that is best on it."""
-    run = FinishedRun.open(folder)
-    arms = {target: run.arm(arm, [target]) for target in run.recipe.targets}
-    chosen = tuple(cell for cell in run.plan.cells if cell.arm == arms[cell.target])
-    scored = []
-    for cell, statistics in zip(
-        chosen, analysis_cells(run.experiment, replace(run.plan, cells=chosen)), strict=True
-    ):
-        table = pq.read_table(run.experiment.store.open(cell.score.address).path("item_stats.parquet"))
-        (prediction,) = cell.score.parents["prediction"]
-        scored.append(Scored(statistics, tuple(table["item"].to_pylist()), data_revision(prediction)))
-    return scored
-
-
-def _wanted(
-    scored: Sequence[Scored], tasks: Sequence[str] | None, languages: Sequence[str] | None, what: str
-) -> list[Scored]:
-    """The cells of some tasks or suites and languages.
-
-    Raises:
-        UnknownName: a name that the system has nothing of.
-    """
-    there = {one.cell.target for one in scored}
-    names = there | {name.partition("/")[0] for name in there}
-    for name in tasks or ():
-        if name not in names:
-            raise UnknownName(f"task in {what}:", name, names)
-    codes = None if languages is None else {normalise(code) for code in languages}
-    return [
-        one
-        for one in scored
-        if (not tasks or {one.cell.target, one.cell.target.partition("/")[0]} & set(tasks))
-        and (codes is None or one.cell.language in codes)
     ]
 
 

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,6 +18,11 @@ from typer import echo
 from xstilts.errors import DataError, Interrupted
 from xstilts.experiment import Experiment, Listener, run_experiment
 from xstilts.plan import Plan, Stage
+from xstilts.task_types import get_task_type
+
+if TYPE_CHECKING:
+    from xstilts.costs import Costs
+    from xstilts.executors.local import Work
 
 _WHAT = {
     "prepare": "read data",
@@ -110,12 +116,7 @@ class _Bars:
 
 def print_plan(experiment: Experiment, console: Console, as_json: bool) -> None:
     """Print a plan's stages by kind, how many are cached, and what the rest will cost."""
-    from xstilts.costs import estimate
-    from xstilts.executors.local import pending
-
-    plan = experiment.full_plan()
-    work = pending(plan, experiment.store.addresses())
-    costs = estimate(plan, work.stages, experiment.catalogue, experiment.encoder, experiment.store)
+    plan, work, costs = planned(experiment)
     todo = Counter(stage.kind for stage in work.stages)
     every = Counter(stage.kind for stage in plan.stages)
     if as_json:
@@ -141,11 +142,24 @@ def print_plan(experiment: Experiment, console: Console, as_json: bool) -> None:
         console.print(
             "Controls of the best arm follow once dev scores have chosen it; they are not counted here."
         )
-    console.print(
-        f"The rest, roughly: {_duration(costs.seconds)}, {costs.memory / 1e9:.1f} GB of memory, "
-        f"{costs.disk / 1e9:.1f} GB of disk, in {plan.precision}.",
-        highlight=False,
-    )
+    console.print(f"The rest, roughly: {cost_words(costs, plan.precision)}.", highlight=False)
+
+
+def planned(experiment: Experiment) -> tuple[Plan, Work, Costs]:
+    """The plan of an experiment, what of it is to be done, and what that will cost."""
+    from xstilts.costs import estimate
+    from xstilts.executors.local import pending
+
+    plan = experiment.full_plan()
+    work = pending(plan, experiment.store.addresses())
+    costs = estimate(plan, work.stages, experiment.catalogue, experiment.encoder, experiment.store)
+    return plan, work, costs
+
+
+def cost_words(costs: Costs, precision: str) -> str:
+    """Time, memory and disk in words."""
+    memory, disk = costs.memory / 1e9, costs.disk / 1e9
+    return f"{_duration(costs.seconds)}, {memory:.1f} GB of memory, {disk:.1f} GB of disk, in {precision}"
 
 
 def print_validation(experiment: Experiment, console: Console, as_json: bool) -> bool:
@@ -153,19 +167,10 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
     plan = experiment.plan()
     problems: list[str] = []
     counts: Counter[str] = Counter()
-    for stage in plan.stages:
-        if stage.kind != "prepare":
-            continue
-        spec = stage.spec
-        task = experiment.catalogue.get(spec["task"]["name"])
-        try:
-            rows = task.source.rows(spec["split"], spec["language"])
-        except DataError as error:
-            problems.append(str(error))
-            continue
-        if not rows:
-            problems.append(f"{task.name}: the {spec['split']} split in {spec['language']} is empty")
-        counts[f"{task.name} {spec['split']}"] += len(rows)
+    for stage in (stage for stage in plan.stages if stage.kind == "prepare"):
+        rows, found = _examined(stage, experiment)
+        problems += found
+        counts[f"{stage.spec['task']['name']} {stage.spec['split']}"] += rows
     problems = list(dict.fromkeys(problems))
     if as_json:
         answer = {"valid": not problems, "problems": problems, "rows": dict(counts)}
@@ -180,6 +185,20 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
     if not problems:
         console.print(f"[green]✓[/] valid: {len(plan.stages)} stages, {len(plan.cells)} cells and seeds")
     return not problems
+
+
+def _examined(stage: Stage, experiment: Experiment) -> tuple[int, list[str]]:
+    """How many rows a prepare stage reads, and what is wrong with them."""
+    spec = stage.spec
+    task = experiment.catalogue.get(spec["task"]["name"])
+    try:
+        rows = task.source.rows(spec["split"], spec["language"])
+    except DataError as error:
+        return 0, [str(error)]
+    if not rows:
+        return 0, [f"{task.name}: the {spec['split']} split in {spec['language']} is empty"]
+    reason = get_task_type(task.type).unlearnable(rows) if spec["split"] == "train" else ""
+    return len(rows), [f"{task.name}, train, {spec['language']}: {reason}"] if reason else []
 
 
 def _duration(seconds: float) -> str:

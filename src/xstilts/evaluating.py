@@ -25,6 +25,7 @@ from xstilts.languages import script
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.plan_retrieval import pool_languages
+from xstilts.report.layers import compared_vectors
 from xstilts.stage import joined_revision
 from xstilts.stages import Context
 from xstilts.store import Store
@@ -88,17 +89,18 @@ def evaluate(
         options: see `Settings`.
 
     Raises:
-        UserError: an unknown name, a head that does not fit, or an `out` that holds something else.
+        UserError: no task or condition, an unknown name, a head that does not fit, or an `out` that holds something
+            else.
 
     Example:
         >>> evaluate("bundled/multilingual-e5-small", ["pocket/messages"], ["de"]).means  # doctest: +SKIP
     """
-    if data is not None and not data.is_dir():
-        raise UserError(f"--data {data} is not a folder")
     settings = Settings(**({"catalogue": Catalogue(data=data)} | options))
+    _check_asked(tasks, settings)
     if out is not None:
         _check_out(out)
     encoder = find_encoder(model)
+    settings = settings.fitted(encoder.positions)
     with tempfile.TemporaryDirectory(prefix="xstilts-") as scratch:
         context = Context(Store(scratch), settings.catalogue, encoder, settings.threads)
         examiner = Examiner(context, settings, languages)
@@ -160,7 +162,8 @@ def cells(
 
 def _statistics(metric: str, rows: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> NDArray[np.float64]:
     predicted, gold = ([json.loads(row[side]) for row in rows] for side in ("prediction", "gold"))
-    return np.asarray(get_metric(metric).statistics(predicted, gold, labels), np.float64)
+    language = rows[0]["language"]
+    return np.asarray(get_metric(metric).statistics(predicted, gold, labels, language), np.float64)
 
 
 def weigh(predictions: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Evaluation:
@@ -235,6 +238,16 @@ def _chance(metric: str, card: Mapping[str, Any], items: int) -> float | None:
     return rule(options) if rule and options else None
 
 
+def _check_asked(tasks: Sequence[str], settings: Settings) -> None:
+    if not tasks:
+        raise UserError(
+            "no task was given. Expected names of tasks or suites, such as --tasks pocket/messages; "
+            "see all: xstilts ls tasks"
+        )
+    if not settings.conditions:
+        raise UserError("no condition was given. Expected such as --conditions clean,typos@2")
+
+
 def _check_out(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file. Expected a folder, new or empty")
@@ -245,22 +258,36 @@ def _check_out(out: Path) -> None:
 
 
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
-    """Print a table a task: means over languages, then every language."""
+    """Print a table a task: means over languages, then every language; under it how retrieval was done."""
     for task in evaluation.predictions:
-        table = Table(title=task, title_justify="left", box=None, pad_edge=False)
-        for name, justify in _COLUMNS.items():
-            table.add_column(name, justify=justify, no_wrap=True)
+        rows = [row for row in evaluation.results if row["task"] == task]
         means = telling([row for row in evaluation.means if row["task"] == task])
+        metrics = list(dict.fromkeys(row["metric"] for row in rows))
+        columns = [name for name in _COLUMNS if _varies(name, rows, metrics)]
+        alone = f", {get_metric(metrics[0]).label}" if len(metrics) == 1 else ""
+        table = Table(title=f"{task}{alone}", title_justify="left", box=None, pad_edge=False)
+        for name in columns:
+            table.add_column(name, justify=_COLUMNS[name], no_wrap=True)
+        layers = {(row["condition"], row["postprocess"]): row["layer"] for row in rows}
         for row in (row for row in means if row["languages"] > 1):
-            table.add_row(f"{_GROUPS[row['group']]} ({row['languages']})", *_numbers(row), style="bold")
-        for row in evaluation.results:
-            if row["task"] == task:
-                table.add_row(row["language"], *_numbers(row), str(row["n"]))
+            named = f"{_GROUPS[row['group']]} ({row['languages']})"
+            cells = _cells(named, row, layers[row["condition"], row["postprocess"]])
+            table.add_row(*map(cells.__getitem__, columns), style="bold")
+        for row in rows:
+            table.add_row(*map(_cells(row["language"], row, row["layer"]).__getitem__, columns))
         console.print(table, highlight=False)
+        for line in _readings(rows):
+            console.print(line, style="dim", highlight=False)
         console.print()
     console.print("In percent; intervals are over items, at 95%.", style="dim", highlight=False)
     for line in evaluation.record["skipped"]:
         console.print(f"left out: {line}", style="dim", highlight=False, markup=False)
+
+
+def _readings(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How the vectors of a task's retrieval were made and compared; nothing for other tasks."""
+    ways = {(row["pooling"], row["direction"], row["scoring"]) for row in rows if row["pooling"]}
+    return [f"Vectors: {compared_vectors(*way)}." for way in sorted(ways)]
 
 
 def telling(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -278,11 +305,24 @@ def telling(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _numbers(row: Mapping[str, Any]) -> tuple[str, ...]:
-    vectors = row["postprocess"] and {"none": "as they are", "center": "centred"}.get(row["postprocess"], "")
-    layer = f", layer {row['layer']}" if row.get("layer") is not None else ""
-    metric = get_metric(row["metric"]).label
-    return row["condition"], metric, f"{vectors}{layer}", f"{100 * row['value']:.1f}", interval_text(row, 0.0)
+def _varies(column: str, rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> bool:
+    """Whether a column of the printed table says anything: one metric is in the title, layers are retrieval's."""
+    if column == "metric":
+        return len(metrics) > 1
+    return column not in {"vectors", "layer"} or any(row["layer"] is not None for row in rows)
+
+
+def _cells(name: str, row: Mapping[str, Any], layer: int | None) -> dict[str, str]:
+    return {
+        "language": name,
+        "condition": row["condition"],
+        "metric": get_metric(row["metric"]).label,
+        "vectors": {"none": "raw", "center": "centred"}.get(row["postprocess"], row["postprocess"]),
+        "layer": "" if layer is None else str(layer),
+        "score": f"{100 * row['value']:.1f}",
+        "interval": interval_text(row, 0.0),
+        "items": str(row.get("n", "")),
+    }
 
 
 def interval_text(row: Mapping[str, Any], least: float) -> str:
@@ -298,6 +338,7 @@ _COLUMNS: dict[str, Literal["left", "right"]] = {
     "condition": "left",
     "metric": "left",
     "vectors": "left",
+    "layer": "right",
     "score": "right",
     "interval": "left",
     "items": "right",

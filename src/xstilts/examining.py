@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypedDict
@@ -25,6 +26,9 @@ from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
 from xstilts.training.machine import resolve_precision
 
+USUAL_LENGTH = 128
+"""Tokens an input of tasks without a maximum of their own."""
+
 
 class Options(TypedDict, total=False):
     """Settings of `evaluate` and `compare` that may be left out."""
@@ -34,7 +38,7 @@ class Options(TypedDict, total=False):
     retrieval: Retrieval
     precision: Literal["auto", "fp32", "bf16"]
     threads: int
-    max_length: int
+    max_length: int | None
     catalogue: Catalogue
 
 
@@ -43,7 +47,8 @@ class Settings:
     """How a model is tested.
 
     `limit`: test only so many sources a task. `retrieval`: how sentences are embedded. `max_length`: tokens an
-    input. `catalogue`: where tasks are looked up; with `own` tasks it knows those too.
+    input of every task; default: the task's own, else 128; never more than the model takes. `catalogue`: where tasks
+    are looked up; with `own` tasks it knows those too.
     """
 
     conditions: Sequence[str] = ("clean",)
@@ -51,8 +56,18 @@ class Settings:
     retrieval: Retrieval = field(default_factory=Retrieval)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     threads: int = 2
-    max_length: int = 128
+    max_length: int | None = None
     catalogue: Catalogue = field(default_factory=Catalogue)
+
+    def fitted(self, positions: int | None) -> Settings:
+        """The settings with no input longer than `positions`, the tokens that a model takes (None: any number)."""
+        most = positions or sys.maxsize
+        usual = min(self.max_length or USUAL_LENGTH, most)
+        lengths = {
+            name: min(self.max_length or task.max_length(usual), most)
+            for name, task in self.catalogue.all().items()
+        }
+        return replace(self, max_length=usual, catalogue=replace(self.catalogue, lengths=lengths))
 
     def record(self) -> dict[str, Any]:
         """The settings as JSON, the precision made concrete."""

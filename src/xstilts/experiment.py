@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,10 +10,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from xstilts.best import leading_arm
 from xstilts.encoders.base import EncoderSpec, find_encoder
 from xstilts.errors import DataError, UserError
 from xstilts.plan import Plan, Stage, make_plan
 from xstilts.recipe import BASELINE, JoinedTask, Recipe
+from xstilts.saved import load_record, load_table
 from xstilts.store import Store
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
@@ -50,8 +50,8 @@ class Experiment:
         plan = self.plan()
         if not self.chooses_best:
             return plan
-        best = best_arm(plan, self.store)
-        return plan if best is None else self.plan(best)
+        arm = leading_arm(plan, self.store)
+        return plan if arm is None else self.plan(arm)
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,6 @@ def open_experiment(recipe: Recipe, base: Path, store: str | Path, data: Path | 
     Raises:
         UserError: something that the recipe names is not there.
     """
-    if data is not None and not data.is_dir():
-        raise UserError(f"--data {data} is not a folder")
     encoder = replace(find_encoder(anchored(recipe, base).encoder), name=recipe.encoder)
     return Experiment(recipe, catalogue_of(recipe, base, data), encoder, Store(store), base)
 
@@ -91,7 +89,9 @@ def catalogue_of(recipe: Recipe, base: Path, data: Path | None = None) -> Catalo
     for name, spec in recipe.tasks.items():
         if isinstance(spec, UserTask):
             own[name] = _own_task(name, spec, base, data)
-    catalogue = Catalogue(own, data)
+    overrides = recipe.training.per_task.items()
+    lengths = {name: override.max_length for name, override in overrides if override.max_length}
+    catalogue = Catalogue(own, data, lengths)
     for name, spec in recipe.tasks.items():
         if isinstance(spec, JoinedTask):
             own[name] = joined_task(name, catalogue.get(spec.test), catalogue.get(spec.train))
@@ -134,7 +134,7 @@ def execute(experiment: Experiment, listener: Listener | None = None) -> Plan:
         local.execute(plan, context, listener.done, kept=kept_stages(plan))
         if not experiment.chooses_best or plan.controls:
             break
-        plan = experiment.plan(best_arm(plan, experiment.store))
+        plan = experiment.plan(leading_arm(plan, experiment.store))
     kept = kept_stages(plan, experiment.store)
     if kept is not None:
         local.prune(plan, experiment.store, experiment.store.addresses(), kept)
@@ -144,46 +144,19 @@ def execute(experiment: Experiment, listener: Listener | None = None) -> Plan:
 def kept_stages(plan: Plan, store: Store | None = None) -> list[Stage] | None:
     """The stages whose weights stay once nothing reads them any more; None: all.
 
-    Intermediates always stay. With `keep: best` so do, for each target, the baseline and the arm that is best on
-    dev; without a store, which knows the dev scores, any arm may still be the best.
+    Intermediates always stay. With `keep: best` so do, for each target, the baseline and the arm that leads on dev,
+    of which one is the best; without a store, which knows the dev scores, any arm may still lead.
     """
     keep = plan.recipe.keep
     if keep == "all":
         return None
     kept = list(plan.intermediates.values())
     if keep == "best":
-        best = {target: store and best_arm(plan, store, target) for target in plan.recipe.targets}
+        leader = {target: store and leading_arm(plan, store, target) for target in plan.recipe.targets}
         for (arm, target, _), stage in plan.finals.items():
-            if arm == BASELINE or arm == best[target] or (best[target] is None and arm in plan.recipe.arms):
+            if arm in (BASELINE, leader[target]) or (leader[target] is None and arm in plan.recipe.arms):
                 kept.append(stage)
     return kept
-
-
-def dev_scores(plan: Plan, store: Store) -> dict[tuple[str, str], list[float]]:
-    """Scores on dev by (arm, target), a value a seed: of the chosen checkpoint or of the chosen layer."""
-    scores: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
-    for cell in plan.cells:
-        stage = cell.layer or cell.checkpoint
-        if stage is not None and stage.address in store and cell.seed not in scores[cell.arm, cell.target]:
-            value = store.open(stage.address).info["score"]
-            if value is not None:
-                scores[cell.arm, cell.target][cell.seed] = value
-    return {place: list(values.values()) for place, values in scores.items() if values}
-
-
-def best_arm(plan: Plan, store: Store, target: str | None = None) -> str | None:
-    """The arm with the largest mean gain on dev over the targets, or over one; None while scores are missing."""
-    scores = dev_scores(plan, store)
-    targets = [target] if target else list(plan.recipe.targets)
-    gains = {}
-    for arm in plan.recipe.arms:
-        if arm == BASELINE:
-            continue
-        pairs = [(scores.get((arm, name)), scores.get((BASELINE, name))) for name in targets]
-        known = [statistics.mean(ours) - statistics.mean(theirs) for ours, theirs in pairs if ours and theirs]
-        if known:
-            gains[arm] = statistics.mean(known)
-    return max(gains, key=lambda arm: gains[arm]) if gains else None
 
 
 @dataclass(frozen=True)
@@ -191,7 +164,8 @@ class Results:
     """The answer to a recipe: tables as lists of rows, and what the run was.
 
     `results` has a row a cell and seed, `gains` a row a contrast, `verdicts` a row an arm × target × family; `run`
-    holds cost, settings and the intermediates' own dev scores.
+    holds cost, settings and the intermediates' own dev scores; `layers` has the curves that retrieval's layers were
+    chosen on (see `xstilts.layers`).
     """
 
     folder: Path
@@ -199,6 +173,7 @@ class Results:
     gains_table: list[dict[str, Any]]
     verdicts: list[dict[str, Any]]
     run: dict[str, Any] = field(default_factory=dict)
+    layers: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:
@@ -206,16 +181,20 @@ class Results:
 
         Raises:
             UserError: the folder holds no finished run.
+            DataError: one of its files is damaged.
         """
         folder = Path(folder)
         if not (folder / "run.json").is_file():
             raise UserError(
                 f"{folder} holds no finished run (run.json is missing). Run: xstilts run RECIPE --out {folder}"
             )
-        results, gains, verdicts = (
-            pq.read_table(folder / f"{name}.parquet").to_pylist() for name in ("results", "gains", "verdicts")
+        again = f"xstilts run {folder / 'recipe.yaml'} --out {folder} (nothing is computed again)"
+        run = load_record(folder / "run.json", again)
+        results, gains, verdicts, layers = (
+            load_table(folder / f"{name}.parquet", again).to_pylist()
+            for name in ("results", "gains", "verdicts", "layers")
         )
-        return cls(folder, results, gains, verdicts, json.loads((folder / "run.json").read_text("utf-8")))
+        return cls(folder, results, gains, verdicts, run, layers)
 
     def to_pandas(self) -> Any:
         """The results as a pandas data frame, a row a cell and seed."""
@@ -240,13 +219,16 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     """Weigh the evidence that the store holds for a plan and write the answer's tables to a folder."""
     from xstilts import analysis
     from xstilts.answer import analysis_cells, design, qualifiers, run_record
+    from xstilts.layers import layer_table
 
     cells = analysis_cells(experiment, plan)
     settings = analysis.Settings(**experiment.recipe.statistics.model_dump())
-    answer = analysis.analyse(cells, design(experiment, plan), settings)
+    compared = design(experiment, plan)
+    answer = analysis.analyse(cells, compared, settings)
     results = qualifiers(experiment, plan, answer.results)
     run = run_record(experiment, plan, record)
-    written = Results(folder, results, answer.gains, answer.verdicts, run)
+    layers = layer_table(experiment, plan, compared, settings)
+    written = Results(folder, results, answer.gains, answer.verdicts, run, layers)
     _write(written, anchored(experiment.recipe, experiment.base))
     return written
 
@@ -288,6 +270,7 @@ def _write(results: Results, recipe: Recipe) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").unlink(missing_ok=True)  # tables of two runs never pass for one
     tables = {"results": results.results, "gains": results.gains_table, "verdicts": results.verdicts}
+    tables["layers"] = results.layers
     for name, rows in tables.items():
         draft = folder / f".{name}.parquet"
         pq.write_table(pa.Table.from_pylist(_regular(rows)), draft)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from xstilts.best import best_of, dev_gains
 from xstilts.errors import DataError, UnknownName, UserError
 from xstilts.experiment import Experiment, Results, open_experiment
 from xstilts.plan import Plan, Stage
-from xstilts.recipe import BASELINE, Recipe, load_recipe
+from xstilts.recipe import Recipe, load_recipe
 from xstilts.stage import data_revision
 from xstilts.store import Address
 from xstilts.task_types import is_trained, retrieval_type
@@ -74,7 +75,7 @@ class FinishedRun:
     def arm(self, name: str, targets: Sequence[str]) -> str:
         """An arm by name; `best` is the one with the largest mean gain on dev over some targets.
 
-        Where the baseline is better on dev than every arm, it is the best.
+        Where no arm is better on dev than the baseline, the baseline is the best.
 
         Raises:
             UnknownName: no arm or control has this name.
@@ -83,19 +84,12 @@ class FinishedRun:
             if name not in self.arms:
                 raise UnknownName("arm", name, [BEST, *self.arms])
             return name
-        gains = self.dev_gains(targets)
-        best = max(gains, key=lambda arm: gains[arm]) if gains else BASELINE
-        return best if gains and gains[best] >= 0 else BASELINE
+        return best_of(self.dev_gains(targets))
 
     def dev_gains(self, targets: Sequence[str]) -> dict[str, float]:
         """Mean over targets of each arm's dev score minus the baseline's; controls are no candidates."""
         means = {(row["arm"], row["task"]): row["mean"] for row in self.results.run["dev"]}
-        gains = {}
-        for arm in self.recipe.arms:
-            known = [target for target in targets if {(arm, target), (BASELINE, target)} <= means.keys()]
-            if arm != BASELINE and known:
-                gains[arm] = statistics.mean(means[arm, name] - means[BASELINE, name] for name in known)
-        return gains
+        return dev_gains(means, self.recipe.arms, targets)
 
     def seed(self, arm: str, target: str | None) -> int:
         """The seed with the best dev score: on the target, or without one on the arm's intermediate tasks."""

@@ -1,85 +1,166 @@
-"""What dev decides for a retrieval target: the layer that is read, and what a task type tunes beside it."""
+"""Curves over layers: what each layer gives on the dev part, and what a layer fixed for all arms would have shown.
+
+The layers that retrieval reads are chosen on these curves, the baseline's as every arm's. Published work reads one
+layer for all (Phang et al. 2020, arXiv 2005.13013); the curves tell how far an answer hangs on which.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from statistics import mean
-from typing import Any
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from xstilts import analysis
 from xstilts.metrics import get_metric
-from xstilts.task_types import RetrievalType, metrics_of
+from xstilts.plan import Plan, Stage
+from xstilts.task_types import get_task_type, metrics_of
 from xstilts.tasks.base import Task
 
+if TYPE_CHECKING:
+    from xstilts.experiment import Experiment
 
-@dataclass(frozen=True)
-class _Point:
-    """One post-processing and layer on dev: the score and what was tuned, by language."""
+Row = dict[str, Any]
+Place = tuple[str, str, int]
+"""(target, arm, seed)."""
 
-    rule: str
-    layer: int
-    scores: dict[str, float] = field(default_factory=dict)
-    settings: dict[str, Any] = field(default_factory=dict)
+Point = tuple[str, str, str, int | None]
+"""(target, arm, post-processing, layer); no layer: each arm's own choice."""
 
-    @property
-    def mean(self) -> float:
-        """The mean score; each language counts the same."""
-        return mean(self.scores.values())
+Picks = Mapping[Place, Mapping[str, int]]
+"""The layer that each arm and seed reads, by post-processing."""
+
+_WEIGHED = ("gain", "ci_low", "ci_high", "verdict")
 
 
-def choose_layers(task: Task, kind: RetrievalType, sweep: pa.Table, rules: Sequence[str]) -> dict[str, Any]:
-    """For each post-processing the layer that is best on dev by the task's first metric; of equals the deepest.
+def layer_table(
+    experiment: Experiment, plan: Plan, design: analysis.Design, settings: analysis.Settings
+) -> list[Row]:
+    """The curves of a run whose stages are done: a row a target × arm × post-processing × layer, on the dev part.
+
+    `values` holds the score of each of `seeds`, the mean over the dev languages; `value`, `seed_low`, `seed_high` are
+    their mean and range; `chosen` says how many of them took this layer. `gain` is the arm's mean gain over the
+    baseline with this one layer for both, `ci_low` to `ci_high` its interval over seeds and items, and `verdict` what
+    the same tests as on the test part say of it (raw vectors alone are judged). In the row without a layer every arm
+    reads its own. Nothing corrects for looking at several layers.
 
     Args:
-        task: what was swept.
-        kind: its type.
-        sweep: predictions on dev with every layer and post-processing.
-        rules: the post-processings; verdicts judge the first.
-
-    Returns:
-        `layers` by post-processing; `settings` by post-processing and language, where the type tunes something;
-        the `curve`, a point (`postprocess`, `layer`, `hit`: the mean score) for each layer; the `score` of the
-        first post-processing's layer, by which the best arm is chosen.
+        experiment: whose store holds the sweeps.
+        plan: its plan; targets with a fixed layer have no curve.
+        design: arms, baseline and controls, as for the test part.
+        settings: of the analysis.
     """
-    points = _points(task, kind, sweep)
-    best = {
-        rule: max((point for point in points if point.rule == rule), key=lambda one: (one.mean, one.layer))
-        for rule in rules
-    }
+    choices = _choices(plan)
+    infos = {place: experiment.store.open(stage.address).info for place, stage in choices.items()}
+    own: Picks = {place: info["layers"] for place, info in infos.items()}
+    values = _values(infos)
+    judged: dict[Point, Row] = {}
+    for layer in dict.fromkeys(layer for *_, layer in values):
+        picks = own if layer is None else {at: dict.fromkeys(layers, layer) for at, layers in own.items()}
+        answer = analysis.analyse(list(_cells(experiment, choices, picks)), design, settings)
+        judged |= _judged(layer, answer, design.baseline)
+    rows = []
+    for (target, arm, rule, layer), by_seed in values.items():
+        chosen = sum(own[target, arm, seed].get(rule) == layer for seed in by_seed)
+        identity: Row = {
+            "task": target,
+            "metric": metrics_of(experiment.catalogue.get(target))[0],
+            "arm": arm,
+        }
+        identity |= {"postprocess": rule, "layer": layer, "split": "dev"}
+        weighed = dict.fromkeys(_WEIGHED) | judged.get((target, arm, rule, layer), {})
+        rows.append(identity | _seeds(by_seed) | {"chosen": chosen} | weighed)
+    return rows
+
+
+def _values(infos: Mapping[Place, Mapping[str, Any]]) -> dict[Point, dict[int, float]]:
+    """Scores by seed of every point of the curves; behind each curve, of the layer that was chosen."""
+    values: dict[Point, dict[int, float]] = {}
+    for (target, arm, seed), info in infos.items():
+        for point in info["curve"]:
+            at = (target, arm, point["postprocess"], point["layer"])
+            values.setdefault(at, {})[seed] = curve_value(point)
+    for (target, arm, seed), info in infos.items():
+        for rule, layer in info["layers"].items():
+            values.setdefault((target, arm, rule, None), {})[seed] = values[target, arm, rule, layer][seed]
+    return values
+
+
+def curve_value(point: Mapping[str, Any]) -> float:
+    """The score of one point of a select stage's curve, whatever metric it is named after."""
+    return float(next(value for name, value in point.items() if name not in {"postprocess", "layer"}))
+
+
+def _choices(plan: Plan) -> dict[Place, Stage]:
+    """The stages that chose a layer on a sweep."""
     return {
-        "layers": {rule: point.layer for rule, point in best.items()},
-        "settings": {rule: dict(point.settings) for rule, point in best.items()} if kind.tunes else {},
-        "curve": [
-            {"postprocess": point.rule, "layer": point.layer, "hit": point.mean}
-            for point in sorted(points, key=lambda one: (one.rule, one.layer))
-        ],
-        "score": best[rules[0]].mean,
+        (cell.target, cell.arm, cell.seed): cell.layer
+        for cell in plan.cells
+        if cell.layer is not None and cell.layer.parent("sweep") is not None
     }
 
 
-def _points(task: Task, kind: RetrievalType, sweep: pa.Table) -> list[_Point]:
+def _seeds(by_seed: Mapping[int, float]) -> Row:
+    values = list(by_seed.values())
+    return {
+        "seeds": list(by_seed),
+        "values": values,
+        "value": statistics.mean(values),
+        "seed_low": min(values),
+        "seed_high": max(values),
+    }
+
+
+def _judged(layer: int | None, answer: analysis.Analysis, baseline: str) -> dict[Point, Row]:
+    """Gains and verdicts of an analysis in which all arms read one layer, or each its own."""
+    found: dict[Point, Row] = {}
+    for row in answer.gains:
+        if (row["quantity"], row["group"], row["reference"]) == ("gain", "all", baseline):
+            numbers = {"gain": row["estimate"], "ci_low": row["ci_low"], "ci_high": row["ci_high"]}
+            found[row["task"], row["arm"], row["postprocess"], layer] = numbers
+    for row in answer.verdicts:
+        found[row["task"], row["arm"], row["postprocess"], layer] |= {"verdict": row["verdict"]}
+    return found
+
+
+def _cells(experiment: Experiment, choices: Mapping[Place, Stage], picks: Picks) -> Iterator[analysis.Cell]:
+    """What every arm and seed predicts on dev from the layers picked; what serves several seeds is read once."""
+    loaded: dict[str, list[dict[str, Any]]] = {}
+    for (target, arm, seed), choice in choices.items():
+        if choice.key not in loaded:
+            task, layers = experiment.catalogue.get(target), picks[target, arm, seed]
+            loaded[choice.key] = list(_scored(task, _predictions(experiment, choice, layers), layers))
+        yield from (analysis.Cell(arm=arm, seed=seed, **scored) for scored in loaded[choice.key])
+
+
+def _predictions(experiment: Experiment, choice: Stage, layers: Mapping[str, int]) -> pa.Table:
+    sweep = choice.parent("sweep")
+    assert sweep is not None
+    path = experiment.store.open(sweep.address).path("predictions.parquet")
+    return pq.read_table(path, filters=[("layer", "in", sorted(set(layers.values())))])
+
+
+def _scored(task: Task, predictions: pa.Table, layers: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+    """Item statistics by language and post-processing, as the fields of a cell."""
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
+    for row in predictions.to_pylist():
+        if row["layer"] == layers[row["postprocess"]]:
+            groups[row["language"], row["postprocess"]].append(row)
     metric = get_metric(metrics_of(task)[0])
-    found: dict[tuple[str, int], _Point] = {}
-    for rule, layer, language in _groups(sweep):
-        rows = sweep.filter(
-            (pc.field("postprocess") == rule)
-            & (pc.field("layer") == layer)
-            & (pc.field("language") == language)
-        )
-        predictions, golds = (
-            [json.loads(text) for text in rows[side].to_pylist()] for side in ("prediction", "gold")
-        )
-        setting = kind.tune(predictions, golds)
-        point = found.setdefault((rule, layer), _Point(rule, layer))
-        point.scores[language] = metric.score(kind.apply(predictions, setting), golds, task.labels)
-        point.settings[language] = setting
-    return list(found.values())
-
-
-def _groups(sweep: pa.Table) -> list[tuple[str, int, str]]:
-    groups = sweep.group_by(["postprocess", "layer", "language"]).aggregate([]).to_pylist()
-    return sorted((row["postprocess"], row["layer"], row["language"]) for row in groups)
+    for (language, rule), rows in groups.items():
+        predicted, gold = ([json.loads(row[side]) for row in rows] for side in ("prediction", "gold"))
+        yield {
+            "target": task.name,
+            "task_type": task.type,
+            "family": get_task_type(task.type).family,
+            "language": language,
+            "condition": "clean",
+            "metric": metric.name,
+            "sources": [row["source"] for row in rows],
+            "stats": metric.statistics(predicted, gold, task.labels, language),
+            "postprocess": rule,
+        }

@@ -140,9 +140,28 @@ def _line(row: Row) -> str:
             f"      {mark} {choice}" for mark, choice in zip(marks, row["choices"], strict=True)
         )
         return f"{row['text']}\n{choices}"
+    if "answers" in row:
+        return f"{row['question']}  →  {_answers(row)}"
     texts = [row["text"], *([row["text_pair"]] if row.get("text_pair") else [])]
     right = [row[name] for name in ("target", "label", "answer") if name in row]
     return f"{' ⏐ '.join(texts)}  →  {right[0] if right else ', '.join(row['gold']) or 'nothing'}"
+
+
+def _answers(row: Row, around: int = 80) -> str:
+    """The answers of a question, and below them the first one in its context."""
+    answers = list(dict.fromkeys(answer["text"] for answer in row["answers"]))
+    if not answers:
+        return f"(no answer)\n      {_plainly(row['context'][: 2 * around])}…"
+    start = row["answers"][0]["start"]
+    end = start + len(row["answers"][0]["text"])
+    before, behind = row["context"][max(0, start - around) : start], row["context"][end : end + around]
+    edges = "…" * (start > around), "…" * (end + around < len(row["context"]))
+    told = f"{edges[0]}{before}[{row['context'][start:end]}]{behind}{edges[1]}"
+    return f"{' ⏐ '.join(answers)}\n      {_plainly(told)}"
+
+
+def _plainly(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _show_perturbation(name: str, console: Console, as_json: bool) -> None:

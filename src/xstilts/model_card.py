@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,57 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from xstilts import __version__
 from xstilts.finished import BEST, ENCODER, Choice
-from xstilts.recipe import BASELINE
+from xstilts.recipe import BASELINE, Phase
+from xstilts.report.layers import compared_vectors
 from xstilts.task_types import get_trained_type, metrics_of
 from xstilts.tasks.base import Task
 
 
-def write_card(choice: Choice, form: str, layers: int | None = None) -> str:
+@dataclass(frozen=True)
+class Centring:
+    """What the means that a model subtracts were taken of, and what they give.
+
+    Scores are means over the dev `languages`, each half of the dev part with the means of the other: `own` with queries
+    and candidates centred each by their own mean, as in a run; `named` with the stored mean of each text's language;
+    `sided` with those of `encode_query` and `encode_document`; `unnamed` with that of `encode`; `raw` without any.
+    """
+
+    languages: tuple[str, ...]
+    sentences: int
+    own: float
+    named: float
+    sided: float
+    unnamed: float
+    raw: float
+
+
+@dataclass(frozen=True)
+class SentenceVectors:
+    """How an exported model makes vectors of sentences. No `layer`: the last one."""
+
+    layer: int | None
+    pooling: str
+    postprocess: str
+    prefix: str
+    max_length: int
+    centring: Centring | None = None
+
+    def centred(self, centring: Centring) -> SentenceVectors:
+        """The same, with what is known of the mean."""
+        return replace(self, centring=centring)
+
+    def record(self) -> dict[str, Any]:
+        """All of it as JSON."""
+        return asdict(self)
+
+
+def write_card(choice: Choice, form: str, vectors: SentenceVectors | None = None) -> str:
     """The model card, in Markdown with the metadata that the Hugging Face Hub reads.
 
     Args:
         choice: the checkpoint that is exported.
         form: `hf` or `sentence-transformers`.
-        layers: how many layers the export keeps; None for all.
+        vectors: how sentences are embedded, in an export for sentence-transformers.
     """
     environment = Environment(
         loader=PackageLoader("xstilts", "report"),
@@ -37,7 +77,7 @@ def write_card(choice: Choice, form: str, layers: int | None = None) -> str:
     return environment.get_template("card.md.j2").render(
         choice=choice,
         form=form,
-        layers=layers,
+        vectors=vectors,
         version=__version__,
         baseline=BASELINE,
         trained=[catalogue.get(name) for name in choice.intermediates],
@@ -47,13 +87,22 @@ def write_card(choice: Choice, form: str, layers: int | None = None) -> str:
         base_model=_hub_id(choice.run.recipe.encoder),
         languages=sorted({row["language"] for row in _results(choice)}),
         results=_results(choice),
+        readings=_readings(_results(choice)),
         gains=_gains(choice),
         verdicts=_verdicts(choice),
         dev=_dev(choice),
         phases=_phases(choice),
-        max_length=choice.run.recipe.phase("target", choice.target).max_length,
+        max_length=_max_length(choice),
         key=choice.stage.key if choice.stage else None,
     )
+
+
+def _max_length(choice: Choice) -> int:
+    """Tokens of an input in training: the target's own maximum, else the phase's."""
+    length = choice.run.recipe.phase("target", choice.target).max_length
+    if choice.target == ENCODER:
+        return length
+    return choice.run.experiment.catalogue.get(choice.target).max_length(length)
 
 
 def _text(value: Any) -> str:
@@ -97,9 +146,8 @@ def _reason(choice: Choice) -> str:
             f"On dev no arm was better than the baseline (the best of them: {_points(best, sign=True)} points), "
             "so this is the baseline: the encoder without an intermediate task."
         )
-    tie = " A tie on dev goes to the arm, so this choice is no evidence for it." if best == 0 else ""
     return (
-        f"The arm `{choice.arm}` is the best on dev: {_points(best, sign=True)} points over the baseline.{tie} "
+        f"The arm `{choice.arm}` is the best on dev: {_points(best, sign=True)} points over the baseline. "
         "Test results played no part in the choice."
     )
 
@@ -126,6 +174,12 @@ def _results(choice: Choice) -> list[dict[str, Any]]:
     return _for_primary(choice, rows, choice.tested)
 
 
+def _readings(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How the vectors behind retrieval results were made and compared."""
+    ways = {(row["pooling"], row["direction"], row["scoring"]) for row in rows if row["pooling"]}
+    return [compared_vectors(*way) for way in sorted(ways)]
+
+
 def _gains(choice: Choice) -> list[dict[str, Any]]:
     """Gains of the arm over the baseline, over all seeds, for the targets that the arm was judged by."""
     rows = choice.run.rows("gains_table", arm=choice.arm, quantity="gain", reference=BASELINE)
@@ -149,16 +203,23 @@ def _phases(choice: Choice) -> list[dict[str, Any]]:
     before = run.plan.intermediates.get((choice.arm, choice.seed))
     if before is not None:
         phase = run.recipe.phase("intermediate", choice.intermediates[0], arm)
-        rows.append((" + ".join(choice.intermediates), phase, before))
+        rows.append((choice.intermediates, phase, before))
     if choice.has_head:
         final = run.plan.finals[choice.arm, choice.target, choice.seed]
-        rows.append((choice.target, run.recipe.phase("target", choice.target), final))
+        rows.append(((choice.target,), run.recipe.phase("target", choice.target), final))
     store = run.experiment.store
     facts = [store.open(stage.address).info if stage.address in store else {} for _, _, stage in rows]
     return [
-        {"task": task, **phase.model_dump()}
+        {"task": " + ".join(tasks), **phase.model_dump(), "max_length": _lengths(choice, tasks, phase)}
         | {name: info.get(name) for name in ("learning_rate", "updates", "examples", "tokens")}
         | {"head_learning_rate": phase.head_learning_rate or info.get("learning_rate")}
         | {"dev": info.get("dev", {})}
-        for (task, phase, _), info in zip(rows, facts, strict=True)
+        for (tasks, phase, _), info in zip(rows, facts, strict=True)
     ]
+
+
+def _lengths(choice: Choice, tasks: Sequence[str], phase: Phase) -> str:
+    """Tokens of an input of each task: its own maximum, else the phase's."""
+    catalogue = choice.run.experiment.catalogue
+    lengths = [catalogue.get(name).max_length(phase.max_length) for name in tasks]
+    return ", ".join(dict.fromkeys(map(str, lengths)))

@@ -183,7 +183,8 @@ class _Planner:
             return self.recipe.phase("intermediate", tasks[0].name, arm)
         for task in tasks:
             override = self.recipe.training.per_task.get(task.name)
-            if override is not None and set(override.model_dump(exclude_none=True)) - {"examples"}:
+            applies = {"examples"} | ({"max_length"} & set(task.options))
+            if override is not None and set(override.model_dump(exclude_none=True)) - applies:
                 self.skipped.append(
                     f"{arm}: of training.per_task.{task.name} only examples applies where tasks are mixed"
                 )
@@ -220,10 +221,13 @@ class _Planner:
     ) -> Stage:
         """Train once for each learning rate of the grid, then select."""
         longest = self.encoder.positions
-        if longest is not None and phase.max_length > longest:
-            raise RecipeError(
-                f"max_length: {phase.max_length} for {tasks[0].name}, but the encoder takes at most {longest} tokens"
-            )
+        for task in tasks:
+            length = task.max_length(phase.max_length)
+            if longest is not None and length > longest:
+                raise RecipeError(
+                    f"max_length: {length} for {task.name}, but the encoder takes at most {longest} tokens. "
+                    f"Set training.per_task.{task.name}.max_length"
+                )
         data = {
             "train": tuple(
                 self.prepare(task, "train", task.train_language, self.examples_of(task, phase))

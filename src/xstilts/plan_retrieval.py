@@ -129,7 +129,10 @@ def pool_languages(task: Task, split: str, languages: Sequence[str]) -> tuple[st
     kind = retrieval_type(task.type)
     if kind is None or not kind.pool:
         return ()
-    return task.source.languages(split + CANDIDATES) if kind.pool == "all" else tuple(languages)
+    if kind.pool == "language" and not kind.own_candidates:
+        return tuple(languages)
+    there = task.source.languages(split + CANDIDATES)
+    return there if kind.pool == "all" else tuple(code for code in languages if code in there)
 
 
 def role(name: str, stage: Stage | None) -> dict[str, tuple[Stage, ...]]:

@@ -15,9 +15,9 @@ from xstilts.encoders.checkpoint import Checkpoint
 from xstilts.encoders.models import build_encoder, build_models
 from xstilts.encoders.vocabulary import Vocabulary
 from xstilts.errors import RecipeError
-from xstilts.perturbations import Condition, perturb_text, perturb_tokens
+from xstilts.perturbations import Condition, perturb_text, perturb_tokens, perturb_with_offsets
 from xstilts.task_types import RetrievalType, get_task_type, get_trained_type, retrieval_type
-from xstilts.task_types.base import Tokens
+from xstilts.task_types.base import Span, Tokens
 from xstilts.task_types.retrieval import Search, Text, tokenise_texts
 from xstilts.task_types.vectors import Places, Vectors
 from xstilts.tasks.base import Row, Task
@@ -47,7 +47,7 @@ class Job:
     @property
     def max_length(self) -> int:
         """Tokens an input: the task's own maximum, else that of its training."""
-        return int(self.task.options.get("max_length", self.spec["max_length"]))
+        return self.task.max_length(self.spec["max_length"])
 
 
 @dataclass(frozen=True)
@@ -69,28 +69,34 @@ class TestSet:
         condition = Condition.parse(self.condition)
         if condition.is_clean:
             return list(self.rows)
-
-        return [
-            get_task_type(task_type).perturb(row, _Change(condition, self.language, row["id"]))
-            for row in self.rows
-        ]
+        kind = get_task_type(task_type)
+        roles = (condition.role,) if condition.role else kind.texts
+        return [kind.perturb(row, _Change(condition, self.language, row["id"], roles)) for row in self.rows]
 
 
 @dataclass(frozen=True)
 class _Change:
-    """What a condition does to the texts of one row; a condition with a role leaves the others as they are."""
+    """What a condition does to the texts of one row; those that are none of its roles stay as they are."""
 
     condition: Condition
     language: str
     item: str
+    roles: tuple[str, ...]
 
     def text(self, text: str, role: str) -> str:
-        if self.condition.role not in {"", role.partition("/")[0]}:
+        if role.partition("/")[0] not in self.roles:
             return text
         return perturb_text(text, self.language, self.condition, f"{self.item}#{role}")
 
     def tokens(self, tokens: list[str], role: str) -> list[str]:
         return perturb_tokens(tokens, self.language, self.condition, f"{self.item}#{role}")
+
+    def spans(self, text: str, role: str, spans: Sequence[Span]) -> tuple[str, list[Span]]:
+        if role not in self.roles:
+            return text, list(spans)
+        key = f"{self.item}#{role}"
+        changed, moved = perturb_with_offsets(text, self.language, self.condition, key, spans)
+        return changed, [moved.span(*span) for span in spans]
 
 
 def predict_sets(job: Job, sets: Sequence[TestSet], cache: dict[str, Any]) -> list[pa.Table]:
@@ -120,8 +126,9 @@ def _with_head(job: Job, sets: Sequence[TestSet], cache: dict[str, Any]) -> list
         features = task_type.encode(rows, job.base.tokenizer, job.task, job.max_length)
         used = (ids for feature in features for ids in feature.sequences)
         vocabulary = Vocabulary.of(used, job.base.tokenizer.pad_token_id)
-        cache[name] = [feature.renumbered(vocabulary.trim) for feature in features], vocabulary
-    features, vocabulary = cache[name]
+        answers = [task_type.answer(row) for row in rows]  # of the rows as perturbed: a span may have moved
+        cache[name] = [feature.renumbered(vocabulary.trim) for feature in features], vocabulary, answers
+    features, vocabulary, answers = cache[name]
     model = build_models(job.base, job.checkpoint, [task_type.head(job.task)], vocabulary, seed=0)[
         job.task.name
     ]
@@ -129,7 +136,7 @@ def _with_head(job: Job, sets: Sequence[TestSet], cache: dict[str, Any]) -> list
     tables, start = [], 0
     for one in sets:
         end = start + len(one.rows)
-        tables.append(_table(one, predictions[start:end], [row[task_type.gold] for row in one.rows]))
+        tables.append(_table(one, predictions[start:end], answers[start:end]))
         start = end
     return tables
 
@@ -141,9 +148,10 @@ def _by_similarity(
 
     Where each language has candidates of its own, which may be many, languages are embedded one after another.
     """
+    apart = kind.pool == "language" and not kind.own_candidates
     groups: dict[str, list[int]] = {}
     for number, one in enumerate(sets):
-        groups.setdefault(one.language if kind.pool == "language" else "", []).append(number)
+        groups.setdefault(one.language if apart else "", []).append(number)
     tables: dict[int, pa.Table] = {}
     for numbers in groups.values():
         group = [sets[number] for number in numbers]

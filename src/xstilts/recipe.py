@@ -74,7 +74,11 @@ class Phase(_Model):
     dropout: float | None = Field(
         None, ge=0, lt=1, description="default: the encoder's own; 0 helps small encoders on small data"
     )
-    max_length: int = Field(128, ge=8, description="tokens an input; longer classification inputs are cut")
+    max_length: int = Field(
+        128,
+        ge=8,
+        description="tokens an input, unless a task has its own (span-qa: 384); longer classification inputs are cut",
+    )
     examples: int | None = Field(None, ge=1, description="use only so many training examples")
     candidates: int = Field(
         3, ge=1, description="checkpoints evenly spaced over the training, to select from"
@@ -131,7 +135,8 @@ class Training(_Model):
     )
     target: Phase = Field(Phase(), description="of the targets, on their English training sets")
     per_task: Mapping[str, PhaseOverride] = Field(
-        {}, description="differs for one target or intermediate task"
+        {},
+        description="differs for one target or intermediate task; max_length replaces the task's own, too",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto",
@@ -139,7 +144,7 @@ class Training(_Model):
     )
     threads: int = Field(2, ge=1, description="fixed, so that results do not depend on the machine's load")
     micro_batch: int | None = Field(
-        None, ge=1, description="examples at once, for memory; changes no result key"
+        None, ge=1, description="inputs at once, for memory; changes no result key"
     )
 
 
@@ -254,7 +259,13 @@ class Recipe(_Model):
 
     def to_yaml(self) -> str:
         """The whole recipe, defaults included, as YAML that can be run again."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+        return yaml.dump(
+            self.model_dump(mode="json"), Dumper=RecipeDumper, sort_keys=False, allow_unicode=True, width=100
+        )
+
+
+class RecipeDumper(yaml.SafeDumper):
+    """Writes what `_Loader` reads back: the label `1e5` in quotes, as it would else be a number."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -279,11 +290,12 @@ _Loader.yaml_implicit_resolvers = {
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:bool", re.compile(r"^(?:true|false|True|False)$"), list("tTfF")
 )
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?$"),
-    list("-+.0123456789"),
-)
+for _side in (_Loader, RecipeDumper):
+    _side.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"^[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?$"),
+        list("-+.0123456789"),
+    )
 
 
 def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -323,7 +335,7 @@ def parse_recipe(text: str, name: str = "recipe", overrides: tuple[str, ...] = (
     except RecursionError:
         raise RecipeError(f"{name}: an anchor (&name) stands inside itself (*name)") from None
     for override in overrides:
-        _override(values, override)
+        set_key(values, override)
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
@@ -338,7 +350,7 @@ def _unshared(value: Any) -> Any:
     return [_unshared(part) for part in value] if isinstance(value, list) else value
 
 
-def _override(values: dict[str, Any], override: str) -> None:
+def set_key(values: dict[str, Any], override: str) -> None:
     """Set one dotted key: `training.target.epochs=5`. Keys of tasks and arms may hold dots' neighbours, not dots."""
     key, equals, text = override.partition("=")
     if not equals or not key:

@@ -1,13 +1,14 @@
 """What each stage does: a pure function of its spec and its parents' outputs, kept in the store.
 
-Execution is grouped: all predictions of one checkpoint on one task run together and share batches.
+Execution is grouped: predictions of one checkpoint on one task run together, in chunks that share batches.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -21,17 +22,22 @@ from xstilts.encoders.base import BaseEncoder, EncoderSpec, load_encoder
 from xstilts.encoders.checkpoint import Checkpoint, average
 from xstilts.errors import DataError
 from xstilts.hashing import short_hash
-from xstilts.layers import choose_layers
+from xstilts.layer_choice import choose_layers
 from xstilts.metrics import get_metric
 from xstilts.plan import Stage
 from xstilts.store import Artifact, Store
-from xstilts.task_types import metrics_of, retrieval_type
+from xstilts.task_types import get_task_type, is_trained, metrics_of, retrieval_type
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row, Task, base_split
 from xstilts.training.machine import set_threads
 from xstilts.training.trainer import TrainingTask, train
 
 Progress = Callable[[str, int, int], None]
+
+CHUNK = 2_000
+"""Rows that are predicted together at least: enough for full batches of similar length, and what a kill loses."""
+SHARED_CHUNK = 20_000
+"""The same where test sets share what is encoded, as all languages of a retrieval share the English sentences."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +97,12 @@ def prepare(stages: Sequence[Stage], context: Context) -> None:
         rows = task.source.rows(spec["split"], spec["language"])
         if not rows:
             raise DataError(f"{task.name}: the {spec['split']} split in {spec['language']} is empty")
+        rows = _sample(rows, spec["examples"], spec["limit"])
+        reason = get_task_type(task.type).unlearnable(rows) if spec["split"] == "train" else ""
+        if reason:
+            raise DataError(f"{task.name}, train, {spec['language']}: {reason}")
         prefix = f"{task.name}/{spec['split']}"
         suffix = "" if task.parallel else f"/{spec['language']}"
-        rows = _sample(rows, spec["examples"], spec["limit"])
         if base_split(spec["split"]) == spec["split"]:  # candidates keep the ids that gold lists
             rows = [row | {"id": f"{prefix}/{row['id']}{suffix}"} for row in rows]
         with context.store.write(stage.address, dict(spec)) as draft:
@@ -148,25 +157,47 @@ def select(stages: Sequence[Stage], context: Context) -> None:
 
 
 def predict(stages: Sequence[Stage], context: Context) -> None:
-    """Checkpoint × task × language × condition → predictions."""
+    """Checkpoint × task × language × condition → predictions, written as soon as those of one chunk are there."""
     started = time.time()
-    base = context.base()
     checkpoint = context.checkpoint(stages[0].parent("checkpoint"))
     task = context.catalogue.get(stages[0].spec["task"]["name"])
     layer = stages[0].parent("layer")
     chosen = context.open(layer).info if layer else {"layers": {}}
     spec, settings = dict(stages[0].spec), chosen.get("settings", {})
-    job = predicting.Job(base, checkpoint, task, spec, chosen["layers"], settings)
+    job = predicting.Job(context.base(), checkpoint, task, spec, chosen["layers"], settings)
     pools: dict[str, list[Row]] = {}
-    sets = [
-        _test_set(stage, data, task, context, pools) for stage in stages for data in stage.parents["data"]
-    ]
-    results = iter(predicting.predict_sets(job, sets, context.tokens_cache))
-    share = (time.time() - started) / len(stages)
+    for chunk in _chunks(stages, context, _least(stages[0], task)):
+        sets = [
+            _test_set(stage, data, task, context, pools) for stage in chunk for data in stage.parents["data"]
+        ]
+        results = iter(predicting.predict_sets(job, sets, context.tokens_cache))
+        share = (time.time() - started) / len(chunk)
+        for stage in chunk:
+            tables = [next(results) for _ in stage.parents["data"]]
+            with context.store.write(stage.address, dict(stage.spec), share) as draft:
+                pq.write_table(pa.concat_tables(tables), draft.file("predictions.parquet"))
+        started = time.time()
+
+
+def _least(stage: Stage, task: Task) -> float:
+    """Rows that a chunk has at least; candidates of their own are encoded once, and so nothing is divided."""
+    if is_trained(task):
+        return CHUNK
+    return math.inf if "pool" in stage.parents else SHARED_CHUNK
+
+
+def _chunks(stages: Sequence[Stage], context: Context, least: float) -> Iterator[list[Stage]]:
+    """Neighbouring stages, as few together as have so many rows; the last may have fewer."""
+    chunk: list[Stage] = []
+    rows = 0
     for stage in stages:
-        tables = [next(results) for _ in stage.parents["data"]]
-        with context.store.write(stage.address, dict(stage.spec), share) as draft:
-            pq.write_table(pa.concat_tables(tables), draft.file("predictions.parquet"))
+        chunk.append(stage)
+        rows += sum(len(context.rows(data)) for data in stage.parents["data"])
+        if rows >= least:
+            yield chunk
+            chunk, rows = [], 0
+    if chunk:
+        yield chunk
 
 
 def _test_set(
@@ -191,13 +222,14 @@ def score(stages: Sequence[Stage], context: Context) -> None:
     for stage in stages:
         spec = stage.spec
         (prediction,) = stage.parents["prediction"]
+        (data,) = prediction.parents["data"]
         table = pq.read_table(context.open(prediction).path("predictions.parquet"))
         table = table.filter(pc.field("postprocess") == spec["postprocess"])
         metric = get_metric(spec["metric"])
         predicted, gold = (
             [json.loads(text) for text in table[side].to_pylist()] for side in ("prediction", "gold")
         )
-        statistics = metric.statistics(predicted, gold, spec["labels"])
+        statistics = metric.statistics(predicted, gold, spec["labels"], data.spec["language"])
         with context.store.write(stage.address, dict(spec)) as draft:
             columns = {name: table[name] for name in ("item", "source")} | {"statistics": statistics.tolist()}
             pq.write_table(pa.table(columns), draft.file("item_stats.parquet"))
@@ -299,7 +331,7 @@ def _dev_scores(stage: Stage, context: Context, checkpoint: Checkpoint, max_leng
         predicted, gold = (
             [json.loads(text) for text in table[side].to_pylist()] for side in ("prediction", "gold")
         )
-        values.setdefault(task.name, []).append(metric.score(predicted, gold, task.labels))
+        values.setdefault(task.name, []).append(metric.score(predicted, gold, task.labels, test.language))
     return {name: _mean(dict(enumerate(scores))) for name, scores in values.items()}
 
 

@@ -135,9 +135,26 @@ def test_one_seed_has_intervals_over_items_and_no_verdict(simulate) -> None:
 def test_two_seeds_are_pooled_or_give_no_verdict(make) -> None:
     steady = [make("none", x, s, np.full(30, 0.5)) for x in ("en", "de") for s in (0, 1)]
     wild = [make("squad", x, s, np.full(30, 0.6 + s / 10)) for x in ("en", "de") for s in (0, 1)]
-    (verdict,) = analyse(steady + wild, DESIGN, FAST).verdicts
+    analysis = analyse(steady + wild, DESIGN, FAST)
+    (verdict,) = analysis.verdicts
     assert verdict["verdict"] == "undecided"
-    assert "unpooled" in verdict["flags"]
+    assert verdict["flags"].split(",").count("unpooled") == 1 and "one-run" not in verdict["flags"]
+    assert (verdict["seeds"], verdict["p"], verdict["mdg"]) == (2, None, None)
+    row = gain(analysis, "non-en")
+    assert (row["over"], row["seeds"], row["se_seed"], row["p"]) == ("items", 2, None, None)
+    assert 0 < row["ci_high"] - row["ci_low"] < 0.3, (
+        "one degree of freedom would give an interval of ±80 points"
+    )
+    assert not rows(analysis, quantity="retention")
+
+
+def test_two_seeds_of_one_arm_beside_a_fixed_baseline_are_not_pooled(simulate) -> None:
+    """Pooling is over arms: one arm with two seeds has one degree of freedom, whatever it is called."""
+    cells = simulate(np.random.default_rng(0), {"none": FLAT, "squad": UP}, 2)
+    alone = [c for c in cells if c.arm == "squad" or c.seed == 0]
+    analysis = analyse(alone, replace(DESIGN, deterministic={("t", "none")}), FAST)
+    assert {row["over"] for row in rows(analysis, quantity="gain")} == {"items"}
+    assert analysis.verdicts[0]["flags"] == "unpooled"
 
 
 def test_untrained_retrieval_baseline_stands_for_every_seed(simulate) -> None:
@@ -212,7 +229,7 @@ def test_metrics_without_linear_form_are_resampled_too() -> None:
     for arm, right in (("none", 0.5), ("squad", 0.9)):
         for seed in range(3):
             guess = np.where(rng.random(90) < right, gold, rng.choice(labels, 90))
-            stats = get_metric("macro_f1").statistics(guess.tolist(), gold.tolist(), labels)
+            stats = get_metric("macro_f1").statistics(guess.tolist(), gold.tolist(), labels, "de")
             fields = {"target": "t", "task_type": "classification", "family": "trained", "language": "de"}
             sources = np.array([f"s{i}" for i in range(90)])
             where = {"condition": "clean", "metric": "macro_f1", "sources": sources}
@@ -240,6 +257,15 @@ def test_compare_pairs_items_of_two_systems(simulate) -> None:
 def test_compare_uses_seeds_where_both_have_them(cells: list[Cell]) -> None:
     a, b = ([c for c in cells if c.arm == arm] for arm in ("none", "squad"))
     assert {row["over"] for row in compare(a, b, FAST)} == {"seeds and items"}
+
+
+def test_compare_of_two_seeds_with_unlike_spread_is_over_items(make) -> None:
+    scores = np.linspace(0.3, 0.7, 60)
+    a = [make("a", "de", seed, scores) for seed in (0, 1)]
+    b = [make("b", "de", seed, scores[::-1] + 0.1 + seed / 10) for seed in (0, 1)]
+    for row in compare(a, b, FAST):
+        assert row["over"] == "items"
+        assert row["ci_high"] - row["ci_low"] < 0.3
 
 
 def test_no_heavy_import() -> None:

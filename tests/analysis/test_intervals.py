@@ -86,6 +86,7 @@ def test_seed_variances() -> None:
     runs = [np.array([1.0, 2.0, 3.0]), np.array([0.0, 2.0])]
     assert own_seed_variance(runs[0]) == pytest.approx((1 / 3, 2))
     assert np.isnan(own_seed_variance(np.array([1.0]))).all()
+    assert np.isnan(own_seed_variance(np.array([1.0, 2.0]))).all()
     assert pooled_variance(runs) == pytest.approx(((2 * 1 + 1 * 2) / 3, 3))
 
 

@@ -21,7 +21,11 @@ DESIGN = Design(arms=tuple(TRUTH))
 
 
 def coverage(simulate, seeds: int, ratio: float, replications: int, draws: int, pooled: bool | None) -> float:
-    """Share of nominal 95% intervals that hold the true gain. Replications are grids of one target."""
+    """Share of nominal 95% intervals over seeds and items that hold the true gain.
+
+    Replications are grids of one target. Two seeds that cannot be pooled give intervals over items alone, which do
+    not claim to hold it.
+    """
     rng = np.random.default_rng([seeds, int(10 * ratio)])
     cells = [
         cell
@@ -39,9 +43,11 @@ def coverage(simulate, seeds: int, ratio: float, replications: int, draws: int, 
     variances = item_variances(cells, matrix, Settings(draws=draws))[len(cells) :]
     covered = []
     for (grid, contrast), variance in zip(asked, variances, strict=True):
-        low, high = grid.estimate(contrast, float(variance), pooled).interval()
-        covered.append(low <= EXPECTED[contrast.key.arm, contrast.key.group] <= high)
-    assert len(covered) == len(EXPECTED) * replications
+        estimate = grid.estimate(contrast, float(variance), pooled)
+        low, high = estimate.interval()
+        if not estimate.items_only:
+            covered.append(low <= EXPECTED[contrast.key.arm, contrast.key.group] <= high)
+    assert len(covered) >= (0.8 if seeds == 2 else 1) * len(EXPECTED) * replications
     return float(np.mean(covered))
 
 
@@ -56,6 +62,8 @@ def test_intervals_cover(simulate, seeds: int, ratio: float) -> None:
 @pytest.mark.parametrize("ratio", [0.1, 1, 10])
 @pytest.mark.parametrize("seeds", [2, 3, 5, 10])
 def test_intervals_cover_at_length(simulate, seeds: int, ratio: float, pooled: bool | None) -> None:
+    if seeds == 2 and pooled is False:
+        pytest.skip("two seeds are pooled or nothing is said about seeds")
     assert coverage(simulate, seeds, ratio, replications=1000, draws=1000, pooled=pooled) >= 0.93
 
 

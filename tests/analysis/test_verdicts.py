@@ -65,6 +65,13 @@ def test_without_controls_a_gain_is_uncontrolled(simulate) -> None:
     assert verdict(simulate, truth(squad=(0.2, 0.2)))["flags"] == "uncontrolled"
 
 
+@pytest.mark.parametrize(("english", "flagged"), [(-0.2, True), (0.0, False)])
+def test_a_gain_that_costs_english_is_flagged(simulate, english: float, flagged: bool) -> None:
+    row = verdict(simulate, truth(squad=(english, 0.2)), items=9000)
+    assert row["verdict"] == "spreads"
+    assert ("english-loss" in row["flags"].split(",")) == flagged
+
+
 def test_same_task_is_flagged(simulate) -> None:
     design = replace(DESIGN, same_task={("squad", "t")})
     assert "same-task" in verdict(simulate, truth(squad=(0.2, 0.2)), design)["flags"]
@@ -101,7 +108,57 @@ def test_perturbed_verdict_leaves_out_what_cannot_move(simulate) -> None:
     assert set(row["flags"].split(",")) == {"floor", "immovable"}
     moving = [replace(cell, chance=None) if cell.language != "sw" else cell for cell in noisy]
     _, row = analyse(clean + moving, DESIGN, FAST).verdicts
-    assert row["languages"] == 1
+    assert (row["languages"], row["left_out"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("extreme", "level"), [("none", 0.5), ("squad", 0.5), ("none", 0.96), ("squad", 0.96)]
+)
+def test_one_arm_at_ceiling_or_floor_keeps_a_place_out(make, extreme: str, level: float) -> None:
+    """A baseline at chance cannot fall under typos, so that what the arm keeps there is no measure of it."""
+
+    def cells(condition: str) -> list[Cell]:
+        return [
+            make(arm, language, seed, np.full(400, value + seed / 1000), condition=condition, chance=0.5)
+            for arm in ("none", "squad")
+            for language in ("en", "de", "sw")
+            for seed in range(3)
+            for value in [level if (arm, language, condition) == (extreme, "sw", "typos@3") else 0.8]
+        ]
+
+    analysis = analyse(cells("clean") + cells("typos@3"), DESIGN, FAST)
+    clean, row = analysis.verdicts
+    assert (clean["languages"], clean["left_out"]) == (2, 0)
+    assert (row["languages"], row["left_out"]) == (1, 1)
+    groups = {
+        (x["condition"], x["group"]) for x in analysis.gains if (x["arm"], x["quantity"]) == ("squad", "gain")
+    }
+    assert ("typos@3", "sw") in groups, "what is left out of verdicts stays in the tables"
+    assert ("perturbed", "sw") not in groups
+
+
+def test_robustness_gains_leave_out_what_is_extreme_on_clean_input(make) -> None:
+    """An arm at the ceiling on clean input cannot show all that it gains there."""
+    cells = [
+        make(arm, language, seed, np.full(400, value + seed / 1000), condition=condition)
+        for arm in ("none", "squad")
+        for language in ("en", "de", "sw")
+        for condition in ("clean", "typos@3")
+        for seed in range(3)
+        for value in [0.96 if (arm, language, condition) == ("squad", "sw", "clean") else 0.8]
+    ]
+    found = {
+        (row["quantity"], row["group"])
+        for row in analyse(cells, DESIGN, FAST).gains
+        if row["condition"] == "perturbed" and row["reference"]
+    }
+    assert ("gain", "sw") in found
+    assert {group for quantity, group in found if quantity == "robustness_gain"} == {
+        "en",
+        "non-en",
+        "all",
+        "de",
+    }
 
 
 def test_primary_metric_is_the_designs(simulate) -> None:

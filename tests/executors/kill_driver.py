@@ -25,6 +25,7 @@ import torch
 import transformers.models.bert.modeling_bert
 
 from tiny_world import store_content
+from xstilts import predicting, stages
 from xstilts.executors import local
 from xstilts.experiment import Experiment, analyse, execute, open_experiment
 from xstilts.recipe import load_recipe
@@ -71,6 +72,21 @@ def kill_at_deletion(number: int) -> None:
             die()
 
     Store.delete = deadly  # type: ignore[method-assign]
+
+
+def kill_between_chunks(number: int) -> None:
+    """Have this process kill itself when so many chunks of predictions are written and the next is to be made."""
+    predict_sets, calls = predicting.predict_sets, 0
+
+    def deadly(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > number:
+            die()
+        return predict_sets(*arguments)
+
+    stages.CHUNK = stages.SHARED_CHUNK = 20
+    predicting.predict_sets = deadly
 
 
 def opened(store: Path) -> Experiment:
@@ -149,6 +165,9 @@ def main() -> None:
         name = f"deleting-{number}"
         kills[name] = [in_child(partial(execute_killed, folder / name, kill_at_deletion, number))]
         answers[name] = finished(folder, name)
+    name = "chunks-3"
+    kills[name] = [in_child(partial(execute_killed, folder / name, kill_between_chunks, 3))]
+    answers[name] = finished(folder, name)
     moments = random.Random(int(sys.argv[4]))
     for number in range(3):  # each store is killed again and again, at moments of the caller's choice
         name = f"moments-{number}"

@@ -14,7 +14,17 @@ import pytest
 
 from tiny_world import tiny_recipe
 
-NAMED = ["before-1", "within-4", "after-5", "before-9", "within-11", "after-14", "deleting-1", "deleting-3"]
+NAMED = [
+    "before-1",
+    "within-4",
+    "after-5",
+    "before-9",
+    "within-11",
+    "after-14",
+    "deleting-1",
+    "deleting-3",
+    "chunks-3",
+]
 RANDOM = ["moments-0", "moments-1", "moments-2"]
 
 

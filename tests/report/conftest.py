@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from report_rows import curve_rows
 
 from xstilts import analysis
 from xstilts.analysis import Cell, Design, Settings
 from xstilts.experiment import Results
+
+READ = {"pooling": "mean", "direction": "xx-en", "scoring": "cosine"}
 
 Gains = Mapping[str, Mapping[str, Mapping[str, float]]]
 Make = Callable[..., Results]
@@ -67,6 +70,7 @@ def make_results(
     retrieval: Sequence[str] = (),
     conditions: Sequence[str] = ("clean",),
     controls: Mapping[str, tuple[str, str]] | None = None,
+    curves: Sequence[dict[str, Any]] = (),
     **run: Any,
 ) -> Results:
     """Results of a made-up run: `gains[target][arm][language]`, through the analysis proper."""
@@ -91,7 +95,8 @@ def make_results(
         "controls": [{"name": name, "of": of, "kind": kind} for name, (of, kind) in controls.items()],
         **run,
     }
-    return Results(folder, answer.results, answer.gains, answer.verdicts, record)
+    results = [row | (READ if row["task"] in retrieval else {}) for row in answer.results]
+    return Results(folder, results, answer.gains, answer.verdicts, record, list(curves))
 
 
 @pytest.fixture(scope="session")
@@ -111,6 +116,7 @@ def learned(arm: str, value: float, seeds: int = 3) -> dict[str, Any]:
         "examples": 800,
         "updates": 100,
         "learning_rate": 2e-5,
+        "tokens": [12_000] * seeds,
     }
 
 
@@ -139,6 +145,11 @@ def rich_run(tmp_path_factory: pytest.TempPathFactory) -> Results:
         {"arm": arm, "task": "pocket/messages", "seed": 0, "layers": {"none": 3, "center": 2}, "curve": curve}
         for arm in ("none", "definitions", "replies")
     ]
+    scores = [[0.5, 0.52], [0.6, 0.6], [0.7, 0.74], [0.8, 0.8]]
+    words = ["no gain", "gains", "gains", "undecided"]
+    curves = curve_rows("pocket/messages", "none", [[0.5, 0.5]] * 4)
+    for arm in ("definitions", "definitions~shuffled", "replies"):
+        curves += curve_rows("pocket/messages", arm, scores, () if "~" in arm else words)
     return make_results(
         tmp_path_factory.mktemp("rich"),
         gains,
@@ -150,6 +161,7 @@ def rich_run(tmp_path_factory: pytest.TempPathFactory) -> Results:
         },
         intermediates=[learned("definitions", 0.61), learned("replies", 0.27)],
         layers=layers,
+        curves=curves,
         best={"pocket/intents": "definitions", "pocket/messages": None},
         encoder={"name": "bundled/multilingual-e5-small@6", "fingerprint": "abc", "layers": 6},
         stages={"train": {"stages": 12, "seconds": 300.0}, "score": {"stages": 90, "seconds": 0.2}},

@@ -76,6 +76,34 @@ def test_all_sections_are_told(rich_run: Results, tmp_path: Path) -> None:
         assert part in found.text
 
 
+def test_the_layer_section_draws_tells_and_lists(rich_run: Results, tmp_path: Path) -> None:
+    text = write_html(rich_run, tmp_path / "x.html").read_text("utf-8")
+    section = re.sub(r"\s+", " ", text[text.index('id="layers"') : text.index('id="scores"')])
+    assert section.count("<figure>") == 4 and section.count("<polygon") == 6
+    labels = re.findall(r'aria-label="([^"]*)"', section)
+    assert all("none goes from" in label and "tables below" in label for label in labels)
+    tables = re.findall(r"<caption>(\w+) vectors</caption>(.*?)</table>", section)
+    assert [name for name, _ in tables] == ["Raw", "Centred"]
+    assert tables[0][1].count("●") == 4 and "undecided" in tables[0][1] and "undecided" not in tables[1][1]
+    assert "<small>50.0 to 52.0</small>" in tables[0][1]
+    assert "Does another layer change the verdict?" in section
+    assert "with each run&#39;s own layer the gain on dev is +30.0 (undecided)" in section
+
+
+def test_every_score_of_retrieval_names_its_layer(rich_run: Results, tmp_path: Path) -> None:
+    text = write_html(rich_run, tmp_path / "x.html").read_text("utf-8")
+    scores = text[text.index('id="scores"') :]
+    tables = re.findall(r"<summary><b>messages</b>.*?</table>", scores, re.S)
+    assert ["layer 3" in tables[0], "layer 2" in tables[1]] == [True, True]
+    heat = text[text.index('id="gains"') : text.index('id="languages"')]
+    assert "by cosine; layer chosen on dev: none 3, definitions 3, replies 3." in heat
+
+
+def test_a_run_from_before_the_curves_still_lists_its_layers(rich_run: Results, tmp_path: Path) -> None:
+    found = page(replace(rich_run, layers=[]), tmp_path)
+    assert "The layers taken" in found.text and "The curves as tables" not in found.text
+
+
 def test_trained_and_retrieval_are_apart(rich_run: Results, tmp_path: Path) -> None:
     text = (write_html(rich_run, tmp_path / "x.html")).read_text("utf-8")
     tables = re.findall(r'<table class="heat">.*?</table>', text, re.S)
@@ -202,3 +230,26 @@ def test_heat_map_text_has_contrast(
     behind = [share * a + (1 - share) * b for a, b in zip(colour(shade), colour("card"), strict=True)]
     assert _contrast(colour("ink"), behind) >= 4.5
     assert _contrast(colour(f"{shade}-ink"), colour("card")) >= 4.5
+
+
+def test_the_best_on_dev_may_be_the_baseline(make: Make, tmp_path: Path) -> None:
+    gains = {"t/a": {"x": {"en": 0.0, "de": 0.0}}, "t/b": {"x": {"en": 0.1, "de": 0.1}}}
+    text = page(make(tmp_path, gains, best={"t/a": "none", "t/b": "x"}), tmp_path).text
+    assert (
+        "Best on dev data (the test data had no part in this): no intermediate task for a, x for b." in text
+    )
+
+
+def test_two_seeds_without_another_arm_are_told_to_be_these_two_runs(make: Make, tmp_path: Path) -> None:
+    results = make(tmp_path, {"t/a": {"x": {"de": 0.1, "sw": 0.1}}}, retrieval=["t/a"], seeds=2)
+    text = page(results, tmp_path).text
+    assert "In these two runs, training on x first" in text
+    assert "No verdict can be given from 2 seeds." in text
+    assert re.search(
+        r"With two seeds, \d+ of \d+ gains have an interval over the choice of test items only", text
+    )
+
+
+def test_the_cost_of_training_is_told(rich_run: Results, tmp_path: Path) -> None:
+    text = page(rich_run, tmp_path).text
+    assert "6 trainings, 72,000 tokens" in text

@@ -19,11 +19,15 @@ def test_markdown_holds_verdicts_and_gains(rich_run: Results, tmp_path: Path) ->
     rows = [line for line in text.splitlines() if line.startswith("|")]
     bars = [len(re.findall(r"(?<!\\)\|", line)) for line in rows]
     assert set(bars) == {9, 7}
+    assert (
+        "messages: the mean over all tokens of one layer, from each language to English, by cosine." in text
+    )
+    assert re.search(r"\| pocket/messages \| definitions \| centred vectors \| 2 \| [+−]?\d\.\d \|", text)
 
 
 def test_latex_tables_are_whole(rich_run: Results, tmp_path: Path) -> None:
     text = write_latex(rich_run, tmp_path / "answer.tex").read_text("utf-8")
-    assert text.count(r"\begin{longtable}") == text.count(r"\end{longtable}") == 2
+    assert text.count(r"\begin{longtable}") == text.count(r"\end{longtable}") == 3
     for block in re.findall(r"\\begin\{longtable\}\{(l+)\}(.*?)\\bottomrule", text, re.S):
         rows = [line for line in block[1].splitlines() if " & " in line]
         assert rows and {len(line.split(" & ")) for line in rows} == {len(block[0])}

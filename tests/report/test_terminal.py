@@ -28,6 +28,15 @@ def test_the_table_fits(rich_run: Results, width: int) -> None:
         assert part in text
 
 
+@pytest.mark.parametrize("width", [80, 100])
+def test_what_retrieval_rests_on_is_said(rich_run: Results, width: int) -> None:
+    text = " ".join(printed(rich_run, width).split())
+    assert (
+        "messages: raw vectors, the mean over all tokens of one layer, from each language to English" in text
+    )
+    assert "by cosine; layer chosen on dev: none 3, definitions 3, replies 3." in text
+
+
 def test_plain_without_a_terminal(rich_run: Results) -> None:
     assert "\x1b" not in printed(rich_run)
     assert "\x1b" in printed(rich_run, force_terminal=True, color_system="standard")

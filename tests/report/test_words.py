@@ -153,3 +153,14 @@ def test_a_loss_and_a_gain_in_words(rich_run: Results) -> None:
         "Training on definitions first costs 3.1 points on intents on average over the 8 other languages "
         "(95% interval −5.2 to −1.0) and makes no clear difference in English (+0.4; −1.0 to +1.8): harms."
     )
+
+
+def test_what_is_left_out_of_a_perturbed_verdict_is_said(rich_run: Results) -> None:
+    evidence = Evidence(rich_run)
+    row = dict(evidence.verdicts("trained", perturbed=True)[0])
+    assert "Left out" not in sentence(row | {"left_out": 0}, evidence)
+    told = sentence(row | {"left_out": 2}, evidence)
+    assert told.endswith(
+        "Left out: 2 pairs of language and condition where arm or baseline scores above 95 or no better than guessing."
+    )
+    assert "Left out" not in sentence({**row, "left_out": 6, "flags": "immovable"}, evidence)

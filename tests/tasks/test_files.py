@@ -241,7 +241,7 @@ def test_duplicate_ids(tmp_path: Path) -> None:
     path = write(tmp_path, "test-en.tsv", "key\ttext\ttarget", "1\ta\tb", "2\ta\tb", "1\ta\tb")
     source = retrieval(tmp_path, files="{split}-{language}.tsv", columns={"id": "key"})
     assert [str(problem) for problem in source.validate("test", "en")] == [
-        f"{path}, line 4: the id '1' is also in test-en.tsv, line 2"
+        f"{path}, line 4: the id '1' is also in test-en.tsv, line 2. If ids mean nothing, say `repeated_ids: true`"
     ]
 
 

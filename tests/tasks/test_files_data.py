@@ -87,3 +87,32 @@ def test_nested_json_quotes_and_gzip() -> None:
         "de": 1000,
         "fr": 1000,
     }
+
+
+SPANS = {
+    "xquad/xquad.{language}.json": (("ar", "de", "el", "en", "es", "ru", "tr", "vi", "zh"), [1190] * 9),
+    "lareqa/xquad-r/{language}.json": (("de", "en", "es", "zh"), [1190] * 4),
+    "mlqa/MLQA_V1/dev/dev-context-{language}-question-{language}.json": (
+        ("de", "en", "es", "zh"),
+        [512, 1148, 500, 504],
+    ),
+    "squad/dev.json": (("en",), [5169]),
+}
+
+
+@pytest.mark.parametrize("pattern", SPANS)
+def test_answers_of_published_questions_are_where_they_are_said_to_be(pattern: str) -> None:
+    task = real(type="span-qa", files={"test": pattern}, parallel=True)
+    rows = {code: task.source.rows("test", code) for code in task.languages}
+    assert (task.languages, [len(one) for one in rows.values()]) == SPANS[pattern]
+    for row in (row for one in rows.values() for row in one):
+        assert row["answers"] and row["id"] == row["qid"] == row["source"]
+
+
+def test_tydiqa_questions() -> None:
+    pattern = "tydiqa/tydiqa-goldp-v1.1-train/tydiqa.goldp.{language}.train.json"
+    source = real(type="span-qa", files={"train": pattern}, repeated_ids=True).source
+    assert [len(source.rows(split, "en")) for split in ("train", "dev")] == [3295, 401]
+    assert len(source.rows("train", "sw")) + len(source.rows("dev", "sw")) == 2755
+    rows = [row for split in ("train", "dev") for row in source.rows(split, "en")]
+    assert (len({row["qid"] for row in rows}), len({row["id"] for row in rows})) == (89, 3696)

@@ -35,7 +35,7 @@ def analyse(cells: Sequence[Cell], design: Design, settings: Settings | None = N
 
     Returns:
         Tables whose numbers are in the metric's unit, 0..1; None stands where there is nothing to say, as for
-        `se_seed` of one run, or `df` where no seed plays a part.
+        `df` where no seed plays a part, or `se_seed` and `p` of a gain whose interval is over items alone (`over`).
 
     Raises:
         DataError: a cell was given twice.

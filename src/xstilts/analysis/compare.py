@@ -15,8 +15,9 @@ _A, _B = "a", "b"
 def compare(a_cells: Sequence[Cell], b_cells: Sequence[Cell], settings: Settings | None = None) -> list[Row]:
     """Paired differences B − A on the same items, for each language, condition and metric, and their means.
 
-    With one seed on either side the interval and the p-value are over sources alone: they hold for these two
-    systems, not for others trained like them (`over` says which). The arms' names play no part.
+    With one seed on either side, or with two whose variance cannot be pooled over the two systems, the interval
+    and the p-value are over sources alone: they hold for these very runs, not for others trained like them (`over`
+    says which). The arms' names play no part.
 
     Args:
         a_cells: the first system's cells.
@@ -57,7 +58,7 @@ def _rows(cells: Sequence[Cell], design: Design, settings: Settings) -> list[Row
                 "ci_low": finite(low),
                 "ci_high": finite(high),
                 "p": estimate.p(),
-                "over": "items" if estimate.one_run else "seeds and items",
+                "over": estimate.over,
                 "languages": estimate.languages,
                 "n_sources": estimate.clusters,
             }

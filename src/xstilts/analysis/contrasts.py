@@ -21,8 +21,9 @@ def contrasts(grid: Grid) -> Iterator[Contrast]:
     Each for every language and for the means `en`, `non-en` and `all` (of regional Englishes, all others,
     all).
 
-    The condition `perturbed` is the mean over all conditions but clean; in differences, without the places
-    where neither side can move (both at the ceiling, or both at the floor).
+    The condition `perturbed` is the mean over all conditions but clean; in differences, without the places where
+    arm or reference is at the ceiling or at the floor, and in robustness gains also without those where one of
+    them is so on clean input: a score that cannot rise or fall any further hides what noise does to it.
     """
     for arm in grid.arms:
         yield from _of_pair(grid, arm, "")
@@ -38,18 +39,15 @@ def pairs(grid: Grid) -> list[tuple[str, str]]:
     return [pair for pair in wanted if all(arm in grid.arms for arm in pair)]
 
 
-def _movable(grid: Grid, arm: str, reference: str, places: Iterable[Place]) -> list[Place]:
-    """The places where the two arms are not both at the ceiling, nor both at the floor."""
-    extremes = ((place, grid.extreme(arm, place), grid.extreme(reference, place)) for place in places)
-    return [place for place, ours, theirs in extremes if not ours or ours != theirs]
+def _movable(grid: Grid, arms: Iterable[str], places: Iterable[Place]) -> list[Place]:
+    """The places where none of the arms is at the ceiling or at the floor."""
+    return [place for place in places if not any(grid.extreme(arm, place) for arm in arms)]
 
 
 def _of_pair(grid: Grid, arm: str, reference: str) -> Iterator[Contrast]:
     arms = {arm: 1.0, reference: -1.0} if reference else {arm: 1.0}
     places = grid.places(tuple(arms))
-    movable = [place for place in places if place[1] != CLEAN]
-    if reference:
-        movable = _movable(grid, arm, reference, movable)
+    movable = _movable(grid, arms, places) if reference else places
     for condition, chosen in _conditions(places, movable).items():
         for quantity, group, weights in _quantities(chosen, bool(reference)):
             languages = len({language for language, _ in weights})
@@ -57,18 +55,19 @@ def _of_pair(grid: Grid, arm: str, reference: str) -> Iterator[Contrast]:
             yield Contrast(key, arms, weights, languages)
 
 
-def _conditions(places: Sequence[Place], movable: list[Place]) -> dict[str, tuple[list[Place], list[Place]]]:
+def _conditions(
+    places: Sequence[Place], movable: Sequence[Place]
+) -> dict[str, tuple[list[Place], list[Place]]]:
     """The places of each condition, and those of them that are perturbed and have a clean counterpart."""
     names = sorted({condition for _, condition in places}, key=lambda x: (x != CLEAN, x))
-    found = {name: [place for place in places if place[1] == name] for name in names}
-    if movable:
-        found[PERTURBED] = movable
-    clean = {language for language, condition in places if condition == CLEAN}
-    paired = {
-        name: [place for place in members if place[0] in clean and name != CLEAN]
-        for name, members in found.items()
-    }
-    return {name: (members, paired[name]) for name, members in found.items()}
+    found = {name: _paired([place for place in places if place[1] == name], places) for name in names}
+    perturbed = [place for place in movable if place[1] != CLEAN]
+    return found | ({PERTURBED: _paired(perturbed, movable)} if perturbed else {})
+
+
+def _paired(members: list[Place], among: Sequence[Place]) -> tuple[list[Place], list[Place]]:
+    clean = {language for language, condition in among if condition == CLEAN}
+    return members, [place for place in members if place[0] in clean and place[1] != CLEAN]
 
 
 def _quantities(

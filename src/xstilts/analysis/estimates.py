@@ -76,7 +76,7 @@ def _retentions(
     """Mean gain over other languages / English gain with its interval, where the English gain is clear."""
     found = {}
     for key, gap in estimates.items():
-        if key.quantity != "transfer_gap" or gap.one_run:
+        if key.quantity != "transfer_gap" or gap.items_only:
             continue
         keys = [key._replace(quantity="gain", group=group) for group in (ENGLISH, OTHERS)]
         # One choice of pooling for all three: the covariance comes from their difference.
@@ -84,7 +84,8 @@ def _retentions(
         english, others, both = (
             grid.estimate(x, v, pooled) for grid, x, v in map(items.__getitem__, (*keys, key))
         )
-        interval = fieller(english, others, both, alpha)
+        known = not (english.items_only or others.items_only or both.items_only)
+        interval = fieller(english, others, both, alpha) if known else None
         if interval and estimates[keys[0]].value > 0:
             ratio = others.value / english.value
             found[key._replace(quantity="retention", group=OTHERS)] = ratio, *interval
@@ -124,6 +125,7 @@ def gain_rows(target: TargetEstimates, settings: Settings) -> list[Row]:
             "estimate": value,
             "ci_low": low,
             "ci_high": high,
+            "over": of.over,
             "languages": of.languages,
             "seeds": of.seeds,
             "n_sources": of.clusters,
@@ -153,7 +155,8 @@ def _numbers(estimate: Estimate, settings: Settings, difference: bool = True) ->
         "df": finite(estimate.df),
         "ci_low": finite(low),
         "ci_high": finite(high),
-        "p": estimate.p() if difference and not estimate.one_run else None,
+        "p": estimate.p() if difference and not estimate.items_only else None,
+        "over": estimate.over,
         "seeds": estimate.seeds,
         "pooled": estimate.pooled,
         "languages": estimate.languages,

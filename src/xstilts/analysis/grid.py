@@ -161,12 +161,10 @@ class Grid:
         random = [weight for arm, weight in contrast.arms.items() if self.random(arm)]
         if not random:
             return 0.0, np.inf, False
-        if len(difference) < 2:
-            return np.nan, np.nan, False
         by_arm = self._runs_of_all_arms(contrast.places)
         if pooled is None:
-            pooled = homogeneous(by_arm)
-        if not pooled:
+            pooled = len(by_arm) > 1 and homogeneous(by_arm)
+        if len(difference) < 2 or not pooled:
             return *own_seed_variance(difference), False
         variance, df = pooled_variance(by_arm)
         return variance * float(np.square(random).sum()) / len(difference), df, True

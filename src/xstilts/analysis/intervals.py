@@ -31,7 +31,9 @@ POOLING_LEVEL = 0.1
 class Estimate:
     """A contrast's value with its two variances, all in the metric's unit (0..1).
 
-    `v_seed` is nan where there is one run only, and 0 (with `df` infinite) where no seed plays a part.
+    `v_seed` is nan where nothing is known of it (one run, or two that could not be pooled with those of other
+    arms: their own variance has one degree of freedom and a t quantile of 12.7), and 0 (with `df` infinite) where
+    no seed plays a part.
     `v_item` is infinite where a cell has one source only. `clusters` is the smallest number of sources
     behind a cell of the contrast; `languages` how many it spans.
     """
@@ -46,9 +48,14 @@ class Estimate:
     pooled: bool = False
 
     @property
-    def one_run(self) -> bool:
-        """Whether nothing is known of the variance over seeds."""
+    def items_only(self) -> bool:
+        """Whether nothing is known of the variance over seeds: the interval holds for these very runs."""
         return isnan(self.v_seed)
+
+    @property
+    def over(self) -> str:
+        """What the interval covers: `items`, or `seeds and items`."""
+        return "items" if self.items_only else "seeds and items"
 
     @property
     def se(self) -> float:
@@ -57,14 +64,14 @@ class Estimate:
 
     @property
     def _known_v_seed(self) -> float:
-        return 0.0 if self.one_run else self.v_seed
+        return 0.0 if self.items_only else self.v_seed
 
     def margin(self, tail: float) -> float:
         """Half the width of the interval that leaves probability `tail` on each side."""
         return half_width(((self._known_v_seed, self.df), (self.v_item, self.clusters - 1.0)), tail)
 
     def interval(self, alpha: float = 0.05) -> tuple[float, float]:
-        """The two-sided interval of level 1 − alpha; over items alone where there is one run only."""
+        """The two-sided interval of level 1 − alpha; over items alone where no more is known."""
         margin = self.margin(alpha / 2)
         return self.value - margin, self.value + margin
 
@@ -134,9 +141,9 @@ def item_variance(bootstrap: float, clusters: int, weights: Iterable[float]) -> 
 
 
 def own_seed_variance(by_seed: Float) -> tuple[float, float]:
-    """V_seed and its df of a contrast from its values `[S]` under each seed; nan for one run."""
+    """V_seed and its df of a contrast from its values `[S]` under each seed; nan for fewer than three."""
     seeds = len(by_seed)
-    return (float(by_seed.var(ddof=1)) / seeds, seeds - 1.0) if seeds > 1 else (nan, nan)
+    return (float(by_seed.var(ddof=1)) / seeds, seeds - 1.0) if seeds > 2 else (nan, nan)
 
 
 def pooled_variance(by_arm: list[Float]) -> tuple[float, float]:

@@ -78,7 +78,9 @@ def verdict_rows(targets: Sequence[TargetEstimates], design: Design, settings: S
     contradicts a printed interval. For each kind of verdict, p-values are corrected within a family (trained,
     retrieval, image-text; clean, perturbed) over arms × targets (Holm 1979, "A simple sequentially rejective
     multiple test procedure", Scandinavian Journal of Statistics 6). The first that holds, in the order above,
-    is given; else undecided. With one seed, and with two whose variance cannot be pooled, it is undecided.
+    is given; else undecided. Verdicts on perturbed input leave out the places where arm or baseline is at the
+    ceiling or at the floor; `left_out` counts them. With one seed, and with two whose variance cannot be pooled,
+    it is undecided.
     """
     cases = [case for target in targets for case in _cases(target, design)]
     tests = [_tests(case, settings.delta) for case in cases]
@@ -107,7 +109,7 @@ def primary(found: Sequence[Grid], design: Design) -> Grid:
 def _tests(case: _Case, delta: float) -> dict[str, float]:
     """The p-value of each kind of verdict that can be given; none if the seeds do not allow any."""
     estimates = [estimate for group in case.groups if (estimate := case.gain(group))]
-    if not estimates or any(x.one_run or _unpooled_pair(x, case) for x in estimates):
+    if not estimates or any(x.items_only for x in estimates):
         return {}
     none = max(max(x.p_above(-delta), x.p_below(delta)) for x in estimates)
     english, others, gap = case.gain(ENGLISH), case.gain(OTHERS), case.gap
@@ -120,11 +122,6 @@ def _tests(case: _Case, delta: float) -> dict[str, float]:
         "spreads": _two(max(others.p_above(), gap.p_below(), english.p_below(delta))),
         "no gain": none,
     }
-
-
-def _unpooled_pair(estimate: Estimate, case: _Case) -> bool:
-    """Two seeds tell a variance only together with those of other arms."""
-    return estimate.seeds == 2 and not estimate.pooled and case.grid.random(case.arm)
 
 
 def _two(p: float) -> float:
@@ -177,6 +174,7 @@ def _row(case: _Case, tests: Mapping[str, float], corrected: Mapping[str, float]
         **_interval(case, "english", ENGLISH, settings),
         **_interval(case, "non_english", OTHERS, settings),
         **_languages(case),
+        "left_out": _left_out(case),
     }
 
 
@@ -200,17 +198,26 @@ def _languages(case: _Case) -> Row:
     }
 
 
+def _left_out(case: _Case) -> int:
+    """How many places of a perturbed verdict are kept out of it, at the ceiling or at the floor."""
+    if case.condition == CLEAN:
+        return 0
+    pair = (case.arm, case.grid.design.baseline)
+    return sum(any(case.grid.extreme(arm, place) for arm in pair) for place in case.places())
+
+
 def _flags(case: _Case, verdict: str, settings: Settings) -> list[str]:
     """What a reader must know beside the verdict, in a fixed order."""
     checks: dict[str, Callable[[], bool]] = {
         "not-specific": lambda: verdict in GAINED and not _specific(case, verdict, settings),
         "uncontrolled": lambda: verdict in GAINED and not _controls(case),
         "isotropy": lambda: verdict in GAINED and _only_raw(case, verdict, settings),
+        "english-loss": lambda: verdict == "spreads" and _loses_english(case, settings),
         "same-task": lambda: (case.arm, case.grid.target) in case.grid.design.same_task,
         "ceiling": lambda: _mostly(case, "ceiling"),
         "floor": lambda: _mostly(case, "floor"),
-        "one-run": lambda: any(x.one_run for x in _estimates(case)),
-        "unpooled": lambda: any(_unpooled_pair(x, case) for x in _estimates(case)),
+        "one-run": lambda: any(x.items_only and x.seeds == 1 for x in _estimates(case)),
+        "unpooled": lambda: any(x.items_only and x.seeds > 1 for x in _estimates(case)),
         "immovable": lambda: not case.groups,
     }
     return [name for name, check in checks.items() if check()]
@@ -240,6 +247,12 @@ def _only_raw(case: _Case, verdict: str, settings: Settings) -> bool:
     keys = [case.key("gain", group, baseline)._replace(postprocess="center") for group in groups]
     centred = [case.target.estimates[key] for key in keys if key in case.target.estimates]
     return any(_two(x.p_above()) > settings.alpha for x in centred)
+
+
+def _loses_english(case: _Case, settings: Settings) -> bool:
+    """Whether the English gain is clearly below 0."""
+    english = case.gain(ENGLISH)
+    return english is not None and _two(english.p_below()) <= settings.alpha
 
 
 def _mostly(case: _Case, flag: str) -> bool:

@@ -78,7 +78,8 @@ def execute(
 ) -> Work:
     """Run what is pending; `after` is called for every stage that is done.
 
-    A stage's result is committed as a whole, so an interruption loses only the stage that was running.
+    A stage's result is committed as a whole, so an interruption loses only the stage, or the chunk of predictions,
+    that was running.
 
     Args:
         plan: the plan.

@@ -3,13 +3,19 @@
 from xstilts.errors import UnknownName
 from xstilts.metrics.base import Metric
 from xstilts.metrics.classification import ACCURACY, MACRO_F1
+from xstilts.metrics.official import BUCC_F1
+from xstilts.metrics.qa import MLQA_EM, MLQA_F1, QA_EM, QA_F1, SQUAD_EM, SQUAD_F1
 from xstilts.metrics.retrieval import BITEXT_F1, MAP, MRR
-from xstilts.metrics.tagging import ENTITY_F1, TOKEN_ACCURACY
+from xstilts.metrics.tagging import CHUNK_F1, ENTITY_F1, TOKEN_ACCURACY
 
 __all__ = ["METRICS", "Metric", "get_metric"]
 
+_TAGGING = (ENTITY_F1, CHUNK_F1, TOKEN_ACCURACY)
+_QA = (SQUAD_F1, SQUAD_EM, MLQA_F1, MLQA_EM, QA_F1, QA_EM)
+_RETRIEVAL = (MAP, MRR, BITEXT_F1, BUCC_F1)
+
 METRICS: dict[str, Metric] = {
-    metric.name: metric for metric in (ACCURACY, MACRO_F1, ENTITY_F1, TOKEN_ACCURACY, MAP, MRR, BITEXT_F1)
+    metric.name: metric for metric in (ACCURACY, MACRO_F1, *_TAGGING, *_QA, *_RETRIEVAL)
 }
 
 

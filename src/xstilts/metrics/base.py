@@ -12,23 +12,27 @@ from numpy.typing import NDArray
 from xstilts.errors import DataError
 
 Array = NDArray[np.floating[Any]]
-Statistics = Callable[[Sequence[Any], Sequence[Any], Sequence[str]], Array]
+Statistics = Callable[[Sequence[Any], Sequence[Any], Sequence[str], str], Array]
 Value = Callable[[Array], Array]
+OWN_RULES = "xstilts-1"
+"""The rules of a metric that no published script defines."""
 
 
 @dataclass(frozen=True)
 class Metric:
     """A score that can be resampled: its value depends on the items only through sums over them.
 
-    `statistics(predictions, golds, labels)` gives float64 `[n_items, k]`, a row an item. `value(totals)` maps
-    sums over items, `[..., k]`, to scores `[...]` in 0..1; sums may be weighted, which is what makes the
-    bootstrap of any metric one matrix product. `chance(n)` is the expected score of a uniform guess among `n`
-    labels or choices, None where there is none. `rules_version` is raised whenever the scores could change.
+    `statistics(predictions, golds, labels, language)` gives float64 `[n_items, k]`, a row an item; `language` is
+    the items' BCP-47 tag, for rules that depend on it. `value(totals)` maps sums over items, `[..., k]`, to scores
+    `[...]` in 0..1; sums may be weighted, which is what makes the bootstrap of any metric one matrix product.
+    `chance(n)` is the expected score of a uniform guess among `n` labels or choices, None where there is none.
+    `rules` names the published script whose counting this is, or our own rules; `rules_version` is raised whenever
+    the scores could change.
 
     Example:
         >>> from xstilts.metrics import get_metric
         >>> accuracy = get_metric("accuracy")
-        >>> statistics = accuracy.statistics(["a", "b"], ["a", "a"], ["a", "b"])
+        >>> statistics = accuracy.statistics(["a", "b"], ["a", "a"], ["a", "b"], "en")
         >>> float(accuracy.value(statistics.sum(axis=0)))
         0.5
     """
@@ -39,10 +43,13 @@ class Metric:
     value: Value
     rules_version: int
     chance: Callable[[int], float] | None = None
+    rules: str = OWN_RULES
 
-    def score(self, predictions: Sequence[Any], golds: Sequence[Any], labels: Sequence[str] = ()) -> float:
+    def score(
+        self, predictions: Sequence[Any], golds: Sequence[Any], labels: Sequence[str] = (), language: str = ""
+    ) -> float:
         """The score of all items together, in 0..1."""
-        return float(self.value(self.statistics(predictions, golds, labels).sum(axis=0)))
+        return float(self.value(self.statistics(predictions, golds, labels, language).sum(axis=0)))
 
 
 def ratio(numerator: Array, denominator: Array) -> Array:

@@ -10,12 +10,15 @@ import numpy as np
 from xstilts.errors import DataError
 from xstilts.metrics.base import Array, Metric, ratio, same_length
 
+EXACT_MATCH = "exact-match"
+"""An answer is right if it equals gold: the rule of every accuracy."""
+
 
 def _uniform(choices: int) -> float:
     return 1 / choices
 
 
-def _accuracy_statistics(predictions: Sequence[Any], golds: Sequence[Any], _: Sequence[str]) -> Array:
+def _accuracy_statistics(predictions: Sequence[Any], golds: Sequence[Any], *_: Any) -> Array:
     """(correct, 1) of each item."""
     same_length(predictions, golds)
     correct = [prediction == gold for prediction, gold in zip(predictions, golds, strict=True)]
@@ -27,7 +30,7 @@ def share(totals: Array) -> Array:
     return ratio(totals[..., 0], totals[..., 1])
 
 
-def _f1_statistics(predictions: Sequence[Any], golds: Sequence[Any], labels: Sequence[str]) -> Array:
+def _f1_statistics(predictions: Sequence[Any], golds: Sequence[Any], labels: Sequence[str], _: str) -> Array:
     """(true positive, predicted, gold) of each class, side by side: `[n_items, 3 * classes]`."""
     same_length(predictions, golds)
     classes = list(labels) or sorted({*predictions, *golds}, key=str)
@@ -62,5 +65,5 @@ def _macro_f1(totals: Array) -> Array:
     return ratio(scores.sum(axis=-1), (size > 0).sum(axis=-1))
 
 
-ACCURACY = Metric("accuracy", "Accuracy", _accuracy_statistics, share, rules_version=1, chance=_uniform)
-MACRO_F1 = Metric("macro_f1", "Macro-F1", _f1_statistics, _macro_f1, rules_version=1, chance=_uniform)
+ACCURACY = Metric("accuracy", "Accuracy", _accuracy_statistics, share, 1, _uniform, EXACT_MATCH)
+MACRO_F1 = Metric("macro_f1", "Macro-F1", _f1_statistics, _macro_f1, 1, _uniform, "scikit-learn")

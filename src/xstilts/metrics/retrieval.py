@@ -92,6 +92,6 @@ def _f1(totals: Array) -> Array:
     return ratio(2 * totals[..., 0], totals[..., 1] + totals[..., 2])
 
 
-MAP = Metric(f"map@{DEPTH}", f"mAP@{DEPTH}", _of_ranking(average_precision), share, rules_version=1)
-MRR = Metric(f"mrr@{DEPTH}", f"MRR@{DEPTH}", _of_ranking(reciprocal_rank), share, rules_version=1)
-BITEXT_F1 = Metric("bitext_f1", "F1 of mined pairs", _bitext_statistics, _f1, rules_version=1)
+MAP = Metric(f"map@{DEPTH}", f"mAP@{DEPTH}", _of_ranking(average_precision), share, 1, rules="xtreme-r")
+MRR = Metric(f"mrr@{DEPTH}", f"MRR@{DEPTH}", _of_ranking(reciprocal_rank), share, 1, rules="xtreme-r")
+BITEXT_F1 = Metric("bitext_f1", "F1 of mined pairs", _bitext_statistics, _f1, 1, rules="bucc-2018")

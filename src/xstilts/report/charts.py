@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xstilts.languages import display_name
-from xstilts.report.evidence import ENGLISH, OTHERS, Evidence, Interval
-from xstilts.report.words import points, span
+from xstilts.recipe import BASELINE
+from xstilts.report.evidence import ENGLISH, OTHERS, Evidence, Interval, Row
+from xstilts.report.layers import chosen_layers
+from xstilts.report.words import POSTPROCESSES, points, span
 
 WIDTH = 400
 _LABELS, _VALUES, _ROW, _AXIS = 138, 48, 21, 30
@@ -72,24 +74,32 @@ class Forest:
 
 @dataclass(frozen=True)
 class Line:
-    """One arm's curve over layers; `chosen` is the point of the layer that was taken most often."""
+    """An arm's mean curve over layers, the band of its seeds, and the points of the layers that they chose.
+
+    `band` is empty where the seeds do not differ. `style` is the place among the lines of the drawing.
+    """
 
     arm: str
+    role: str
     path: str
-    chosen: tuple[float, float] | None
+    band: str
+    chosen: list[tuple[float, float]]
+    key: str
     style: int
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Dev scores over layers, a line an arm."""
+    """Dev scores over layers of the baseline, an arm and its controls, under one post-processing."""
 
     title: str
     lines: list[Line]
     x_ticks: list[tuple[float, str]]
     y_ticks: list[tuple[float, str]]
+    summary: str
     width: int = WIDTH
-    height: int = 210
+    height: int = 214
+    left: int = 40
 
 
 def forests(target: str, evidence: Evidence) -> list[Forest]:
@@ -143,37 +153,55 @@ def _cut(label: str, length: int = 21) -> str:
     return label if len(label) <= length else label[: length - 1] + "…"
 
 
-def curves(target: str, postprocess: str, evidence: Evidence) -> Curves | None:
-    """The curves over layers of all arms for one post-processing; None where no layer was searched."""
-    rows = [row for row in evidence.run.get("layers", ()) if row["task"] == target]
-    data: dict[str, dict[int, list[float]]] = {}
-    for row in rows:
-        for point in row["curve"]:
-            if point["postprocess"] == postprocess:
-                data.setdefault(row["arm"], {}).setdefault(point["layer"], []).append(point["hit"])
-    if not data:
-        return None
-    means = {arm: {i: sum(x) / len(x) for i, x in sorted(curve.items())} for arm, curve in data.items()}
-    hits = [value for curve in means.values() for value in curve.values()]
-    last = max(layer for curve in means.values() for layer in curve)
-    x = Scale(0, max(1, last), 44, WIDTH - 14)
-    low, high = min(hits), max(hits)
-    margin = max(0.05 * (high - low), 0.01)
-    y = Scale(max(0.0, low - margin), min(1.0, high + margin), 176, 12)
-    lines = [
-        _line(arm, means[arm], (x, y), i, evidence.layer(arm, target, postprocess))
-        for i, arm in enumerate(means)
-    ]
-    step = max(1, -(-last // 8))
+def curves(target: str, evidence: Evidence) -> list[Curves]:
+    """For each arm and post-processing the curve over layers beside the baseline's, all on one scale."""
+    arms, rules = evidence.curve_arms(target), evidence.curve_rules(target)
+    rows = [row for arm in arms for rule in rules for row in evidence.curve(arm, target, rule)]
+    if not rows:
+        return []
+    last = max(row["layer"] for row in rows)
+    low, high = min(row["seed_low"] for row in rows), max(row["seed_high"] for row in rows)
+    margin = max(0.05 * (high - low), 0.005)
+    x = Scale(0, max(1, last), Curves.left + 6, WIDTH - 12)
+    y = Scale(max(0.0, low - margin), min(1.0, high + margin), 176, 10)
+    treated = [arm for arm in arms if arm in evidence.arms] or [BASELINE]
+    step = max(1, -(-last // 12))
     x_ticks = [(x(i), str(i)) for i in range(0, last + 1, step)]
-    return Curves(postprocess, lines, x_ticks, [(y(v), points(v, sign=False)) for v in y.ticks(3)])
+    y_ticks = [(y(value), points(value, sign=False)) for value in y.ticks(5)]
+    plots = []
+    for arm in treated:
+        shown = dict.fromkeys((BASELINE, arm, *evidence.controls_of(arm)))
+        for rule in rules:
+            found = [(name, evidence.curve(name, target, rule)) for name in shown]
+            lines = [
+                _line(name, curve, (x, y), i, evidence) for i, (name, curve) in enumerate(found) if curve
+            ]
+            title = POSTPROCESSES.get(rule, rule)
+            summary = "; ".join(_told(name, curve) for name, curve in found if curve)
+            plots.append(Curves(f"{arm}, {title}", lines, x_ticks, y_ticks, summary))
+    return plots
 
 
 def _line(
-    arm: str, curve: dict[int, float], scales: tuple[Scale, Scale], style: int, chosen: list[int]
+    arm: str, curve: Sequence[Row], scales: tuple[Scale, Scale], style: int, evidence: Evidence
 ) -> Line:
     x, y = scales
-    path = " ".join(f"{x(layer)},{y(hit)}" for layer, hit in curve.items())
-    common = max(chosen, key=chosen.count) if chosen else None
-    point = (x(common), y(curve[common])) if common in curve else None
-    return Line(arm, path, point, style)
+    path = " ".join(f"{x(row['layer'])},{y(row['value'])}" for row in curve)
+    edges = [(row["layer"], row["seed_high"]) for row in curve]
+    edges += [(row["layer"], row["seed_low"]) for row in reversed(curve)]
+    spread = any(row["seed_high"] > row["seed_low"] for row in curve)
+    band = " ".join(f"{x(layer)},{y(value)}" for layer, value in edges) if spread else ""
+    taken = [row for row in curve if row["chosen"]]
+    role = "base" if arm == BASELINE else "control" if arm in evidence.controls else "arm"
+    key = f"{arm}: {chosen_layers(taken)}" if taken else arm
+    return Line(arm, role, path, band, [(x(row["layer"]), y(row["value"])) for row in taken], key, style)
+
+
+def _told(arm: str, curve: Sequence[Row]) -> str:
+    """A curve in words, for those who cannot see it."""
+    best = max(curve, key=lambda row: row["value"])
+    ends = [points(row["value"], sign=False) for row in (curve[0], curve[-1])]
+    return (
+        f"{arm} goes from {ends[0]} at layer {curve[0]['layer']} to {ends[1]} at layer {curve[-1]['layer']}, "
+        f"its highest is {points(best['value'], sign=False)} at layer {best['layer']}"
+    )

@@ -124,12 +124,12 @@ class Evidence:
     @property
     def delta(self) -> float:
         """The smallest gain of interest, in 0..1."""
-        return self.recipe.statistics.delta if self.recipe else 0.01
+        return float(self.run.get("statistics", {}).get("delta", 0.01))
 
     @property
     def level(self) -> int:
         """The level of the intervals in percent."""
-        return round(100 * (1 - (self.recipe.statistics.alpha if self.recipe else 0.05)))
+        return round(100 * (1 - float(self.run.get("statistics", {}).get("alpha", 0.05))))
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -221,6 +221,40 @@ class Evidence:
         rows = (x for x in self.run.get("layers", ()) if (x["arm"], x["task"]) == (arm, target))
         return [row["layers"][postprocess] for row in rows if postprocess in row["layers"]]
 
+    def curve(self, arm: str, target: str, postprocess: str) -> list[Row]:
+        """An arm's curve over layers on dev, from the first layer; empty where no layer was searched."""
+        return self._curves.get((arm, target, postprocess), [])
+
+    def own_layer(self, arm: str, target: str, postprocess: str) -> Row | None:
+        """The same for the layers that each run chose, or None."""
+        rows = self.results.layers
+        place = (arm, target, postprocess)
+        return next((x for x in rows if x["layer"] is None and _place(x) == place), None)
+
+    def curve_arms(self, target: str) -> list[str]:
+        """The arms that have curves on a target: the baseline, then arms, each followed by its controls."""
+        have = {arm for arm, of, _ in self._curves if of == target}
+        return [arm for arm in (BASELINE, *self.all_arms()) if arm in have]
+
+    def curve_rules(self, target: str) -> list[str]:
+        """The post-processings that have curves on a target, the one that is judged first."""
+        found = _unique(rule for _, of, rule in self._curves if of == target)
+        return sorted(found, key=lambda rule: rule != self.judged(target)[1])
+
+    @cached_property
+    def _curves(self) -> dict[tuple[str, str, str], list[Row]]:
+        found: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+        for row in self.results.layers:
+            if row["layer"] is not None:
+                found[_place(row)].append(row)
+        return {place: sorted(rows, key=lambda row: row["layer"]) for place, rows in found.items()}
+
+    def reading(self, target: str) -> tuple[str, str, str]:
+        """How a retrieval target is read: pooling, direction and scoring; empty for others."""
+        rows = (x for x in self.results.results if x["task"] == target and x.get("pooling"))
+        row = next(rows, {})
+        return row.get("pooling", ""), row.get("direction", ""), row.get("scoring", "")
+
     @cached_property
     def learned(self) -> list[Learned]:
         """How well each arm learned its intermediate tasks."""
@@ -274,6 +308,11 @@ def _asked(row: Row) -> Asked:
         row["postprocess"] or "",
         row["metric"],
     )
+
+
+def _place(row: Row) -> tuple[str, str, str]:
+    """What identifies a curve over layers: arm, target, post-processing."""
+    return row["arm"], row["task"], row["postprocess"]
 
 
 def _score(rows: list[Row]) -> Score:

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from xstilts.languages import display_name
 from xstilts.recipe import BASELINE
-from xstilts.report import charts, words
+from xstilts.report import charts, layers, words
 from xstilts.report.evidence import (
     ALL,
     CLEAN,
@@ -192,6 +192,7 @@ def _heat(family: str, evidence: Evidence) -> dict[str, Any] | None:
             for arm, row in rows.items()
         ],
         "top": top,
+        "readings": [text for x in evidence.targets(family) if (text := layers.reading(x, evidence))],
     }
 
 
@@ -218,10 +219,11 @@ def _against_controls(evidence: Evidence) -> list[dict[str, Any]]:
 def _conditions(evidence: Evidence) -> list[dict[str, Any]]:
     """For each target, condition and arm: the gain, and how it differs from the gain on clean input."""
     rows = []
-    names = [*evidence.conditions, *([PERTURBED] if len(evidence.conditions) > 1 else [])]
     for target in evidence.targets():
         for arm in evidence.arms:
-            for condition in names:
+            verdict = evidence.verdict(arm, target, perturbed=True) or {}
+            together = len(evidence.conditions) > 1 or verdict.get("left_out")
+            for condition in [*evidence.conditions, *([PERTURBED] if together else [])]:
                 groups = (ENGLISH, OTHERS)
                 gains = [evidence.gain(arm, target, group, condition) for group in groups]
                 changes = [
@@ -249,11 +251,28 @@ def _layers(target: str, evidence: Evidence) -> dict[str, Any] | None:
         return None
     rows = []
     for arm in arms:
-        chosen = [", ".join(map(str, sorted(set(evidence.layer(arm, target, rule))))) for rule in rules]
+        chosen = [layers.taken(arm, target, rule, evidence) for rule in rules]
         gains = [evidence.gain(arm, target, ALL, postprocess=rule) for rule in rules]
         rows.append((arm, list(zip(chosen, gains, strict=True))))
-    plots = [curve for rule in rules if (curve := charts.curves(target, rule, evidence))]
-    return {"target": target, "rules": rules, "rows": rows, "plots": plots}
+    told = [layers.another_layer(arm, target, evidence) for arm in evidence.arms]
+    return {
+        "target": target,
+        "rules": rules,
+        "rows": rows,
+        "vectors": layers.vectors(target, evidence),
+        "plots": charts.curves(target, evidence),
+        "told": [text for text in told if text],
+        "tables": [_curve_table(target, rule, evidence) for rule in evidence.curve_rules(target)],
+    }
+
+
+def _curve_table(target: str, rule: str, evidence: Evidence) -> dict[str, Any]:
+    """The numbers of the curves of one post-processing: a row a layer, a column an arm."""
+    curves = {arm: evidence.curve(arm, target, rule) for arm in evidence.curve_arms(target)}
+    depths = sorted({row["layer"] for curve in curves.values() for row in curve})
+    places = {(arm, row["layer"]): row for arm, curve in curves.items() for row in curve}
+    rows = [(depth, [places.get((arm, depth)) for arm in curves]) for depth in depths]
+    return {"rule": rule, "arms": list(curves), "rows": rows, "judged": rule == evidence.judged(target)[1]}
 
 
 def _scores(evidence: Evidence) -> list[dict[str, Any]]:
@@ -266,10 +285,10 @@ def _scores(evidence: Evidence) -> list[dict[str, Any]]:
         arms = [arm for arm in order_of_arms if arm in have]
         languages = [x for x in evidence.languages(target) if any((arm, x) in cells for arm in arms)]
         rows = [(language, [cells.get((arm, language)) for arm in arms]) for language in languages]
+        read = {arm: layers.taken(arm, target, rule, evidence) for arm in arms}
         judged = (metric, rule) == evidence.judged(target)
-        tables.append(
-            {"target": target, "metric": metric, "rule": rule, "arms": arms, "rows": rows, "judged": judged}
-        )
+        table = {"target": target, "metric": metric, "rule": rule, "arms": arms, "rows": rows}
+        tables.append(table | {"judged": judged, "layers": read})
     tables.sort(key=lambda x: (order.index(x["target"]), not x["judged"]))
     return tables
 
@@ -287,21 +306,32 @@ def _settings(evidence: Evidence) -> list[tuple[str, str]]:
         ("Seeds", ", ".join(map(str, seeds))),
         ("Conditions", ", ".join(map(words.condition_label, [CLEAN, *evidence.conditions]))),
         ("Precision", run.get("precision", "")),
-        ("Training of targets", _tokens(evidence)),
+        ("Training of intermediates", _trainings(_intermediate_tokens(evidence))),
+        ("Training of targets", _trainings(_target_tokens(evidence))),
     ]
     if recipe:
         pairs.append(("Checkpoint taken", _SELECTIONS.get(recipe.selection, recipe.selection)))
     return [(name, text) for name, text in pairs if text]
 
 
-def _tokens(evidence: Evidence) -> str:
+def _intermediate_tokens(evidence: Evidence) -> list[int]:
+    """Training tokens of the intermediate phase: an arm of several tasks is trained once for all of them."""
+    by_arm = {row["arm"]: row.get("tokens", ()) for row in evidence.run.get("intermediates", ())}
+    return [tokens for seeds in by_arm.values() for tokens in seeds]
+
+
+def _target_tokens(evidence: Evidence) -> list[int]:
     """Training tokens of the target phase, each training counted once."""
     tokens: Mapping[tuple[Any, ...], int] = {
         (row["arm"], row["task"], row["seed"]): row["train_tokens"]
         for row in evidence.results.results
         if row.get("train_tokens")
     }
-    return f"{len(tokens)} trainings, {sum(tokens.values()):,} tokens" if tokens else ""
+    return list(tokens.values())
+
+
+def _trainings(tokens: list[int]) -> str:
+    return f"{words.counted(len(tokens), 'training')}, {sum(tokens):,} tokens" if tokens else ""
 
 
 def _cautions(evidence: Evidence) -> list[str]:
@@ -315,6 +345,14 @@ def _cautions(evidence: Evidence) -> list[str]:
             "This encoder was trained on translations to put sentences of one meaning together. Training on "
             "English may well hurt its retrieval, and the results say nothing about an encoder that was only "
             "trained to fill in masked words, such as XLM-R."
+        )
+    two = [row for row in evidence.results.gains_table if row["quantity"] == "gain" and row["seeds"] == 2]
+    narrow = [row for row in two if row.get("over") == "items"]
+    if narrow:
+        told.append(
+            f"With two seeds, {len(narrow)} of {len(two)} gains have an interval over the choice of test items only, "
+            "since their spread over seeds could not be estimated together with other arms: they hold for these two "
+            "runs. Run a third seed."
         )
     if any(target.startswith("pocket/") for target in evidence.targets()):
         told.append("The pocket tasks are a small proving ground, not a benchmark.")

@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xstilts.languages import display_name
-from xstilts.report.evidence import CLEAN, ENGLISH, OTHERS, PERTURBED, Evidence, flags, of_verdict
+from xstilts.recipe import BASELINE
+from xstilts.report.evidence import ALL, CLEAN, ENGLISH, OTHERS, PERTURBED, Evidence, flags, of_verdict
+from xstilts.report.layers import taken, vectors
 from xstilts.report.words import (
     FAMILIES,
     NOTHING,
+    POSTPROCESSES,
     QUESTION,
     condition_label,
     overall,
     points,
+    short,
     short_answer,
     span,
 )
@@ -27,6 +31,7 @@ Table = list[list[str]]
 
 _VERDICTS = ["Target", "Arm", "Input", "Verdict", "English", "Other languages", "Worst language", "Flags"]
 _GAINS = ["Target", "Arm", "Condition", "Language", "Gain", "Interval"]
+_LAYERS = ["Target", "Arm", "Vectors", "Layer", "Gain", "Interval"]
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -53,6 +58,8 @@ def write_markdown(results: Results, path: str | Path) -> Path:
     parts = [f"# {QUESTION}", *(_markdown(text) for text in _answers(evidence))]
     parts += ["## Verdicts", _pipes(_VERDICTS, _verdicts(evidence))]
     parts += ["## Gains", _note(evidence), _pipes(_GAINS, _gains(evidence))]
+    if found := _layers(evidence):
+        parts += ["## Layers of retrieval", _markdown(_reading(evidence)), _pipes(_LAYERS, found)]
     return _write(path, "\n\n".join(parts) + "\n")
 
 
@@ -69,6 +76,8 @@ def write_latex(results: Results, path: str | Path) -> Path:
         _longtable("Verdicts.", _VERDICTS, _verdicts(evidence)),
         _longtable(_note(evidence), _GAINS, _gains(evidence)),
     ]
+    if found := _layers(evidence):
+        parts.append(_longtable(_reading(evidence), _LAYERS, found))
     return _write(path, "\n\n".join(parts) + "\n")
 
 
@@ -125,6 +134,26 @@ def _gains(evidence: Evidence) -> Table:
                         label = names.get(group) or display_name(group)
                         value = points(gain.value)
                         table.append([target, arm, condition_label(condition), label, value, span(gain)])
+    return table
+
+
+def _reading(evidence: Evidence) -> str:
+    """How the vectors of each retrieval target are made and compared."""
+    told = [(short(x, evidence.targets()), vectors(x, evidence)) for x in evidence.targets()]
+    return " ".join(f"{name}: {text}." for name, text in told if text)
+
+
+def _layers(evidence: Evidence) -> Table:
+    """The layer of every arm and post-processing, and its mean clean gain over all languages."""
+    table = []
+    for target in evidence.targets():
+        for arm in (BASELINE, *evidence.all_arms()):
+            for rule in ("none", "center"):
+                layers = taken(arm, target, rule, evidence)
+                if layers:
+                    gain = evidence.gain(arm, target, ALL, postprocess=rule)
+                    value = points(gain.value if gain else None)
+                    table.append([target, arm, POSTPROCESSES[rule], layers, value, span(gain)])
     return table
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from xstilts.languages import display_name
 from xstilts.report.evidence import ENGLISH, OTHERS, Evidence, Interval, Row, of_verdict
+from xstilts.report.layers import reading
 from xstilts.report.words import (
     FAMILIES,
     NOTHING,
@@ -141,6 +142,7 @@ def _lines(evidence: Evidence, narrow: bool) -> list[str]:
     if narrow and evidence.learned:
         arms = [f"{arm} {_learned(arm, evidence, ' ')}" for arm in evidence.arms]
         lines.append(f"Own task learned? {'; '.join(arms)}.")
+    lines += [f"{text}." for target in evidence.targets() if (text := reading(target, evidence))]
     rows = [row for family in evidence.families for row in evidence.verdicts(family)]
     few = len(rows) + len(evidence.families) <= _SENTENCES
     return lines + ([sentence(row, evidence) for row in rows] if few else [])

@@ -40,6 +40,7 @@ FLAGS = {
     "uncontrolled": "no control was run for this arm, so that the gain may come from training as such.",
     "isotropy": "the gain is there on raw sentence vectors only. Centring them (subtracting their mean) gives "
     "the baseline as much, so that nothing was learned about meaning.",
+    "english-loss": "the gain in the other languages comes with a clear loss in English.",
     "same-task": "the target is also the intermediate task: this is more training on the same task, not "
     "transfer. Left out of the short answer.",
     "ceiling": "scores above 95 in English or in half of the languages: there is little room to gain.",
@@ -47,10 +48,11 @@ FLAGS = {
     "this task well enough for a gain to show.",
     "one-run": "one seed: the interval covers the choice of test items only, not the luck of a training run. "
     "No verdict can be given.",
-    "unpooled": "two seeds whose spread differs too much between arms to be estimated together. No verdict "
+    "unpooled": "two seeds whose spread cannot be estimated together with that of other arms, as it differs too "
+    "much or there is no other arm. The interval covers the choice of test items only, as with one seed. No verdict "
     "can be given; run a third seed.",
-    "immovable": "under these conditions arm and baseline both score at the top or both at the bottom, so that "
-    "no difference could show.",
+    "immovable": "under these conditions arm or baseline scores above 95 or no better than guessing in every "
+    "language, so that nothing can be said about how a gain lasts.",
 }
 
 _DOUBTS = {"not-specific", "uncontrolled", "isotropy"}
@@ -151,12 +153,13 @@ def sentence(row: Row, evidence: Evidence) -> str:
         to −1.0) and makes no clear difference in English (+0.4; −1.0 to +1.8): harms.'
     """
     target = short(row["task"], evidence.targets())
-    lead = f"{'In this one run, training' if 'one-run' in flags(row) else 'Training'} on {row['arm']} first"
+    lead = f"{_scope(row)} on {row['arm']} first"
     english, others = of_verdict(row, ENGLISH), of_verdict(row, OTHERS)
     first = others or english
     if first is None:
         return (
-            f"{lead} could not be judged on {target}: no score could move. {_caveats(row, evidence)}".strip()
+            f"{lead} could not be judged on {target}: everywhere arm or baseline scores above 95 or no better than "
+            f"guessing. {_caveats(row, evidence)}".strip()
         )
     where = _others(row, bool(english)) if others else "in English"
     on = f"on {target}{' with changed input' if row['perturbed'] else ''} {where}"
@@ -164,6 +167,12 @@ def sentence(row: Row, evidence: Evidence) -> str:
     if others and english:
         text += f" and {_effect(english, 'in English')}"
     return f"{text}: {row['verdict']}. {_caveats(row, evidence)}".strip()
+
+
+def _scope(row: Row) -> str:
+    """How far the interval reaches: to other trainings, or no further than these."""
+    runs = {"one-run": "In this one run, training", "unpooled": "In these two runs, training"}
+    return next((text for flag, text in runs.items() if flag in flags(row)), "Training")
 
 
 def _others(row: Row, english: bool) -> str:
@@ -189,6 +198,12 @@ def _caveats(row: Row, evidence: Evidence) -> str:
         notes.append(f"But {row['arm']} did not learn its own task, so this says nothing about that task.")
     if row["verdict"] == "undecided":
         notes.append(_why_undecided(row))
+    if row.get("left_out") and "immovable" not in flags(row):
+        pairs = counted(row["left_out"], "pair")
+        notes.append(
+            f"Left out: {pairs} of language and condition where arm or baseline scores above 95 or no better than "
+            "guessing."
+        )
     return " ".join(note for note in notes if note)
 
 

@@ -15,13 +15,14 @@ from xstilts.task_types.classification import Classification
 from xstilts.task_types.multiple_choice import MultipleChoice
 from xstilts.task_types.retrieval import RetrievalType
 from xstilts.task_types.sentence_retrieval import SentenceRetrieval
+from xstilts.task_types.span_qa import SpanQa
 from xstilts.task_types.tagging import Tagging
 from xstilts.tasks.base import Task
 
 TASK_TYPES: dict[str, TaskType] = {
     task_type.name: task_type
     for task_type in (
-        *(Classification(), MultipleChoice(), Tagging()),
+        *(Classification(), MultipleChoice(), Tagging(), SpanQa()),
         *(SentenceRetrieval(), BitextMining(), AnswerRetrieval()),
     )
 }
@@ -59,7 +60,7 @@ def takes(task: Task, condition: Condition, language: str) -> bool:
     Raises:
         RecipeError: the condition names a role that the task's type does not have.
     """
-    roles = get_task_type(task.type).texts
+    roles = get_task_type(task.type).roles
     if condition.role and condition.role not in roles:
         raise RecipeError(
             f"{condition} on {task.name}: no such role. A {task.type} task has {', '.join(roles)}"

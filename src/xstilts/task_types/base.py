@@ -7,7 +7,7 @@ named columns, and encoders only through a tokenizer and logits.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import torch
 
 Tokens = NDArray[np.int64]
+Span = tuple[int, int]
+"""Part of a text, in characters: where it begins, and where it has ended."""
+
 IGNORED = -100
 """Target of a position that counts for nothing, as in torch's cross-entropy."""
 _AT_ONCE = 10_000
@@ -32,7 +35,8 @@ class Feature:
     """One input of a model, tokenised.
 
     `sequences` holds one token sequence, or one a choice; `type_ids` likewise, or nothing where the encoder has no
-    segments. `target` is what the loss needs, `positions` (tagging) where the words of `row` begin.
+    segments. `target` is what the loss needs, `positions` (tagging) where the words of `row` begin, `window`
+    (span-qa) the part of the context that is read.
     """
 
     row: int
@@ -40,6 +44,7 @@ class Feature:
     target: Any = None
     type_ids: tuple[Tokens, ...] = ()
     positions: Tokens | None = None
+    window: Any = None
 
     @property
     def length(self) -> int:
@@ -64,6 +69,10 @@ class Batch:
     features: Sequence[Feature]
 
 
+TOKENS_A_TEXT = 24
+"""Tokens of an input where nothing better is known: short texts; a longer maximum length hardly changes it."""
+
+
 class Change(Protocol):
     """What a condition does to the texts of one row; `role` names the text."""
 
@@ -73,6 +82,10 @@ class Change(Protocol):
 
     def tokens(self, tokens: list[str], role: str) -> list[str]:
         """The tokens changed, one for one."""
+        ...
+
+    def spans(self, text: str, role: str, spans: Sequence[Span]) -> tuple[str, list[Span]]:
+        """The text changed, and where parts of it are then; of each something remains."""
         ...
 
 
@@ -88,10 +101,17 @@ class TaskType(ABC):
     """Columns that a row must have beside `id` and `source`."""
     texts: ClassVar[tuple[str, ...]]
     """Columns that conditions perturb: all of them, or the one that is the condition's role."""
+    further_texts: ClassVar[tuple[str, ...]] = ()
+    """Columns that a condition perturbs only where they are its role."""
     metrics: ClassVar[tuple[str, ...]]
     """Metrics that fit the type; the first is the default."""
     gold: ClassVar[str]
     """Column with the right answer."""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What a condition may name as its role."""
+        return (*self.texts, *self.further_texts)
 
     def family_of(self, task: Task) -> str:
         """The family of a task of this type."""
@@ -100,6 +120,18 @@ class TaskType(ABC):
     def options(self, task: Task) -> int | None:
         """Among how many answers a guesser would choose; None where that differs from item to item."""
         return len(task.labels) or None
+
+    def tokens(self, rows: Callable[[], Sequence[Row]], task: Task, max_length: int) -> float:
+        """Tokens that an input of a row makes on average, roughly, for estimates of cost; `rows()` reads a sample."""
+        return TOKENS_A_TEXT
+
+    def inputs(self, row: Row) -> int:
+        """How many texts, or pairs of texts, an encoder reads for a row."""
+        return 1
+
+    def unlearnable(self, rows: Sequence[Row]) -> str:
+        """Why nothing can be learned from training rows; empty where something can."""
+        return ""
 
     def answer(self, row: Row) -> Any:
         """The right answer of a row, as predictions are compared with it."""
@@ -111,7 +143,7 @@ class TaskType(ABC):
 
 
 class TrainedType(TaskType):
-    """A type that is trained: classification, multiple-choice, tagging with a head, answer-retrieval without one."""
+    """A type that is trained: with a head, or answer-retrieval without one."""
 
     family = "trained"
     auto_class: ClassVar[str]
@@ -209,6 +241,22 @@ def tokenise(
         ids += [np.array(sequence, np.int64) for sequence in encoded["input_ids"]]
         types += [np.array(sequence, np.int64) for sequence in encoded.get("token_type_ids", [])]
     return ids, types
+
+
+def only_answer(answers: Iterable[str], rows: int, noun: str) -> str:
+    """What to say of training rows that all have one answer; empty where they have several.
+
+    Example:
+        >>> only_answer(["good", "good"], 2, "label")
+        "all 2 rows have the label 'good', so that there is nothing to learn. Expected at least two labels"
+    """
+    found = set(answers)
+    if len(found) != 1:
+        return ""
+    return (
+        f"all {rows} rows have the {noun} {found.pop()!r}, so that there is nothing to learn. "
+        f"Expected at least two {noun}s"
+    )
 
 
 def permuted(values: Sequence[Any], seed: int) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.task_types.base import Batch, Feature, TrainedType, permuted, tokenise
+from xstilts.task_types.base import Batch, Feature, TrainedType, only_answer, permuted, tokenise
 from xstilts.tasks.base import Row, Task
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ class Classification(TrainedType):
     def decode(self, logits: NDArray[np.float32], feature: Feature, task: Task) -> str:
         """The label with the largest logit."""
         return task.labels[int(logits.argmax())]
+
+    def unlearnable(self, rows: Sequence[Row]) -> str:
+        """Rows of one label teach nothing."""
+        return only_answer((row["label"] for row in rows), len(rows), "label")
 
     def shuffle(self, rows: Sequence[Row], seed: int) -> list[Row]:
         """Labels dealt out again among the rows."""

@@ -63,6 +63,10 @@ class MultipleChoice(TrainedType):
         count = task.options.get("choices")
         return int(count) if count else None
 
+    def inputs(self, row: Row) -> int:
+        """One with each choice."""
+        return len(row["choices"])
+
     def perturb(self, row: Row, change: Change) -> Row:
         """Text and choices changed."""
         choices = [change.text(choice, f"choices/{number}") for number, choice in enumerate(row["choices"])]

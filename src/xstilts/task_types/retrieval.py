@@ -47,6 +47,8 @@ class RetrievalType(TaskType):
     """How similarity may be measured; a task's option `scoring` names one, the first is the default."""
     pool: ClassVar[Literal["", "language", "all"]] = ""
     """Whether candidates are rows of a split of their own: of the same language, or of all languages together."""
+    own_candidates: ClassVar[bool] = False
+    """Whether rows bring candidates of their own where the task has none in their language."""
     tunes: ClassVar[bool] = False
     """Whether dev rows decide more than the layer, in every language for itself."""
 

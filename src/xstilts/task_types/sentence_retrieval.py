@@ -14,8 +14,9 @@ from xstilts.tasks.base import Row, Task
 class SentenceRetrieval(RetrievalType):
     """`text` → the id of the row whose English `target` is nearest by cosine, among those of the language.
 
-    There is no training: the encoder's own states are pooled. The candidates are all targets of the language's
-    split, as in XTREME's Tatoeba; queries are the non-English side, as in mteb.
+    There is no training: the encoder's own states are pooled. The candidates are those that the task has for the
+    language, of which `gold` names the right one; or the rows' own targets, as in XTREME's Tatoeba. Queries are the
+    non-English side, as in mteb.
     """
 
     name = "sentence-retrieval"
@@ -25,10 +26,22 @@ class SentenceRetrieval(RetrievalType):
     gold = "id"
     direction = "xx-en"
     scorings: ClassVar[tuple[str, ...]] = ("cosine",)
+    pool = "language"
+    own_candidates = True
+
+    def answer(self, row: Row) -> str:
+        """The id of the right candidate."""
+        return str(row.get("gold", row["id"]))
+
+    def inputs(self, row: Row) -> int:
+        """The query, and the target that it brings itself where the task has no candidates of their own."""
+        return 1 if "gold" in row else 2
 
     def candidates(self, rows: Sequence[Row], pool: Sequence[Row]) -> dict[str, Text]:
-        """The rows' own targets."""
-        return {row["id"]: (row["target"],) for row in rows}
+        """Those of the pool, or without one the rows' own targets."""
+        if pool:
+            return super().candidates(rows, pool)
+        return {self.answer(row): (row["target"],) for row in rows}
 
     def retrieve(self, search: Search, task: Task) -> list[Any]:
         """The id of the nearest candidate; of equally near ones the first."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.task_types.base import IGNORED, Batch, Change, Feature, TrainedType, permuted
+from xstilts.task_types.base import IGNORED, Batch, Change, Feature, TrainedType, only_answer, permuted
 from xstilts.tasks.base import Row, Task
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Tagging(TrainedType):
     auto_class = "AutoModelForTokenClassification"
     columns = ("tokens", "tags")
     texts = ("tokens",)
-    metrics: ClassVar[tuple[str, ...]] = ("entity_f1", "token_accuracy")
+    metrics: ClassVar[tuple[str, ...]] = ("entity_f1", "token_accuracy", "chunk_f1")
     gold = "tags"
 
     def encode(self, rows: Sequence[Row], tokenizer: Any, task: Task, max_length: int) -> list[Feature]:
@@ -78,6 +78,10 @@ class Tagging(TrainedType):
     def join(self, predictions: Sequence[Any]) -> list[str]:
         """Tags of a row's windows, one after another."""
         return [tag for part in predictions for tag in part]
+
+    def unlearnable(self, rows: Sequence[Row]) -> str:
+        """Rows whose tokens all have one tag teach nothing."""
+        return only_answer((tag for row in rows for tag in row["tags"]), len(rows), "tag")
 
     def shuffle(self, rows: Sequence[Row], seed: int) -> list[Row]:
         """All tags dealt out again among all tokens."""

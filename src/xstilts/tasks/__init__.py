@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from xstilts.errors import UnknownName
-from xstilts.tasks import pocket, xtreme
+from xstilts.errors import UnknownName, UserError
+from xstilts.tasks import pocket, stilts, xtreme, xtreme_r
 from xstilts.tasks.base import Task
 
 SUITES: dict[str, Callable[[Path | None], tuple[Task, ...]]] = {
     "pocket": lambda data: pocket.TASKS,
+    "stilts": stilts.tasks,
     "xtreme": xtreme.tasks,
+    "xtreme-r": xtreme_r.tasks,
 }
 """The shipped suites, by name: what makes their tasks, given the folder with benchmark data."""
 
@@ -22,6 +24,8 @@ SUITES: dict[str, Callable[[Path | None], tuple[Task, ...]]] = {
 class Catalogue:
     """The tasks that names mean: those shipped and `own`. `data` is the folder with benchmark data, if there is one.
 
+    `lengths` are the tokens of an input of tasks by name, in place of what these say themselves.
+
     Example:
         >>> Catalogue().get("pocket/intents").type
         'classification'
@@ -29,6 +33,11 @@ class Catalogue:
 
     own: Mapping[str, Task] = field(default_factory=dict)
     data: Path | None = None
+    lengths: Mapping[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.data is not None and not self.data.is_dir():
+            raise UserError(f"--data {self.data} is not a folder")
 
     @cached_property
     def suites(self) -> dict[str, tuple[Task, ...]]:
@@ -37,7 +46,9 @@ class Catalogue:
 
     def all(self) -> dict[str, Task]:
         """Every task by name."""
-        return {task.name: task for tasks in self.suites.values() for task in tasks} | dict(self.own)
+        tasks = {task.name: task for tasks in self.suites.values() for task in tasks} | dict(self.own)
+        resized = {name: tokens for name, tokens in self.lengths.items() if name in tasks}
+        return tasks | {name: tasks[name].at_length(tokens) for name, tokens in resized.items()}
 
     def get(self, name: str) -> Task:
         """The task of this name.

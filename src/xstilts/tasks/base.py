@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
@@ -74,6 +74,17 @@ class Task:
     sample: Literal["hash", "first"] = "hash"
     """Which rows `examples: N` takes: those with the smallest hash, or the first where the source orders them."""
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    def max_length(self, default: int) -> int:
+        """Tokens an input: the task's own maximum, else the one that is given."""
+        return int(self.options.get("max_length", default))
+
+    def at_length(self, tokens: int) -> Task:
+        """The task with another maximum in place of its own; one without is as long as its training says."""
+        own = "max_length" in self.options
+        return (
+            replace(self, options=MappingProxyType({**self.options, "max_length": tokens})) if own else self
+        )
 
     @property
     def suite(self) -> str:

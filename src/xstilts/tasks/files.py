@@ -15,32 +15,24 @@ from xstilts.errors import DataError, UnknownName, UserError
 from xstilts.hashing import digest, files_fingerprint
 from xstilts.languages import normalise
 from xstilts.tasks import readers
-from xstilts.tasks.base import SPLITS, Row, Source, Task
-from xstilts.tasks.pools import PooledFiles, read_bitext
+from xstilts.tasks.base import SPLITS, Row, Task
+from xstilts.tasks.dividing import TEST_SHARE, carve_dev
+from xstilts.tasks.pools import with_candidates
 from xstilts.tasks.readers import FORMATS, Problem, ReadOptions, Record, Report, raise_problems
-from xstilts.tasks.rows import (
-    SHAPES,
-    Column,
-    Located,
-    RowRules,
-    build_rows,
-    carve_dev,
-    check_sides,
-    column_parts,
-    located,
-)
+from xstilts.tasks.reading import PLAIN, Reading, check_sides, of_language, tag_of, what_is_there
+from xstilts.tasks.rows import SHAPES, Column, Located, RowRules, build_rows, column_parts, located
 
 Files = Mapping[str, tuple[Path, ...]]
 
 ROLES = ("text", "target", "gold")
-"""Line files that are read together: the two sides of a bitext, and which of their sentences belong together."""
+"""Line files that belong together: the two sides of a bitext, and which of their sentences are a pair."""
 
 _VERSION = 1  # raised whenever the same files would give other rows
 _READING = {  # the settings that change which rows are read from the same files
     *("type", "columns", "labels", "parallel", "format", "quoting", "header"),
     *("language_prefix", "label_base", "dev_from"),
 }
-_OPTIONS = ("max_length", "scoring", "trained", "temperature")
+_ALIGNED = MappingProxyType({role: role for role in ROLES[:2]})
 _FORMAT_COLUMNS = {"conllu": {"tokens": "form", "tags": "upos"}}
 
 
@@ -54,7 +46,7 @@ class UserTask(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
-    type: str = Field(description=", ".join([*SHAPES][:-1]) + f" or {[*SHAPES][-1]}")
+    type: str = Field(description="one of " + ", ".join(SHAPES))
     files: str | dict[str, str | dict[str, str]] = Field(
         description="paths from the recipe's folder: a pattern with {split} and {language}, * and ?; "
         "or a pattern for each split; or, for aligned line files, {text: …, target: …}, with `gold` for mining"
@@ -69,26 +61,26 @@ class UserTask(BaseModel):
     parallel: bool = Field(False, description="rows of one id are translations of each other")
     metrics: tuple[str, ...] = Field((), description="default: those of the task type")
     format: str | None = Field(
-        None, description="tsv, csv, jsonl, parquet, conllu, token-tag; default: by suffix"
+        None, description="tsv, csv, jsonl, parquet, conllu, token-tag, squad; default: by suffix"
     )
     quoting: Literal["none", "csv"] | None = Field(None, description="none for TSV, csv (RFC 4180) for CSV")
     header: bool | None = Field(
         None, description="first line names columns; default: unless all are positions"
     )
     language_prefix: bool = Field(False, description="tokens are written en:token, as in the original PAN-X")
+    language_column: str | None = Field(
+        None, description="column with each row's language, where one file holds several; declare `languages`"
+    )
+    repeated_ids: bool = Field(False, description="ids mean nothing and may repeat, as TyDiQA's do")
     label_base: Literal[0, 1] = Field(0, description="number of the first choice, where labels are numbers")
     dev_from: Literal["train", "test"] = Field(
         "train", description="where dev rows are set aside from if no file"
     )
     train_language: str = Field("en", description="language of the files without {language}, and to train on")
-    trained: bool | None = Field(
-        None, description="answer-retrieval: train on the training files' questions and answers first"
+    max_length: int | None = Field(
+        None, ge=8, description="tokens an input; default: the training's, 384 for span-qa"
     )
-    temperature: float | None = Field(None, gt=0, description="of that training's softmax; default: 0.05")
-    scoring: str | None = Field(
-        None, description="bitext-mining: ratio-margin-k4 or cosine; answer-retrieval: cosine or dot"
-    )
-    max_length: int | None = Field(None, ge=8, description="tokens an input; default: the training's")
+    options: dict[str, Any] = Field({}, description="of the task type, see [below](#options-of-a-task)")
     summary: str = Field("", description="one line about the task")
     licence: str = ""
     url: str = ""
@@ -104,6 +96,8 @@ class UserTask(BaseModel):
         """The format of one of its files: as declared, else by suffix; a tagged `.tsv` is token⇥tag."""
         if self.format:
             return self.format
+        if self.type == "span-qa" and path.name.lower().endswith((".json", ".json.gz")):
+            return "squad"
         format = readers.guess_format(path)
         named = any(isinstance(part, str) for part in column_parts(self.columns))
         return "token-tag" if format == "tsv" and self.type == "tagging" and not named else format
@@ -114,6 +108,12 @@ class UserTask(BaseModel):
         usual = _FORMAT_COLUMNS.get(self.format_of(path), {})
         implied = (*shape.required, *(name for name in shape.optional if name in record))
         return {name: usual.get(name, name) for name in implied} | dict(self.columns)
+
+    @property
+    def task_options(self) -> dict[str, Any]:
+        """What it sets of its type's options, and the tokens of an input where the training's do not hold."""
+        length = self.max_length or SHAPES[self.type].max_length
+        return ({"max_length": length} if length else {}) | self.options
 
     @field_validator("type", "format")
     @classmethod
@@ -137,18 +137,19 @@ class UserTask(BaseModel):
     @model_validator(mode="after")
     def _is_consistent(self) -> UserTask:
         shape = SHAPES[self.type]
+        if self.language_column and not self.languages:
+            raise ValueError("language_column: say which rows are wanted, such as `languages: [en, de, sw]`")
         for name in self.columns:
             if name not in shape.columns:
                 raise ValueError(f"columns: {UnknownName(f'column of {self.type}', name, shape.columns)}")
+        shape.check_options(self.options)
         if self.labels is not None and not shape.has_labels:
             raise ValueError(f"labels: {self.type} has none. Leave the line out")
-        for name in ("scoring", "trained", "temperature"):
-            if getattr(self, name) is not None and name not in shape.options:
-                raise ValueError(f"{name}: {self.type} has none. Leave the line out")
+        if self.labels is not None and len(set(self.labels)) < 2:
+            raise ValueError(f"labels: expected two or more, got {', '.join(self.labels) or 'none'}")
         for split in SPLITS:
-            patterns = self.patterns(split)
-            check_sides(self.type, tuple(patterns))
-            for role, pattern in patterns.items():
+            check_sides(self.type, tuple(self.patterns(split)))
+            for role, pattern in self.patterns(split).items():
                 readers.check_pattern(pattern, wildcards=not role)
         if isinstance(self.files, dict) and not any(self.patterns(split) for split in SPLITS):
             raise ValueError(
@@ -177,16 +178,18 @@ class FilesSource:
 
     Where there are no dev files, dev rows are set aside from the training files (`carve_dev`: 10% of the
     sources, at most 1,000 rows), or, with `dev_from: test`, from the test files (20% of the sources). What
-    remains is `train` or `test`.
+    remains is `train` or `test`. With `lenient`, the declared languages need not all be there.
     """
 
     name: str
     spec: UserTask
     base: Path
+    reading: Reading = PLAIN
+    lenient: bool = False
 
     def languages(self, split: str) -> tuple[str, ...]:
         """The languages that have this split; for test, those that the task declares, if it does."""
-        if self.spec.languages and self._origin(split) == "test":
+        if self.spec.languages and not self.lenient and self._origin(split) == "test":
             return tuple(dict.fromkeys(map(normalise, self.spec.languages)))
         return tuple(sorted(self._found(self._origin(split))))
 
@@ -197,7 +200,9 @@ class FilesSource:
         if files is None:
             raise_problems(self._title(split, language), [self._missing(origin, language)])
         content = {role: files_fingerprint(paths) for role, paths in files.items()}
-        facts = self.spec.model_dump(mode="json", include=_READING)
+        facts = self.spec.model_dump(mode="json", include=_READING) | self.reading.facts(self.base)
+        facts |= {"language_column": self.spec.language_column} if self.spec.language_column else {}
+        facts |= {"repeated_ids": True} if self.spec.repeated_ids else {}
         return digest([_VERSION, facts, split if self._is_carved(split) else "", language, content])
 
     def rows(self, split: str, language: str) -> list[Row]:
@@ -208,7 +213,7 @@ class FilesSource:
         """
         rows, problems = self._load(self._origin(split), language)
         if not problems and self._is_carved(split):
-            share, at_most = (0.1, 1000) if self.spec.dev_from == "train" else (0.2, len(rows))
+            share, at_most = (0.1, 1000) if self.spec.dev_from == "train" else (TEST_SHARE, len(rows))
             rest, dev = carve_dev(rows, share, at_most)
             rows = dev if split == "dev" else rest
             if not rows:
@@ -217,16 +222,6 @@ class FilesSource:
         if problems:
             raise_problems(self._title(split, language), problems)
         return rows
-
-    def whole(self, split: str, language: str) -> list[Row]:
-        """The rows of a split, with those that were set aside of the same test files."""
-        return (
-            self._load("test", language)[0] if self._origin(split) == "test" else self.rows(split, language)
-        )
-
-    def side(self, split: str, language: str, role: str) -> tuple[Path, ...]:
-        """The line files of a role that a split is read from."""
-        return self._found(self._origin(split)).get(language, {}).get(role, ())
 
     def origin(self, split: str) -> str:
         """The split, with the share that was set aside from it for dev."""
@@ -237,6 +232,11 @@ class FilesSource:
     def validate(self, split: str, language: str) -> list[Problem]:
         """Everything that is wrong with the files of one split and language; an empty list if nothing is."""
         return self._load(self._origin(split), language)[1]
+
+    def paths(self, split: str) -> dict[str, tuple[Path, ...]]:
+        """The line files of each language that has this split, in the order of their roles."""
+        roles, found = SHAPES[self.spec.type].sides, self._found(split)
+        return {tag: tuple(path for role in roles for path in found[tag][role]) for tag in found}
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -272,15 +272,24 @@ class FilesSource:
         by_role = {role: readers.find_files(self.base, pattern) for role, pattern in patterns.items()}
         natives = {native for found in by_role.values() for native in found}
         by_tag: dict[str, dict[str, Files]] = {}
+        accepts = self.reading.accepts
         for native in sorted(natives - {""} or natives):
             # a side without {language} is shared by all languages
             sides = {role: found.get(native) or found.get("") for role, found in by_role.items()}
-            files = {role: paths for role, paths in sides.items() if paths}
+            files = {role: paths for role, paths in sides.items() if paths and all(map(accepts, paths))}
             if len(set(files.values())) == len(by_role):  # English against itself is no pair
-                by_tag.setdefault(self._tag(native, split), {})[native] = files
+                for tag in self._tags(native, split):
+                    by_tag.setdefault(tag, {})[native] = files
         by_tag.pop("", None)
-        wanted = {normalise(code) for code in (*(self.spec.languages or by_tag), self.spec.train_language)}
+        also = () if self.lenient and split == "test" else (self.spec.train_language,)
+        wanted = {normalise(code) for code in (*(self.spec.languages or by_tag), *also)}
         return {tag: self._only(tag, files) for tag, files in by_tag.items() if tag in wanted}
+
+    def _tags(self, native: str, split: str) -> list[str]:
+        """The languages of a file, by the code in its name; one without may hold several."""
+        if self.spec.language_column and not native:
+            return [normalise(code) for code in self.spec.languages or ()]
+        return [self._tag(native, split)]
 
     def _tag(self, native: str, split: str) -> str:
         """The language of a code in a file's name; empty if it is none."""
@@ -288,10 +297,7 @@ class FilesSource:
             declared = self.spec.languages or ()
             only = declared[0] if split == "test" and len(declared) == 1 else None
             return normalise(only or self.spec.train_language)
-        try:
-            return normalise(native)
-        except UserError:
-            return ""
+        return tag_of(native)
 
     def _only(self, tag: str, files: Mapping[str, Files]) -> Files:
         """The files of a language, under the only code there is, or under the one that was typed."""
@@ -310,7 +316,7 @@ class FilesSource:
 
     def _missing(self, split: str, language: str) -> Problem:
         patterns = self.spec.patterns(split).values()
-        there = [_what_is_there(self.base, pattern) for pattern in patterns]
+        there = [what_is_there(self.base, pattern) for pattern in patterns]
         looked = ", ".join(str(self.base / pattern).replace("{language}", language) for pattern in patterns)
         message = f"there is no {split} file for {language}. {' '.join(dict.fromkeys(there))}"
         return Problem(looked or f"files: {self.spec.files}", 0, message.strip())
@@ -330,25 +336,29 @@ class FilesSource:
     def _rows(self, split: str, language: str, files: Files, report: Report) -> Iterator[Row]:
         # undeclared labels are those of the training rows themselves
         labels = self.labels if self.spec.labels is not None or split != "train" else ()
-        rules = RowRules(self.spec.type, labels, self.spec.label_base, self.spec.parallel)
-        return build_rows(self._records(files, report), rules, language, report)
+        spec, unanswered = self.spec, bool(self.spec.options.get("null_answers"))
+        rules = RowRules(spec.type, labels, spec.label_base, spec.parallel, spec.repeated_ids, unanswered)
+        return build_rows(self._records(files, language, report), rules, language, report)
 
-    def _records(self, files: Files, report: Report) -> Iterator[Located]:
-        if "" not in files:
-            text, target = files["text"][0], files["target"][0]
-            mined = [read_bitext(text, target, gold, report) for gold in files.get("gold", ())]
-            for line, record in mined[0] if mined else readers.read_aligned(text, target, report):
-                yield Located(str(text), line, record, {column: column for column in record})
+    def _records(self, files: Files, language: str, report: Report) -> Iterator[Located]:
+        if set(files) == set(_ALIGNED):
+            (text,), (target,) = (files[role] for role in _ALIGNED)
+            pairs = readers.read_aligned(text, target, report)
+            for line, record in self.reading.cleaned(str(text), pairs, language, report):
+                yield Located(str(text), line, record, {**_ALIGNED, **self.spec.columns})
             return
         for path in files[""]:
-            records = readers.read(path, self.spec.format_of(path), self.spec.read_options, report)
+            records = self.reading.cleaned(str(path), self._read(path, language, report), language, report)
             yield from located(str(path), records, partial(self.spec.columns_of, path), report)
 
-
-def files_source(source: FilesSource) -> Source:
-    """A source of files, with candidates where its type chooses among such."""
-    shape, parallel = SHAPES[source.spec.type], source.spec.parallel
-    return PooledFiles(source, bool(shape.sides), parallel) if shape.has_candidates else source
+    def _read(self, path: Path, language: str, report: Report) -> Iterator[tuple[int, Record]]:
+        records = (
+            self.reading.read(path, report)
+            if self.reading.records is not None
+            else readers.read(path, self.spec.format_of(path), self.spec.read_options, report)
+        )
+        column = self.spec.language_column
+        return records if column is None else of_language(records, column, language, str(path), report)
 
 
 def user_task(name: str, spec: UserTask, base: Path) -> Task:
@@ -362,7 +372,7 @@ def user_task(name: str, spec: UserTask, base: Path) -> Task:
         >>> user_task("my/reviews", spec, Path("recipes")).languages  # doctest: +SKIP
         ('de', 'en', 'sw')
     """
-    source = FilesSource(name, spec, base)
+    source, shape = FilesSource(name, spec, base), SHAPES[spec.type]
     languages = source.languages("test")
     missing = source.missing("test", languages) if languages else []
     if not languages and not source.languages("train"):
@@ -373,7 +383,7 @@ def user_task(name: str, spec: UserTask, base: Path) -> Task:
     return Task(
         name=name,
         type=spec.type,
-        source=files_source(source),
+        source=with_candidates(source, shape.sides, spec.parallel) if shape.pooled else source,
         languages=languages,
         summary=spec.summary or f"{spec.type} from {spec.files}",
         labels=source.labels,
@@ -383,16 +393,5 @@ def user_task(name: str, spec: UserTask, base: Path) -> Task:
         licence=spec.licence,
         url=spec.url,
         notes=spec.notes,
-        options=MappingProxyType({name: value for name in _OPTIONS if (value := getattr(spec, name))}),
+        options=MappingProxyType(spec.task_options),
     )
-
-
-def _what_is_there(base: Path, pattern: str, at_most: int = 8) -> str:
-    """A sentence about the files that fit a pattern, or else about the folder in which they were looked for."""
-    folder, _ = readers.fixed_folder(base / pattern)
-    if not folder.is_dir():
-        return f"The folder {folder} does not exist."
-    fitting = [path.name for paths in readers.find_files(base, pattern).values() for path in paths]
-    names = fitting or sorted(path.name for path in folder.iterdir())
-    shown = ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "")
-    return f"Files there: {shown}." if fitting else f"Nothing there fits; {folder} has: {shown or 'nothing'}."

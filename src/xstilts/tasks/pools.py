@@ -1,149 +1,182 @@
-"""Candidates that come with rows: the other side of a bitext, and the answers of questions."""
+"""Candidates that come with rows of one's own files: the other side of a bitext, and the answers of questions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from xstilts.hashing import digest
-from xstilts.tasks import readers
-from xstilts.tasks.base import Row, Source, base_split
-from xstilts.tasks.readers import Numbered, Problem, Report, raise_problem
+from xstilts.tasks.base import CANDIDATES, Row, Source, base_split
+from xstilts.tasks.building import BuiltSource, Files
+from xstilts.tasks.problems import Problem, Report, raw_lines
 
 
-def read_bitext(text: Path, target: Path, gold: Path, report: Report) -> Numbered:
-    """The sentences of a bitext in the form of the BUCC shared tasks, with the ids of those that they translate.
+class FileSource(Source, Protocol):
+    """A source of files."""
+
+    @property
+    def name(self) -> str:
+        """The task's."""
+        ...
+
+    def paths(self, split: str) -> Files:
+        """The files of each language that has this split."""
+        ...
+
+
+def with_candidates(source: FileSource, sides: Sequence[str], parallel: bool) -> Source:
+    """The rows of files with what they choose among.
 
     Args:
-        text: lines `id⇥sentence`, in another language.
-        target: lines `id⇥sentence`, in English.
-        gold: lines `id⇥id`, of `text` and of `target`; few sentences have a translation.
-        report: is told what does not fit.
-
-    Yields:
-        Lines of `text`, and records with `id`, `text` and the list `gold`.
+        source: reads the rows; of a bitext only its paths are asked.
+        sides: the roles of a bitext's files; none where questions bring their answers with them.
+        parallel: rows of one id are translations of each other.
     """
-    known: dict[str, int] = {}
-    for line, record in read_sentences(target, report):
-        if known.setdefault(record["id"], line) != line:
+    if not sides:
+        return AnswerSource(source, parallel)
+
+    def files(split: str) -> Files:
+        return source.paths(base_split(split))
+
+    carved = source.origin("test") != "test"
+    return BuiltSource(source.name, files, partial(bitext_rows, files), carved=carved)
+
+
+# --- bitexts
+
+
+def bitext_rows(files: Callable[[str], Files], split: str, language: str, report: Report) -> list[Row]:
+    """The sentences of a bitext in the form of the BUCC shared tasks, with those that they translate; or candidates.
+
+    Args:
+        files: the paths of each language: lines `id⇥sentence` in another language and in English, and lines `id⇥id`,
+            the pairs, few of them. Without the pairs, `gold` is empty everywhere.
+        split: of candidates where it ends so.
+        language: the one that is not English.
+        report: is told what does not fit.
+    """
+    foreign, english, *gold = files(split)[language]
+    if split.endswith(CANDIDATES):
+        return [_row(name, text) for name, text in _sentences(english, report).items()]
+    sentences = _sentences(foreign, report)
+    right = _pairs(gold[0], (sentences, _sentences(english, report)), report) if gold else {}
+    return [_row(name, text) | {"gold": right.get(name, [])} for name, text in sentences.items()]
+
+
+def _row(name: str, text: str) -> Row:
+    return {"id": name, "source": name, "text": text}
+
+
+def _sentences(path: Path, report: Report) -> dict[str, str]:
+    """Sentences by id."""
+    found: dict[str, str] = {}
+    for line, text in raw_lines(path):
+        name, tab, sentence = text.rstrip("\r\n").partition("\t")
+        if not tab or not name or not sentence.strip():
             report(
-                Problem(str(target), line, f"the id {record['id']!r} is also in line {known[record['id']]}")
+                Problem(str(path), line, f"expected an id, a tab and a sentence, found {text.strip()[:60]!r}")
             )
-    pairs: dict[str, list[str]] = {}
-    lines: dict[str, int] = {}
-    for line, (one, other) in _tabbed(gold, "id⇥id", report):
-        if other in known:
-            pairs.setdefault(one, []).append(other)
-            lines.setdefault(one, line)
+        elif name in found:
+            report(Problem(str(path), line, f"the id {name!r} is there twice. Expected one sentence an id"))
         else:
-            report(Problem(str(gold), line, f"{other!r}, the second id, is not in {target.name}"))
-    for line, record in read_sentences(text, report):
-        yield line, record | {"gold": pairs.pop(record["id"], [])}
-    for one in pairs:
-        report(Problem(str(gold), lines[one], f"{one!r}, the first id, is not in {text.name}"))
+            found[name] = sentence
+    return found
 
 
-def read_sentences(path: Path, report: Report) -> Numbered:
-    """Lines `id⇥sentence` as records with `id` and `text`."""
-    for line, (name, text) in _tabbed(path, "id⇥sentence", report):
-        yield line, {"id": name, "text": text}
+def _pairs(path: Path, sides: Sequence[dict[str, str]], report: Report) -> dict[str, list[str]]:
+    """The English ids that belong to each other id."""
+    right: dict[str, list[str]] = {}
+    for line, text in raw_lines(path):
+        names = text.strip().split("\t")
+        if names == [""]:
+            continue
+        unknown = [name for name, side in zip(names, sides, strict=False) if name not in side]
+        if len(names) != 2:
+            report(
+                Problem(
+                    str(path), line, f"expected two ids and a tab between them, found {text.strip()[:60]!r}"
+                )
+            )
+        elif unknown:
+            report(
+                Problem(
+                    str(path), line, f"there is no sentence {unknown[0]!r}. Expected ids of both text files"
+                )
+            )
+        else:
+            right.setdefault(names[0], []).append(names[1])
+    return right
 
 
-class Files(Source, Protocol):
-    """A source of files of which some rows may have been set aside for dev."""
-
-    def whole(self, split: str, language: str) -> list[Row]:
-        """The rows of a split, with those that were set aside of the same test files."""
-        ...
-
-    def side(self, split: str, language: str, role: str) -> tuple[Path, ...]:
-        """The line files of a role that a split is read from."""
-        ...
+# --- answers
 
 
 @dataclass(frozen=True)
-class PooledFiles:
-    """Rows from files with what they choose among: the other side of a bitext, or the answers of all questions.
+class AnswerSource:
+    """Questions with their answers, looked for among the answers of all questions of a split.
 
-    Candidates stay the same whatever is set aside for dev: choosing among few is easier than among many. Where rows
-    of one id are translations of each other (`parallel`), the answers of a question's translations answer it too.
+    Candidates stay the same whatever is set aside of the test files for dev: choosing among few is easier than among
+    many. Where rows of one id are translations of each other (`parallel`), the answers of a question's translations
+    answer it too.
     """
 
-    files: Files
-    is_bitext: bool
+    source: Source
     parallel: bool
-    known: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict, compare=False, repr=False)
+    known: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict, compare=False, repr=False)
 
     def languages(self, split: str) -> tuple[str, ...]:
-        """The languages that have this split, or the rows that a split of candidates belongs to."""
-        return self.files.languages(base_split(split))
+        """The languages that have this split, or the rows whose answers it holds."""
+        return self.source.languages(base_split(split))
 
     def fingerprint(self, split: str, language: str) -> str:
         """That of the files, and where answers are shared of those of all languages."""
         base = base_split(split)
-        shared = [self.files.fingerprint(base, code) for code in self._sharing(base)]
-        own = self.files.fingerprint(base, language)
+        shared = [self.source.fingerprint(base, code) for code in self._sharing(base)]
+        own = self.source.fingerprint(base, language)
         return digest([split != base, own, *shared]) if shared or split != base else own
 
     def rows(self, split: str, language: str) -> list[Row]:
-        """The rows of one split and language, or the candidates.
-
-        Raises:
-            DataError: a file is missing or holds rows that do not fit.
-        """
-        base = base_split(split)
-        if split != base:
-            return self._sentences(base, language) if self.is_bitext else self._answers(base, language)
-        rows = self.files.rows(split, language)
+        """The questions of one split and language, `gold` naming their answers, the own one first; or the answers."""
+        if split != base_split(split):
+            return _answers(self._whole(base_split(split), language))
         others = [self._ids(split, code) for code in self._sharing(split) if code != language]
         return [
             row | {"gold": [*row["gold"], *(ids[row["id"]] for ids in others if row["id"] in ids)]}
-            for row in rows
+            for row in self.source.rows(split, language)
         ]
 
     def origin(self, split: str) -> str:
         """What the rows of a split are."""
-        return self.files.origin(base_split(split))
+        return self.source.origin(base_split(split))
 
     def _sharing(self, split: str) -> tuple[str, ...]:
-        return self.files.languages(split) if self.parallel and not self.is_bitext else ()
+        return self.source.languages(split) if self.parallel else ()
 
     def _ids(self, split: str, language: str) -> dict[str, str]:
         """The id of the answer of each row of a language."""
-        ids = self.known.setdefault(split, {})
-        if language not in ids:
-            ids[language] = {row["id"]: row["gold"][0] for row in self.files.whole(split, language)}
-        return ids[language]
+        place = split, language
+        if place not in self.known:
+            self.known[place] = {row["id"]: row["gold"][0] for row in self._whole(split, language)}
+        return self.known[place]
 
-    def _answers(self, split: str, language: str) -> list[Row]:
-        """The answers of a split's questions, each once."""
-        found: dict[str, Row] = {}
-        for row in self.files.whole(split, language):
-            candidate = {"id": row["gold"][0], "source": row["source"], "text": row["answer"]}
-            context = {"context": row["context"]} if "context" in row else {}
-            found.setdefault(candidate["id"], candidate | context)
-        return list(found.values())
-
-    def _sentences(self, split: str, language: str) -> list[Row]:
-        """The sentences of the other side of a bitext."""
-        self.files.rows(split, language)  # what is wrong with either side is told of both
-        found = [
-            one
-            for path in self.files.side(split, language, "target")
-            for one in read_sentences(path, raise_problem)
-        ]
+    def _whole(self, split: str, language: str) -> list[Row]:
+        """The rows of a split, with those that were set aside of the same test files."""
+        carved = self.source.origin("test") != "test" and split in {"dev", "test"}
         return [
-            {"id": row["id"], "source": f"{language}/{row['id']}", "text": row["text"]} for _, row in found
+            row
+            for part in (("test", "dev") if carved else (split,))
+            for row in self.source.rows(part, language)
         ]
 
 
-def _tabbed(path: Path, expected: str, report: Report) -> Iterator[tuple[int, tuple[str, str]]]:
-    """The two cells of each line that is not empty."""
-    for line, record in readers.read(path, "lines", report=report):
-        name, _, text = (cell.strip() for cell in record["text"].partition("\t"))
-        if name and text:
-            yield line, (name, text)
-        elif name or text:
-            report(Problem(str(path), line, f"expected {expected} separated by a tab, found {record['text'][:60]!r}"))
+def _answers(rows: Sequence[Row]) -> list[Row]:
+    """The answers of questions, each once."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        candidate = {"id": row["gold"][0], "source": row["source"], "text": row["answer"]}
+        context = {"context": row["context"]} if "context" in row else {}
+        found.setdefault(candidate["id"], candidate | context)
+    return list(found.values())

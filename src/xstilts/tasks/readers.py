@@ -6,42 +6,50 @@ unpacked on the way. What does not fit is told to `report`, so that a caller may
 
 from __future__ import annotations
 
-import codecs
 import csv
-import gzip
 import json
 import re
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from xstilts.errors import DataError, UnknownName
+from xstilts.tasks.problems import (
+    BrokenFileError,
+    Problem,
+    Report,
+    raise_problem,
+    raise_problems,
+    raw_lines,
+)
+from xstilts.tasks.squad import read_squad
+
+__all__ = [
+    "CONLLU_COLUMNS",
+    "FORMATS",
+    "Numbered",
+    "Problem",
+    "ReadOptions",
+    "Record",
+    "Report",
+    "check_pattern",
+    "find_files",
+    "fixed_folder",
+    "guess_format",
+    "raise_problem",
+    "raise_problems",
+    "read",
+    "read_aligned",
+]
 
 Record = dict[str, Any]
 Numbered = Iterator[tuple[int, Record]]
 
 _LANGUAGE = r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*"
 CONLLU_COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong in a file, and where. Line 0 is the whole file; a Parquet file's lines are rows."""
-
-    file: str
-    line: int
-    message: str
-
-    def __str__(self) -> str:
-        place = f"{self.file}, line {self.line}" if self.line else self.file
-        return f"{place}: {self.message}"
-
-
-Report = Callable[[Problem], None]
 
 
 @dataclass(frozen=True)
@@ -56,19 +64,6 @@ class ReadOptions:
     header: bool = True
     quoting: Literal["none", "csv"] | None = None
     language_prefix: bool = False
-
-
-def raise_problem(problem: Problem) -> NoReturn:
-    """Turn the first problem into a `DataError`: the default `report`."""
-    raise DataError(str(problem))
-
-
-def raise_problems(title: str, problems: Sequence[Problem]) -> NoReturn:
-    """One `DataError` for many problems: the first five in full, the number of the rest."""
-    lines = [f"{title}: {len(problems):,} problem{'s' * (len(problems) > 1)}", *map(str, problems[:5])]
-    if len(problems) > 5:
-        lines.append(f"… and {len(problems) - 5:,} more")
-    raise DataError("\n  ".join(lines))
 
 
 def read(
@@ -89,7 +84,7 @@ def read(
         The line (from 1) on which a record starts, and the record. Tables and JSONL have values by column
         name; `conllu` has lists by the names of `CONLLU_COLUMNS`, and its comments `# key = value` (multiword
         tokens and empty nodes are left out); `token-tag` has the lists `tokens`, `tags`, and `2`, … for
-        further columns; `lines` has `text`, also for empty lines.
+        further columns; `lines` has `text`, also for empty lines; `squad` has what `read_squad` gives, on line 0.
 
     Raises:
         DataError: unknown suffix, or whatever `report` raises.
@@ -103,7 +98,7 @@ def read(
         raise UnknownName("format", name, FORMATS)
     try:
         yield from _READERS[name](path, options or ReadOptions(), report)
-    except _BrokenFileError as broken:
+    except BrokenFileError as broken:
         report(broken.problem)
 
 
@@ -175,50 +170,8 @@ def fixed_folder(pattern: Path) -> tuple[Path, str]:
     return Path(*parts[:varies]), "/".join(parts[varies:])
 
 
-class _BrokenFileError(Exception):
-    """The rest of a file cannot be read."""
-
-    def __init__(self, path: Path, line: int, message: str) -> None:
-        super().__init__(message)
-        self.problem = Problem(str(path), line, message)
-
-
-def _raw_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Decoded lines with their ends. Only a line feed ends a line: text may hold U+2028 and its like."""
-    line, offset = 0, 0
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for line, raw in enumerate(file, 1):
-                yield line, _decoded(path, line, raw, offset)
-                offset += len(raw)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        message = f"the gzip data is damaged ({error}). Fetch the file again"
-        raise _BrokenFileError(path, line, message) from None
-    except OSError as error:
-        raise _BrokenFileError(path, 0, f"cannot be read: {error.strerror}") from None
-
-
-def _decoded(path: Path, line: int, raw: bytes, offset: int) -> str:
-    """A line as text; `offset` is where in the file it starts."""
-    if line == 1 and raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        message = (
-            f"this is UTF-16, expected UTF-8. Convert it: iconv -f UTF-16 -t UTF-8 {path.name} > new-file"
-        )
-        raise _BrokenFileError(path, line, message)
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        at = offset + error.start + 1
-        message = (
-            f"byte {at:,} of the file (0x{raw[error.start]:02x}) is not UTF-8. "
-            f"Convert it from what it is, such as: iconv -f WINDOWS-1252 -t UTF-8 {path.name} > new-file"
-        )
-        raise _BrokenFileError(path, line, message) from None
-    return text.removeprefix("\ufeff") if line == 1 else text
-
-
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    for line, text in _raw_lines(path):
+    for line, text in raw_lines(path):
         yield line, text.removesuffix("\n").removesuffix("\r")
 
 
@@ -229,7 +182,7 @@ def _literal_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]
 
 
 def _quoted_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    rows = csv.reader((text for _, text in _raw_lines(path)), delimiter=delimiter, strict=True)
+    rows = csv.reader((text for _, text in raw_lines(path)), delimiter=delimiter, strict=True)
     start = 1
     try:
         for row in rows:
@@ -238,7 +191,7 @@ def _quoted_rows(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
             start = rows.line_num + 1
     except csv.Error as error:
         message = f"broken quoting ({error}). If quote characters are plain text here, say `quoting: none`"
-        raise _BrokenFileError(path, start, message) from None
+        raise BrokenFileError(path, start, message) from None
 
 
 def _table(delimiter: str, quoting: str) -> Callable[[Path, ReadOptions, Report], Numbered]:
@@ -268,7 +221,7 @@ def _header(path: Path, line: int, row: list[str]) -> list[str]:
         message = (
             f"the header names {twice[0]!r} twice. Rename one, or, if this is no header, say `header: false`"
         )
-        raise _BrokenFileError(path, line, message)
+        raise BrokenFileError(path, line, message)
     return names
 
 
@@ -302,7 +255,7 @@ def _parquet(path: Path, options: ReadOptions, report: Report) -> Numbered:
                     yield row, record
     except (pa.ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0]
-        raise _BrokenFileError(path, row, f"cannot be read as Parquet: {reason}") from None
+        raise BrokenFileError(path, row, f"cannot be read as Parquet: {reason}") from None
 
 
 def _sentences(path: Path) -> Iterator[list[tuple[int, str]]]:
@@ -371,6 +324,10 @@ def _plain_lines(path: Path, options: ReadOptions, report: Report) -> Numbered:
         yield line, {"text": text}
 
 
+def _squad(path: Path, options: ReadOptions, report: Report) -> Numbered:
+    return read_squad(path, report)
+
+
 _READERS = MappingProxyType(
     {
         "tsv": _table("\t", "none"),
@@ -380,6 +337,7 @@ _READERS = MappingProxyType(
         "conllu": _conllu,
         "token-tag": _token_tag,
         "lines": _plain_lines,
+        "squad": _squad,
     }
 )
 FORMATS = tuple(_READERS)

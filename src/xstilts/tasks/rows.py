@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -11,17 +12,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
 from xstilts.errors import UnknownName
-from xstilts.hashing import short_hash
 from xstilts.tasks.base import Row
 from xstilts.tasks.readers import Problem, Record, Report
+from xstilts.tasks.searching import AnswerOptions, MiningOptions, answer_id
+from xstilts.tasks.squad import WINDOW_TOKENS, SpanOptions, read_answers
 
 Column = int | str | tuple[int | str, ...]
 """A column of a file: its name, a dotted path into it, its position from 0, or several columns."""
 
 _HALF_A_PAIR = r"holds half a surrogate pair. Write the character in full: its \u escapes are broken"
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_HASH_DIGITS = 13  # 52 bits: exact in a float
 
 
 class BadRowError(Exception):
@@ -33,13 +36,14 @@ class Cells:
     """One record's values by canonical column, and what they are checked against.
 
     `labels` are those that may occur (classification, tagging); empty = any. `label_base` is the number of
-    the first choice. `language` is that of the row.
+    the first choice. `unanswered` says whether a question may have no answer, `language` is the row's.
     """
 
     values: Mapping[str, Any]
     columns: Mapping[str, Column]
     labels: tuple[str, ...] = ()
     label_base: int = 0
+    unanswered: bool = False
     language: str = ""
 
     def bad(self, column: str, what: str) -> BadRowError:
@@ -110,23 +114,40 @@ def plain(value: Any) -> str | None:
 
 @dataclass(frozen=True)
 class Shape:
-    """Which canonical columns the rows of a task type have, and how they are made."""
+    """Which canonical columns the rows of a task type have, and how they are made.
+
+    `options` is the model of what a task of the type may set under `options`, `max_length` the tokens an input that
+    its tasks have unless they say otherwise; None = those of the training. `sides` are the line files that may make
+    up its rows; `pooled` says whether candidates are rows of a split of their own.
+    """
 
     required: tuple[str, ...]
     build: Callable[[Cells], Row]
     optional: tuple[str, ...] = ()
     has_labels: bool = False
+    options: type[BaseModel] | None = None
+    max_length: int | None = None
     sides: tuple[str, ...] = ()
-    """The line files that make up its rows, where it may have such."""
-    has_candidates: bool = False
-    """Whether candidates are rows of a split of their own."""
-    options: tuple[str, ...] = ()
-    """Keys of a declaration that mean something for this type alone."""
+    pooled: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
         """All canonical columns."""
-        return (*self.required, *self.optional, "id", "source")
+        return tuple(dict.fromkeys((*self.required, *self.optional, "id", "source")))
+
+    def check_options(self, given: Mapping[str, Any]) -> None:
+        """Raise a ValueError unless a task of the type may set these options."""
+        known = self.options.model_fields if self.options else {}
+        for name in given:
+            if name not in known:
+                raise ValueError(f"options: {UnknownName('option', name, known)}")
+        try:
+            if self.options:
+                self.options.model_validate(given)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            place, message = problem["loc"][0], problem["msg"].removeprefix("Input should be ")
+            raise ValueError(f"options.{place}: expected {message}, got {problem['input']!r}") from None
 
 
 def _classification(cells: Cells) -> Row:
@@ -186,16 +207,29 @@ def _sentence_retrieval(cells: Cells) -> Row:
     return {"text": cells.text("text"), "target": cells.text("target")}
 
 
-def _bitext_mining(cells: Cells) -> Row:
-    return {"text": cells.text("text"), "gold": cells.texts("gold")}
+def _span_qa(cells: Cells) -> Row:
+    row = {"question": cells.text("question"), "context": cells.text("context")}
+    try:
+        answers = read_answers(cells.values.get("answers"), row["context"])
+    except ValueError as error:
+        raise cells.bad("answers", str(error)) from None
+    if not answers and not cells.unanswered:
+        what = "there is none. If questions may have no answer, say `options: {null_answers: true}`"
+        raise cells.bad("answers", what)
+    native = {"qid": plain(cells.values["id"])} if "id" in cells.columns else {}
+    return native | row | {"answers": answers}
+
+
+def _mining(cells: Cells) -> Row:
+    return {
+        "text": cells.text("text"),
+        "gold": cells.texts("gold"),
+    }  # what is in line files is read by `pools`
 
 
 def _answer_retrieval(cells: Cells) -> Row:
-    row = {"text": cells.text("text"), "answer": cells.text("answer")}
-    if "context" in cells.columns:
-        row["context"] = cells.text("context")
-    name = short_hash("\n".join([row["answer"], row.get("context", "")]))
-    return row | {"gold": [f"{cells.language}/{name}"]}
+    row = {name: cells.text(name) for name in ("text", "answer", "context") if name in cells.columns}
+    return row | {"gold": [answer_id(cells.language, row["answer"], row.get("context", ""))]}
 
 
 SHAPES: Mapping[str, Shape] = MappingProxyType(
@@ -203,44 +237,35 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "classification": Shape(("text", "label"), _classification, ("text_pair",), has_labels=True),
         "multiple-choice": Shape(("text", "choices", "label"), _multiple_choice),
         "tagging": Shape(("tokens", "tags"), _tagging, has_labels=True),
+        "span-qa": Shape(
+            ("question", "context", "answers"),
+            _span_qa,
+            ("id",),
+            options=SpanOptions,
+            max_length=WINDOW_TOKENS,
+        ),
         "sentence-retrieval": Shape(("text", "target"), _sentence_retrieval, sides=("text", "target")),
         "bitext-mining": Shape(
-            ("text", "gold"),
-            _bitext_mining,
-            sides=("text", "target", "gold"),
-            has_candidates=True,
-            options=("scoring",),
+            ("text", "gold"), _mining, options=MiningOptions, sides=("text", "target", "gold"), pooled=True
         ),
         "answer-retrieval": Shape(
-            ("text", "answer"),
-            _answer_retrieval,
-            ("context",),
-            has_candidates=True,
-            options=("scoring", "trained", "temperature"),
+            ("text", "answer"), _answer_retrieval, ("context",), options=AnswerOptions, pooled=True
         ),
     }
 )
 """The task types that files can be read for."""
 
 
-def check_sides(type: str, given: tuple[str, ...]) -> None:
-    """Raise a `ValueError` unless files in these roles make up rows of a type; `""` is a file with columns."""
-    sides = SHAPES[type].sides
-    if set(given) - {""} and set(given) != set(sides):
-        owners = [name for name, shape in SHAPES.items() if set(shape.sides) == set(given)]
-        meant = f"are for {' and '.join(owners)}" if owners else "do not go together"
-        raise ValueError(f"files: {' and '.join(given)} {meant}, not {type}")
-    if given == ("",) and "gold" in sides:
-        raise ValueError(f"files: {type} expects a pattern for each of {', '.join(sides)}")
+def identity(cells: Cells, ordinal: int, language: str, parallel: bool, time: int = 1) -> Row:
+    """`id` and `source` of a row: the file's, else its ordinal (from 0) and what `parallel` says.
 
-
-def identity(cells: Cells, ordinal: int, language: str, parallel: bool) -> Row:
-    """`id` and `source` of a row: the file's, else its ordinal (from 0) and what `parallel` says."""
+    The second time an id occurs, `#2` is put behind it, and so on.
+    """
     given = {name: plain(cells.values[name]) for name in ("id", "source") if name in cells.columns}
     for name, value in given.items():
         if not value:
             raise cells.bad(name, "is empty")
-    own = given.get("id") or str(ordinal)
+    own = (given.get("id") or str(ordinal)) + (f"#{time}" if time > 1 else "")
     return {"id": own, "source": given.get("source") or (own if parallel else f"{language}/{own}")}
 
 
@@ -336,57 +361,40 @@ def located(
 
 @dataclass(frozen=True)
 class RowRules:
-    """How records become rows: the task type, the labels that may occur (empty = any), and what ids mean."""
+    """How records become rows: the task type, the labels that may occur (empty = any), and what ids mean.
+
+    `repeated_ids`: an id may occur several times and means nothing. `unanswered`: a question may have no answer,
+    because there is none or because it is withheld.
+    """
 
     type: str
     labels: tuple[str, ...] = ()
     label_base: int = 0
     parallel: bool = False
+    repeated_ids: bool = False
+    unanswered: bool = False
 
 
 def build_rows(records: Iterable[Located], rules: RowRules, language: str, report: Report) -> Iterator[Row]:
     """Canonical rows from records, wherever they were read; those that do not fit are told and left out."""
     first: dict[str, str] = {}
+    times: Counter[str] = Counter()
     for ordinal, record in enumerate(records):
-        cells = Cells(record.values, record.columns, rules.labels, rules.label_base, language)
+        cells = Cells(
+            record.values, record.columns, rules.labels, rules.label_base, rules.unanswered, language
+        )
         try:
-            row = identity(cells, ordinal, language, rules.parallel) | SHAPES[rules.type].build(cells)
+            native = str(record.values.get("id"))
+            times[native] += rules.repeated_ids and "id" in record.columns
+            row = identity(cells, ordinal, language, rules.parallel, times[native])
+            row |= SHAPES[rules.type].build(cells)
             if row["id"] in first:
-                raise BadRowError(f"the id {row['id']!r} is also in {first[row['id']]}")
+                hint = ". If ids mean nothing, say `repeated_ids: true`" if "id" in record.columns else ""
+                raise BadRowError(f"the id {row['id']!r} is also in {first[row['id']]}{hint}")
         except BadRowError as bad:
-            report(Problem(record.file, record.line, str(bad)))
+            name = "" if record.line else f"id {native}: "
+            report(Problem(record.file, record.line, f"{name}{bad}"))
             continue
-        first[row["id"]] = f"{Path(record.file).name}, line {record.line}"
+        place = f", line {record.line}" if record.line else ""
+        first[row["id"]] = f"{Path(record.file).name}{place}"
         yield row
-
-
-def carve_dev(rows: list[Row], share: float = 0.1, at_most: int = 1000) -> tuple[list[Row], list[Row]]:
-    """Set some rows aside by a hash of their source: `(rest, dev)`, each in the given order.
-
-    A source is for dev if its hash, as a number in [0, 1), is below `share`: the same sources in every
-    language, whatever the order of the rows. At most `at_most` rows, at least one source where there are two.
-
-    Example:
-        >>> rest, dev = carve_dev([{"source": str(number)} for number in range(1000)])
-        >>> len(rest), len(dev)
-        (894, 106)
-    """
-    by_source: dict[str, list[Row]] = {}
-    for row in rows:
-        by_source.setdefault(row["source"], []).append(row)
-    ranked = sorted(by_source, key=_hash)
-    chosen: set[str] = set()
-    count = 0
-    for source in ranked[:-1]:
-        count += len(by_source[source])
-        if chosen and (_hash(source) >= share or count > at_most):
-            break
-        chosen.add(source)
-    return [row for row in rows if row["source"] not in chosen], [
-        row for row in rows if row["source"] in chosen
-    ]
-
-
-def _hash(source: str) -> float:
-    """A number in [0, 1) that is a source's own."""
-    return float(int(short_hash(source, _HASH_DIGITS), 16) / 16**_HASH_DIGITS)

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from xstilts.encoders.models import encoder_of
-from xstilts.task_types.base import Batch, Feature, TrainedType, collate
+from xstilts.task_types.base import Feature, TrainedType, collate
 from xstilts.training.batching import MixedBatch, mixed_batches
 from xstilts.training.machine import device
 from xstilts.training.weights import Weights
@@ -147,10 +147,12 @@ def _accumulate(
     accelerator: Any, model: Any, data: TaskData, drawn: MixedBatch, settings: Optimisation
 ) -> tuple[float, int]:
     """Gradients of one batch, computed in parts where memory asks for it; the mean is over the whole batch."""
-    size = settings.micro_batch or len(drawn.examples)
-    parts = [drawn.examples[start : start + size] for start in range(0, len(drawn.examples), size)]
-    batches = [_batch(data, part, model.config.pad_token_id) for part in parts]
-    features = [feature for batch in batches for feature in batch.features]
+    features = [feature for place in drawn.examples for feature in data.examples[place]]
+    size = (
+        settings.micro_batch or settings.batch_size
+    )  # of inputs: a long example has many, too many for memory
+    parts = [features[start : start + size] for start in range(0, len(features), size)]
+    batches = [collate(part, model.config.pad_token_id) for part in parts]
     terms = max(sum(data.task_type.terms(feature) for feature in features), 1)
     total = 0.0
     for batch in batches:
@@ -160,10 +162,6 @@ def _accumulate(
         accelerator.backward(loss)
         total += float(loss.detach())
     return total, sum(feature.tokens for feature in features)
-
-
-def _batch(data: TaskData, places: Sequence[int], pad_id: int) -> Batch:
-    return collate([feature for place in places for feature in data.examples[place]], pad_id)
 
 
 def _evaluate(models: Mapping[str, Any], update: int, at_stop: Callable[[int], None]) -> None:

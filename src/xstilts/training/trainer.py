@@ -142,7 +142,7 @@ def _shuffled(part: TrainingTask, seed: int) -> TrainingTask:
 
 
 def _encode(part: TrainingTask, base: BaseEncoder, max_length: int) -> tuple[list[Feature], list[Feature]]:
-    length = part.task.options.get("max_length", max_length)
+    length = part.task.max_length(max_length)
 
     def encode(rows: Sequence[Row]) -> list[Feature]:
         return part.task_type.encode(rows, base.tokenizer, part.task, length)
@@ -173,4 +173,5 @@ def _score(
     alone = predict(models[part.task.name], features, part.task_type, part.task, precision)
     predictions = part.task_type.conclude(alone, part.dev, part.task)
     metric = get_metric(metrics_of(part.task)[0])
-    return metric.score(predictions, [part.task_type.answer(row) for row in part.dev], part.task.labels)
+    golds = [part.task_type.answer(row) for row in part.dev]
+    return metric.score(predictions, golds, part.task.labels, part.task.train_language)

@@ -1,0 +1,195 @@
+"""Checkpoints of a finished run as ordinary Hugging Face folders, and how folders are written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xstilts import __version__
+from xstilts.errors import UserError
+from xstilts.finished import BEST, Choice, FinishedRun, choose
+from xstilts.model_card import SentenceVectors, write_card
+
+if TYPE_CHECKING:
+    from xstilts.encoders.base import BaseEncoder
+    from xstilts.encoders.checkpoint import Checkpoint
+
+PROVENANCE = "xstilts.json"
+
+Tell = Callable[[str], None]
+
+
+def export_hf(
+    run: Path,
+    out: Path,
+    arm: str = BEST,
+    target: str | None = None,
+    seed: int | None = None,
+    tell: Tell = lambda message: None,
+) -> Path:
+    """Write a checkpoint of a run as a Hugging Face folder.
+
+    The folder holds config.json, model.safetensors (whole vocabulary, fp32), the tokenizer, a model card and
+    `xstilts.json` (where it all comes from). `AutoModelFor….from_pretrained` loads it and predicts what the run
+    predicted; it may be the `encoder:` of another recipe.
+
+    Args:
+        run: folder of a finished run.
+        out: folder to write; new, empty, or an earlier export, which is replaced.
+        arm: an arm or control; `best` is the one chosen on dev, the baseline where no arm was better than it.
+        target: a target of the run; a retrieval target or `encoder` gives the encoder without a head. Default: the
+            only trained target.
+        seed: default: the seed with the best dev score.
+        tell: told in words what takes long.
+
+    Returns:
+        The folder written.
+
+    Raises:
+        UserError: no finished run, no such arm, target or seed, or `out` holds something else.
+
+    Example:
+        >>> export_hf(Path("runs/reviews"), Path("model"), target="my/reviews")  # doctest: +SKIP
+    """
+    check_out(out)
+    choice = choose(FinishedRun.open(run), arm, target, seed)
+    base, checkpoint = load(choice, tell)
+    with writing(out) as folder:
+        model = _with_head(base, checkpoint, choice.target) if choice.has_head else bare(base, checkpoint)
+        save(model, base, folder)
+        describe(folder, choice, "hf")
+    return out
+
+
+def load(choice: Choice, tell: Tell) -> tuple[BaseEncoder, Checkpoint]:
+    """The checkpoint and its published encoder; a checkpoint that was pruned is made again."""
+    from xstilts.executors import local
+    from xstilts.stages import Context
+
+    experiment, plan, stage = choice.run.experiment, choice.run.plan, choice.stage
+    training = experiment.recipe.training
+    context = Context(
+        experiment.store, experiment.catalogue, experiment.encoder, training.threads, training.micro_batch
+    )
+    if stage is not None:
+        work = local.pending(plan, experiment.store.addresses(), [stage])
+        if work.stages:
+            tell(f"the checkpoint was not kept: making it again in {len(work.stages)} stages ({stage.label})")
+            local.execute(plan, context, wanted=[stage])
+    return context.base(), context.checkpoint(stage)
+
+
+def _with_head(base: BaseEncoder, checkpoint: Checkpoint, task: str) -> Any:
+    from xstilts.encoders.models import full_model
+
+    return full_model(base, checkpoint, task)
+
+
+def bare(base: BaseEncoder, checkpoint: Checkpoint) -> Any:
+    """The whole `AutoModel`, as published, with the checkpoint's weights in it.
+
+    A pooler stays as published; where the model family has one and the publisher none, its random weights come from
+    a fixed seed, so that an export is always the same.
+    """
+    import numpy as np
+    import torch
+    from transformers import AutoModel
+
+    from xstilts.encoders.vocabulary import gather_rows
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = AutoModel.from_pretrained(base.spec.folder, config=base.config, dtype=torch.float32)
+    rows = gather_rows(base.embeddings, checkpoint.rows, np.arange(len(base.embeddings)))
+    model.load_state_dict(checkpoint.body | {base.embeddings_name: rows}, strict=False)
+    return model.eval()
+
+
+def save(model: Any, base: BaseEncoder, folder: Path) -> None:
+    """Write a model and its tokenizer."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    model.save_pretrained(folder)
+    base.tokenizer.save_pretrained(folder)
+
+
+def describe(folder: Path, choice: Choice, form: str, vectors: SentenceVectors | None = None) -> None:
+    """Write the model card and the provenance."""
+    (folder / "README.md").write_text(write_card(choice, form, vectors), "utf-8")
+    provenance = {"export": form, **origin(choice), "vectors": vectors.record() if vectors else None}
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    text = json.dumps(provenance | {"files": [*files, PROVENANCE]}, indent=1, ensure_ascii=False)
+    (folder / PROVENANCE).write_text(text, "utf-8")
+
+
+def origin(choice: Choice) -> dict[str, Any]:
+    """Where a checkpoint comes from, as JSON."""
+    run, stage = choice.run, choice.stage
+    return {
+        "xstilts": __version__,
+        "packages": run.results.run["packages"],
+        "encoder": run.results.run["encoder"],
+        "arm": choice.arm,
+        "asked": choice.asked,
+        "target": choice.target,
+        "seed": choice.seed,
+        "precision": run.plan.precision,
+        "stage_key": stage.key if stage else None,
+        "data": {name: _revisions(choice, name) for name in (*choice.intermediates, *choice.tested)},
+    }
+
+
+def _revisions(choice: Choice, task: str) -> dict[str, str]:
+    """Fingerprints of the data that the run read for a task, by split and language."""
+    prepared = (stage for stage in choice.run.plan.stages if stage.kind == "prepare")
+    specs = [stage.spec for stage in prepared if stage.spec["task"]["name"] == task]
+    return {f"{spec['split']}/{spec['language']}": spec["data"] for spec in specs}
+
+
+def check_out(out: Path) -> None:
+    """Refuse to write where something else is."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is a file. Expected a folder to write to, new or empty")
+    if out.is_dir() and any(out.iterdir()) and not written_before(out):
+        raise UserError(
+            f"{out} is not empty and is no earlier export of xstilts (there is no {PROVENANCE} that says so). "
+            "Expected a new or empty folder: give another name"
+        )
+
+
+def written_before(out: Path) -> list[str]:
+    """The files of an earlier export, none if there is no such thing."""
+    try:
+        record = json.loads((out / PROVENANCE).read_text("utf-8"))
+        return [str(name) for name in record["files"]] if "export" in record else []
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+@contextmanager
+def writing(out: Path, within: str = "") -> Iterator[Path]:
+    """A folder beside `out` whose files become those of `out` once all are written.
+
+    Files of an earlier export are removed first: all, or those whose paths begin with `within`.
+    """
+    draft = out.absolute().with_name(f".{out.absolute().name}.{os.getpid()}")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+        for name in filter(lambda name: name.startswith(within), written_before(out)):
+            if (out / name).resolve().is_relative_to(out.resolve()):  # anyone may have edited that list
+                (out / name).unlink(missing_ok=True)
+        for path in sorted(draft.rglob("*")):
+            place = out / path.relative_to(draft)
+            if path.is_file():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(place)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

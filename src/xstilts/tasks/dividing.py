@@ -1,0 +1,54 @@
+"""Setting rows aside for dev, where a task comes without dev files."""
+
+from __future__ import annotations
+
+from xstilts.hashing import short_hash
+from xstilts.tasks.base import Row
+
+TEST_SHARE = 0.2
+"""Share of the sources that is set aside for dev where only one labelled test split was published."""
+
+_HASH_DIGITS = 13  # 52 bits: exact in a float
+
+
+def carve_dev(rows: list[Row], share: float = 0.1, at_most: int = 1000) -> tuple[list[Row], list[Row]]:
+    """Set some rows aside by a hash of their source: `(rest, dev)`, each in the given order.
+
+    A source is for dev if its hash, as a number in [0, 1), is below `share`: the same sources in every
+    language, whatever the order of the rows. At most `at_most` rows, at least one source where there are two.
+    Rows about one `context` stay together, under the first of their sources: no text is trained on and tested on.
+
+    Example:
+        >>> rest, dev = carve_dev([{"source": str(number)} for number in range(1000)])
+        >>> len(rest), len(dev)
+        (894, 106)
+    """
+    heads = _heads(rows)
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(heads[row["source"]], []).append(row)
+    ranked = sorted(groups, key=_hash)
+    chosen: set[str] = set()
+    count = 0
+    for head in ranked[:-1]:
+        count += len(groups[head])
+        if chosen and (_hash(head) >= share or count > at_most):
+            break
+        chosen.add(head)
+    return [row for row in rows if heads[row["source"]] not in chosen], [
+        row for row in rows if heads[row["source"]] in chosen
+    ]
+
+
+def _heads(rows: list[Row]) -> dict[str, str]:
+    """The source under whose hash each source is kept or set aside: its own, or the first of its context."""
+    first: dict[str, str] = {}
+    for row in rows:
+        if "context" in row:
+            first[row["context"]] = min(row["source"], first.get(row["context"], row["source"]))
+    return {row["source"]: first.get(row.get("context", ""), str(row["source"])) for row in rows}
+
+
+def _hash(source: str) -> float:
+    """A number in [0, 1) that is a source's own."""
+    return float(int(short_hash(source, _HASH_DIGITS), 16) / 16**_HASH_DIGITS)

@@ -1,0 +1,141 @@
+"""What code adds to the declaration of published files that a declaration alone cannot describe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any
+
+from xstilts.errors import UserError
+from xstilts.hashing import files_fingerprint
+from xstilts.languages import normalise
+from xstilts.tasks.problems import BrokenFileError, Problem, Report
+from xstilts.tasks.readers import Numbered, Record, find_files, fixed_folder
+from xstilts.tasks.rows import SHAPES, BadRowError
+
+Clean = Callable[[Record, str], Record | None]
+"""Changes a record of a language, or leaves it out by giving None; a `BadRowError` says what is wrong with it."""
+
+
+def as_it_is(record: Record, language: str) -> Record | None:
+    """The record itself."""
+    return record
+
+
+def every(path: Path) -> bool:
+    """Yes, whatever the file."""
+    return True
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the records of published files come about.
+
+    `records(path, report)` reads a file, in place of the reader of its format. `clean` changes or leaves out records.
+    `beside` are patterns of further files that `clean` looks things up in: they enter the fingerprint. A file that is
+    not one that it `accepts` counts as not there. `version` is raised whenever the same files would give other
+    records.
+
+    Example:
+        >>> Reading(clean=lambda record, language: record | {"label": "yes"}).facts(Path())
+        {'reading': 1}
+    """
+
+    records: Callable[[Path, Report], Numbered] | None = None
+    clean: Clean = as_it_is
+    beside: tuple[str, ...] = ()
+    accepts: Callable[[Path], bool] = every
+    version: int = 1
+
+    def facts(self, base: Path) -> dict[str, Any]:
+        """What of it enters a fingerprint; nothing where it adds nothing."""
+        if self.records is None and self.clean is as_it_is:
+            return {}
+        paths = [
+            path for pattern in self.beside for found in find_files(base, pattern).values() for path in found
+        ]
+        return {"reading": self.version} | ({"beside": files_fingerprint(paths)} if paths else {})
+
+    def read(self, path: Path, report: Report) -> Numbered:
+        """The records of one file by `records`, which must be given."""
+        assert self.records is not None
+        try:
+            yield from self.records(path, report)
+        except BrokenFileError as broken:
+            report(broken.problem)
+
+    def cleaned(
+        self, file: str, records: Iterable[tuple[int, Record]], language: str, report: Report
+    ) -> Iterator[tuple[int, Record]]:
+        """The records that stay, changed."""
+        for line, record in records:
+            try:
+                kept = self.clean(record, language)
+            except BadRowError as bad:
+                report(Problem(file, line, str(bad)))
+                continue
+            if kept is not None:
+                yield line, kept
+
+
+PLAIN = Reading()
+"""Files that a declaration describes in full."""
+
+
+def of_language(
+    records: Iterator[tuple[int, Record]], column: str, language: str, file: str, report: Report
+) -> Iterator[tuple[int, Record]]:
+    """The records of one language, where a column says which each is of."""
+    for line, record in records:
+        if column not in record:
+            message = f"there is no column {column!r}, the language_column. Columns: {', '.join(record)}"
+            report(Problem(file, line, message))
+            return
+        if tag_of(str(record[column])) == language:
+            yield line, record
+
+
+def tag_of(native: str) -> str:
+    """The language of a code in a file or its name; empty if it is none."""
+    try:
+        return normalise(native)
+    except UserError:
+        return ""
+
+
+def what_is_there(base: Path, pattern: str, at_most: int = 8) -> str:
+    """A sentence about the files that fit a pattern, or else about the folder in which they were looked for.
+
+    Names of files that do not fit come nearest first.
+    """
+    folder, rest = fixed_folder(base / pattern)
+    if not folder.is_dir():
+        above = next(parent for parent in folder.absolute().parents if parent.is_dir())
+        return f"The folder {folder} does not exist. {_listed(above, folder.name, at_most)}"
+    fitting = [path.name for paths in find_files(base, pattern).values() for path in paths]
+    if fitting:
+        return f"Files there: {_first(fitting, at_most)}."
+    return f"Nothing there fits; {_listed(folder, rest, at_most)}"
+
+
+def _listed(folder: Path, wanted: str, at_most: int) -> str:
+    names = sorted(path.name for path in folder.iterdir())
+    names.sort(key=lambda name: -SequenceMatcher(None, wanted, name).ratio())
+    return f"{folder} has: {_first(names, at_most) or 'nothing'}."
+
+
+def _first(names: list[str], at_most: int) -> str:
+    return ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "")
+
+
+def check_sides(type: str, given: tuple[str, ...]) -> None:
+    """Raise a `ValueError` unless files in these roles make up rows of a type; `""` is a file with columns."""
+    sides = SHAPES[type].sides
+    if set(given) - {""} and set(given) != set(sides):
+        owners = [name for name, shape in SHAPES.items() if set(shape.sides) == set(given)]
+        meant = f"are for {' and '.join(owners)}" if owners else "do not go together"
+        raise ValueError(f"files: {' and '.join(given)} {meant}, not {type}")
+    if given == ("",) and "gold" in sides:
+        raise ValueError(f"files: {type} expects a pattern for each of {', '.join(sides)}")

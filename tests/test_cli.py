@@ -1,0 +1,125 @@
+"""What one types and what comes back: exit codes and messages."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from finished_runs import finished
+from xstilts.cli import main
+
+Typed = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Exit code, standard output and standard error of a command line."""
+
+    def call(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["xstilts", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        told = capsys.readouterr()
+        return int(stop.value.code or 0), told.out, told.err
+
+    return call
+
+
+@pytest.mark.parametrize("tasks", ["", ",", " , "])
+def test_evaluating_on_no_task_is_an_error(typed: Typed, tiny_encoder: Path, tasks: str) -> None:
+    code, _, told = typed("evaluate", tiny_encoder, "--tasks", tasks)
+    assert code == 2
+    assert "no task was given" in told and "xstilts ls tasks" in told
+
+
+def test_evaluating_under_no_condition_is_an_error(typed: Typed, tiny_encoder: Path) -> None:
+    code, _, told = typed("evaluate", tiny_encoder, "--tasks", "pocket/messages", "--conditions", "")
+    assert code == 2
+    assert "no condition was given" in told
+
+
+# --- training sets that teach nothing
+
+
+def one_label_recipe(folder: Path, encoder: Path, **task: Any) -> Path:
+    """A recipe on a task whose training rows all have the label good."""
+    rows = {"train": ["good"] * 40, "dev": ["good", "bad"] * 4, "test": ["good", "bad"] * 4}
+    for split, labels in rows.items():
+        lines = [f"the soup was w{number}\t{label}" for number, label in enumerate(labels)]
+        (folder / f"{split}-en.tsv").write_text("\n".join(["text\tlabel", *lines, ""]), "utf-8")
+    spec = {"type": "classification", "files": "{split}-{language}.tsv", **task}
+    recipe = {
+        "encoder": str(encoder),
+        "arms": {"none": {}},
+        "targets": ["my/one"],
+        "training": {"target": {"max_length": 32}},
+        "tasks": {"my/one": spec},
+    }
+    path = folder / "recipe.yaml"
+    path.write_text(yaml.safe_dump(recipe), "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("command", ["validate", "run"])
+def test_a_training_set_of_one_label_is_an_error(
+    typed: Typed, tiny_encoder: Path, tmp_path: Path, command: str
+) -> None:
+    recipe = one_label_recipe(tmp_path, tiny_encoder, labels=["good", "bad"])
+    code, out, told = typed(command, recipe, *(["--out", tmp_path / "out"] if command == "run" else []))
+    assert code == 2
+    assert "my/one, train, en: all 40 rows have the label 'good'" in " ".join((out + told).split())
+
+
+def test_a_task_of_one_label_is_an_error(typed: Typed, tiny_encoder: Path, tmp_path: Path) -> None:
+    code, _, told = typed("validate", one_label_recipe(tmp_path, tiny_encoder, labels=["good"]))
+    assert code == 2 and "labels: expected two or more, got good" in told
+
+
+# --- files that were not written whole
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+@pytest.mark.parametrize("name", ["run.json", "results.parquet", "gains.parquet", "verdicts.parquet"])
+@pytest.mark.parametrize("command", ["report", "compare", "export"])
+def test_a_cut_off_file_of_a_run_is_named(
+    typed: Typed, tiny_encoder: Path, tiny_data: Path, tmp_path: Path, name: str, command: str
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(finished(tiny_encoder, tiny_data), run, ignore=shutil.ignore_patterns("store"))
+    cut(run / name)
+    others = {"report": [], "compare": [run], "export": [tmp_path / "out"]}
+    code, _, told = typed(command, run, *others[command])
+    assert code == 2
+    assert f"{run / name} is damaged" in told
+    assert f"xstilts run {run / 'recipe.yaml'} --out {run}" in told
+
+
+@pytest.mark.parametrize("name", ["evaluation.json", "predictions/my/mood.parquet"])
+def test_a_cut_off_file_of_an_evaluation_is_named(typed: Typed, tmp_path: Path, name: str) -> None:
+    record = {"model": "xlm-roberta-base", "settings": {}, "tasks": {"my/mood": {}}}
+    (tmp_path / "predictions/my").mkdir(parents=True)
+    (tmp_path / "predictions/my/mood.parquet").write_bytes(b"PAR1 and no more than that")
+    (tmp_path / "evaluation.json").write_text(json.dumps(record))
+    cut(tmp_path / name)
+    code, _, told = typed("compare", tmp_path, tmp_path)
+    assert code == 2
+    assert f"{tmp_path / name} is damaged" in told
+    assert "xstilts evaluate" in told and f"--out {tmp_path}" in told
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", "nothing", ""])
+def test_a_record_that_is_none_is_named(typed: Typed, tmp_path: Path, text: str) -> None:
+    (tmp_path / "evaluation.json").write_text(text)
+    code, _, told = typed("compare", tmp_path, tmp_path)
+    assert code == 2
+    assert "evaluation.json is damaged" in told
