@@ -5,14 +5,19 @@ from __future__ import annotations
 import pytest
 
 from tiny_world import Opener
-from xstilts.costs import _inputs_seen, _Rows, encoder_shape, estimate
+from xstilts.costs import _Rows, _tokens_seen, encoder_shape, estimate
 from xstilts.experiment import Experiment
 from xstilts.plan import Plan
 from xstilts.stage import Stage
+from xstilts.task_types.base import TOKENS_A_TEXT
 
 
 def rows_of(experiment: Experiment) -> _Rows:
     return _Rows(experiment.catalogue, experiment.store)
+
+
+def inputs_seen(stage: Stage, rows: _Rows) -> float:
+    return _tokens_seen(stage, rows) / TOKENS_A_TEXT
 
 
 def prepared(plan: Plan, task: str, split: str) -> Stage:
@@ -52,7 +57,7 @@ def test_a_multiple_choice_is_read_once_with_each_choice(tiny: Opener) -> None:
     data = prepared(plan, "my/odd", "train")
     assert (rows.count(data), rows.inputs(data)) == (24, 24 * 3)
     train = plan.finals["none", "my/odd", 0].parents["train"][0]
-    assert _inputs_seen(train, rows) == 24 * 3 + 2 * 12 * 3 / 3  # one epoch, and dev for two candidates
+    assert inputs_seen(train, rows) == 24 * 3 + 2 * 12 * 3 / 3  # one epoch, and dev for two candidates
 
 
 def test_a_pair_of_sentences_is_two_inputs(tiny: Opener) -> None:
@@ -64,7 +69,7 @@ def test_a_pair_of_sentences_is_two_inputs(tiny: Opener) -> None:
 def test_the_longer_control_costs_its_extra_updates(tiny: Opener) -> None:
     experiment = tiny("controls.of=odd", "training.intermediate.epochs=2")
     plan, rows = experiment.plan(), rows_of(experiment)
-    extra = _inputs_seen(training(plan, "odd~longer"), rows) - _inputs_seen(training(plan, "none"), rows)
+    extra = inputs_seen(training(plan, "odd~longer"), rows) - inputs_seen(training(plan, "none"), rows)
     assert extra == pytest.approx(2 * 24 / 8 * 8)
 
 

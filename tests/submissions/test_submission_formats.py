@@ -56,6 +56,7 @@ def test_what_is_read(form: FileFormat, text: str, values: list[Any], tmp_path: 
         (TAGS, "O\n\n\nO\n", "line 3: a blank line with no sentence before it"),
         (TAGS, "\nO\n", "line 1: a blank line with no sentence before it"),
         (TAGS, "O\n\nO\nB-ORG\n", "line 4: unknown tag 'B-ORG'"),
+        (TAGS, "O\t0.98\n", "line 1: unknown tag 'O\\t0.98'"),
         (Indices(), "1\n[308]\n", "line 2: '[308]' is not a number. Expected one whole number a line"),
         (Indices(), "-1\n", "line 1: '-1' is not a number"),
         (Choices(2), '{"label": 2}\n', "line 1: the label is 2. Expected 0 or 1"),

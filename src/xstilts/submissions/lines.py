@@ -83,7 +83,10 @@ class Tags(_Placed):
 
     def read_inputs(self, path: Path, report: Report) -> Content:
         """Lists of tokens by sentence; what follows a tab is left out."""
-        return self._sentences(path, report)
+        content = self._sentences(path, report)
+        for number, lines in content.values.items():
+            content.values[number] = [line.partition("\t")[0] for line in lines]
+        return content
 
     def _sentences(self, path: Path, report: Report) -> Content:
         content = Content(path)
@@ -92,7 +95,7 @@ class Tags(_Placed):
             if text.strip(" "):
                 if not block:
                     content.add(len(content.values), block, line)
-                block.append(sys.intern(text.partition("\t")[0].strip(" ")))  # millions of a few tags
+                block.append(sys.intern(text.strip(" ")))  # millions of a few tags
             elif block:
                 block = []
             else:
