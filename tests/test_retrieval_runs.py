@@ -39,8 +39,8 @@ ASKED = {
     "columns": {"id": "id"},
     "parallel": True,
 }
-TASKS = {"my/bitext": BITEXT, "my/asked": ASKED, "my/taught": ASKED | {"trained": True}}
-PHASE = {"epochs": 4, "learning_rate": 2.0e-3, "batch_size": 8, "candidates": 2, "max_length": 32}
+TASKS = {"my/bitext": BITEXT, "my/asked": ASKED, "my/taught": ASKED | {"options": {"trained": True}}}
+PHASE = {"epochs": 30, "learning_rate": 2.0e-3, "batch_size": 8, "candidates": 2, "max_length": 32}
 
 
 def write_bitext(folder: Path, split: str, language: str, count: int) -> None:

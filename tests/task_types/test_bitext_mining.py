@@ -69,3 +69,25 @@ def test_candidates_have_ids_of_their_own() -> None:
 def test_only_the_other_language_is_perturbed() -> None:
     assert get_task_type("bitext-mining").texts == ("text",)
     assert retrieval_type("bitext-mining") is get_task_type("bitext-mining")
+
+
+def test_the_rest_of_a_side_is_mined_along() -> None:
+    pool = [{"id": "en-1", "source": "en-1", "text": "a"}]
+    pool += [{"id": name, "source": name, "text": name, "side": "text"} for name in ("de-1", "de-2", "de-3")]
+    rows = [{"id": "my/bitext/dev/de-2/de", "source": "de-2", "text": "de-2"}]
+    assert MINING.beside(rows, pool) == [("de-1",), ("de-3",)]
+    assert MINING.candidates(rows, pool) == {"en-1": ("a",)}
+
+
+def test_a_threshold_of_a_part_holds_for_the_whole() -> None:
+    """Scores of a part, mined with the rest, are those of the whole; mined alone they are higher."""
+    random = np.random.default_rng(0)
+    table = (random.normal(size=(120, 8)) + 2).astype(np.float32)
+    names = [f"en-{place}" for place in range(60)]
+
+    def scores(queries: range) -> list[float]:
+        found = MINING.retrieve(Search(table, np.array(queries), np.arange(60, 120), names, "none"), TASK)
+        return [one["score"] if one else 0.0 for one in found[:12]]
+
+    whole, alone = scores(range(60)), scores(range(12))
+    assert np.mean(alone) > np.mean([score for score in whole if score]) + 0.01

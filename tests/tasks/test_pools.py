@@ -30,7 +30,7 @@ def bitext(base: Path, split: str = "test", language: str = "de", count: int = 3
     """Sentences d0, d1, … and e0, e1, …; every third pair belongs together."""
     stem = f"{language}-en.{split}"
     write(base / f"{stem}.{language}", *(f"{language}-{n}\tSatz  {n}" for n in range(count)))
-    write(base / f"{stem}.en", *(f"en-{n}\tsentence {n}" for n in range(count + 1)), "")
+    write(base / f"{stem}.en", *(f"en-{n}\tsentence {n}" for n in range(count + 1)))
     write(base / f"{stem}.gold", *(f"{language}-{n}\ten-{n + 1}" for n in range(0, count, 3)))
     return user_task("my/bitext", UserTask(**(BITEXT | changed)), base)
 
@@ -38,13 +38,14 @@ def bitext(base: Path, split: str = "test", language: str = "de", count: int = 3
 def test_a_bitext_is_rows_and_candidates(tmp_path: Path) -> None:
     source = bitext(tmp_path).source
     assert source.rows("test", "de") == [
-        {"id": "de-0", "source": "de/de-0", "text": "Satz  0", "gold": ["en-1"]},
-        {"id": "de-1", "source": "de/de-1", "text": "Satz  1", "gold": []},
-        {"id": "de-2", "source": "de/de-2", "text": "Satz  2", "gold": []},
+        {"id": "de-0", "source": "de-0", "text": "Satz  0", "gold": ["en-1"]},
+        {"id": "de-1", "source": "de-1", "text": "Satz  1", "gold": []},
+        {"id": "de-2", "source": "de-2", "text": "Satz  2", "gold": []},
     ]
-    candidates = source.rows("test-candidates", "de")
-    assert candidates[0] == {"id": "en-0", "source": "de/en-0", "text": "sentence 0"}
+    *candidates, _, _, last = source.rows("test-candidates", "de")
+    assert candidates[0] == {"id": "en-0", "source": "en-0", "text": "sentence 0"}
     assert [row["id"] for row in candidates] == ["en-0", "en-1", "en-2", "en-3"]
+    assert last == {"id": "de-2", "source": "de-2", "text": "Satz  2", "side": "text"}  # to be mined along
     assert (source.languages("test-candidates"), source.languages("dev-candidates")) == (("de",), ())
 
 
@@ -53,8 +54,8 @@ def test_what_is_set_aside_for_dev_chooses_among_the_same_candidates(tmp_path: P
     dev, test = (source.rows(split, "de") for split in ("dev", "test"))
     assert dev and test and len(dev) + len(test) == 40
     assert source.rows("dev-candidates", "de") == source.rows("test-candidates", "de")
-    assert len(source.rows("dev-candidates", "de")) == 41
-    assert (source.origin("test"), source.origin("test-candidates")) == ("test, 80% of its sources",) * 2
+    assert len(source.rows("dev-candidates", "de")) == 41 + 40
+    assert source.origin("test") == "test, 80% of its sources"
 
 
 def test_fingerprints_follow_all_three_files(tmp_path: Path) -> None:
@@ -72,23 +73,22 @@ def test_fingerprints_follow_all_three_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("suffix", "line", "message"),
     [
-        ("gold", "de-9\ten-1", "gold, line 2: 'de-9', the first id, is not in de-en.test.de"),
-        ("gold", "de-1\ten-9", "gold, line 2: 'en-9', the second id, is not in de-en.test.en"),
-        ("gold", "de-1 en-1", "gold, line 2: expected id⇥id separated by a tab, found 'de-1 en-1'"),
-        ("de", "a sentence", "de, line 4: expected id⇥sentence separated by a tab, found 'a sentence'"),
-        ("en", "en-1\tagain", "en, line 6: the id 'en-1' is also in line 2"),
-        ("de", "de-1\tagain", "de, line 4: the id 'de-1' is also in de-en.test.de, line 2"),
-        ("en", "\tno id", "en, line 6: expected id⇥sentence"),
+        ("gold", "de-9\ten-1", "gold, line 2: there is no sentence 'de-9'"),
+        ("gold", "de-1\ten-9", "gold, line 2: there is no sentence 'en-9'"),
+        ("gold", "de-1 en-1", "gold, line 2: expected two ids and a tab between them, found 'de-1 en-1'"),
+        ("de", "a sentence", "de, line 4: expected an id, a tab and a sentence, found 'a sentence'"),
+        ("en", "en-1\tagain", "en, line 5: the id 'en-1' is there twice"),
+        ("de", "de-1\tagain", "de, line 4: the id 'de-1' is there twice"),
+        ("en", "\tno id", "en, line 5: expected an id, a tab and a sentence, found 'no id'"),
     ],
 )
 def test_what_is_wrong_with_a_bitext(tmp_path: Path, suffix: str, line: str, message: str) -> None:
     task = bitext(tmp_path)
     path = tmp_path / f"de-en.test.{suffix}"
     path.write_text(path.read_text() + line + "\n", "utf-8")
-    for split in ("test", "test-candidates"):
-        with pytest.raises(DataError) as error:
-            task.source.rows(split, "de")
-        assert message in str(error.value)
+    with pytest.raises(DataError) as error:
+        task.source.rows("test", "de")
+    assert message in str(error.value)
 
 
 def test_a_bitext_without_its_gold_is_not_there(tmp_path: Path) -> None:
@@ -104,9 +104,12 @@ def test_a_bitext_without_its_gold_is_not_there(tmp_path: Path) -> None:
         ({"files": "x.tsv"}, "bitext-mining expects a pattern for each of text, target, gold"),
         ({"files": SIDES}, "text and target are for sentence-retrieval, not bitext-mining"),
         ({"files": {"text": "a", "gold": "b"}}, "text and gold do not go together, not bitext-mining"),
-        ({"trained": True}, "trained: bitext-mining has none"),
+        ({"options": {"trained": True}}, "options: unknown option 'trained'"),
+        (
+            {"options": {"scoring": "dot"}},
+            r"options.scoring: expected 'ratio-margin-k4' or 'cosine', got 'dot'",
+        ),
         ({"type": "sentence-retrieval"}, "text and target and gold are for bitext-mining"),
-        ({"type": "tagging", "files": "x", "scoring": "cosine"}, "scoring: tagging has none"),
     ],
 )
 def test_declarations_that_cannot_be(changed: dict[str, Any], message: str) -> None:
@@ -175,7 +178,7 @@ def test_dev_questions_choose_among_all_answers_of_the_test_files(tmp_path: Path
 def test_dev_questions_out_of_training_files_choose_among_their_own(tmp_path: Path) -> None:
     for split in ("train", "test"):
         questions(tmp_path, split, "en", 60)
-    source = answer_task(tmp_path, trained=True).source
+    source = answer_task(tmp_path, options={"trained": True}).source
     dev, pool = source.rows("dev", "en"), source.rows("dev-candidates", "en")
     assert {row["id"] for row in pool} == {row["gold"][0] for row in dev} and len(pool) < 30
 
@@ -193,5 +196,8 @@ def test_a_sentence_with_its_paragraph_is_another_candidate(tmp_path: Path) -> N
 
 def test_options_are_those_of_the_declaration(tmp_path: Path) -> None:
     questions(tmp_path, "test", "en", 4)
-    task = answer_task(tmp_path, trained=True, temperature=0.01, scoring="dot", max_length=64)
-    assert dict(task.options) == {"trained": True, "temperature": 0.01, "scoring": "dot", "max_length": 64}
+    options = {"trained": True, "temperature": 0.01, "scoring": "dot"}
+    task = answer_task(tmp_path, options=options, max_length=64)
+    assert dict(task.options) == options | {"max_length": 64}
+    with pytest.raises(ValidationError, match="temperature"):
+        answer_task(tmp_path, options={"temperature": 0.0})

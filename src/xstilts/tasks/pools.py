@@ -13,6 +13,9 @@ from xstilts.tasks.base import CANDIDATES, Row, Source, base_split
 from xstilts.tasks.building import BuiltSource, Files
 from xstilts.tasks.problems import Problem, Report, raw_lines
 
+BITEXT_VERSION = 2
+"""Raised whenever `bitext_rows` would make other rows of the same files."""
+
 
 class FileSource(Source, Protocol):
     """A source of files."""
@@ -42,7 +45,7 @@ def with_candidates(source: FileSource, sides: Sequence[str], parallel: bool) ->
         return source.paths(base_split(split))
 
     carved = source.origin("test") != "test"
-    return BuiltSource(source.name, files, partial(bitext_rows, files), carved=carved)
+    return BuiltSource(source.name, files, partial(bitext_rows, files), BITEXT_VERSION, carved=carved)
 
 
 # --- bitexts
@@ -50,6 +53,9 @@ def with_candidates(source: FileSource, sides: Sequence[str], parallel: bool) ->
 
 def bitext_rows(files: Callable[[str], Files], split: str, language: str, report: Report) -> list[Row]:
     """The sentences of a bitext in the form of the BUCC shared tasks, with those that they translate; or candidates.
+
+    Among the candidates are the sentences of the other side as well, marked with `side`: which pairs are mined, and
+    with what scores, depends on all of them, also where only some are tested.
 
     Args:
         files: the paths of each language: lines `id⇥sentence` in another language and in English, and lines `id⇥id`,
@@ -60,7 +66,9 @@ def bitext_rows(files: Callable[[str], Files], split: str, language: str, report
     """
     foreign, english, *gold = files(split)[language]
     if split.endswith(CANDIDATES):
-        return [_row(name, text) for name, text in _sentences(english, report).items()]
+        candidates = [_row(name, text) for name, text in _sentences(english, report).items()]
+        others = [_row(name, text) | {"side": "text"} for name, text in _sentences(foreign, report).items()]
+        return candidates + others
     sentences = _sentences(foreign, report)
     right = _pairs(gold[0], (sentences, _sentences(english, report)), report) if gold else {}
     return [_row(name, text) | {"gold": right.get(name, [])} for name, text in sentences.items()]

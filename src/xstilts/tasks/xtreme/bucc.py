@@ -7,7 +7,7 @@ from pathlib import Path
 
 from xstilts.tasks.base import Source, Task, base_split
 from xstilts.tasks.building import SUBMISSION, BuiltSource, Files, files_of
-from xstilts.tasks.pools import bitext_rows
+from xstilts.tasks.pools import BITEXT_VERSION, bitext_rows
 from xstilts.tasks.published import Layout, PublishedSource
 from xstilts.tasks.xtreme.common import DOWNLOAD, REPORTED, TREE, tags
 from xstilts.tasks.xtreme.retrieval import Nothing
@@ -58,7 +58,7 @@ def _layout(name: str, stems: dict[str, str], get: str, reported: str = "", subm
 
 def _source(name: str, folder: Path, stems: dict[str, str], carved: bool = False) -> BuiltSource:
     files = partial(_files, folder, stems)
-    return BuiltSource(name, files, partial(bitext_rows, files), carved=carved)
+    return BuiltSource(name, files, partial(bitext_rows, files), BITEXT_VERSION, carved=carved)
 
 
 def _files(folder: Path, stems: dict[str, str], split: str) -> Files:
