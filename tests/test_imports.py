@@ -21,7 +21,8 @@ HEAVY = ("torch", "transformers", "scipy", "pyarrow", "sklearn", "matplotlib", "
 LAYERS = (
     {"errors"},
     {"languages", "hashing", "saved"},
-    {"store", "metrics", "perturbations", "tasks"},
+    {"store", "metrics", "tasks"},
+    {"perturbations"},
     {"stage", "recipe", "analysis", "encoders", "submissions"},
     {"task_types"},
     {"training", "plan_retrieval", "layer_choice"},
