@@ -107,6 +107,17 @@ class Perturbation:
             return False
         return not self.scripts or script(language) in self.scripts
 
+    @property
+    def shares(self) -> str:
+        """What is changed at each severity, in words.
+
+        Example:
+            >>> from xstilts.perturbations import PERTURBATIONS
+            >>> PERTURBATIONS["typos"].shares
+            '1, 3, 6, 10, 15% of letters'
+        """
+        return f"{', '.join(f'{100 * rate:g}' for rate in self.rates)}% of {self.unit}"
+
     def rate(self, severity: int) -> float:
         """Expected share of `unit` that is changed at a severity from 1 to 5."""
         return self.rates[severity - 1]
@@ -141,13 +152,17 @@ def apply_edits(clusters: Sequence[str], edits: Iterable[Edit]) -> list[str]:
     pieces = list(clusters)
     for start, new in edits:
         stop = start + len(new)
-        left = next((pieces[i] for i in range(start - 1, -1, -1) if pieces[i]), "")
+        before = start - 1
+        while before > 0 and not pieces[before]:
+            before -= 1
+        left = pieces[before] if before >= 0 else ""
         right = pieces[stop] if stop < len(pieces) else ""
         if _fits(left, "".join(pieces[start:stop]), "".join(new), right):
             pieces[start:stop] = new
     return pieces
 
 
+@lru_cache(maxsize=2**16)  # the same letters meet again and again
 def _fits(left: str, old: str, new: str, right: str) -> bool:
     after = left + new + right
     if after.isascii():

@@ -114,8 +114,9 @@ class Condition:
             return "leaves tokens as they are, in"
         if self.acts_on(language):
             return ""
-        lexical = each.data and each.acts_on_script(language)
-        return "has no lexicon for" if lexical else "does not act on the script of"
+        if language.partition("-")[0] in each.without:
+            return "has nothing to change in"
+        return "has no lexicon for" if each.acts_on_script(language) else "does not act on the script of"
 
     def identity(self, language: str) -> dict[str, Any]:
         """What beside its name decides what the condition does to texts of a language: for the keys of stages.

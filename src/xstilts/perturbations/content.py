@@ -36,8 +36,7 @@ CONTENT = (
         fn=omission,
         rates=(0.1, 0.2, 0.3, 0.4, 0.5),
         unit="sentences without an answer",
-        source="ours; for reading comprehension on cut-down passages see Sugawara et al. 2020 "
-        "(AAAI, arXiv:1911.09241)",
+        source="ours: what surrounds the evidence goes, the evidence stays",
         scripts=_PUNCTUATED,
         on_tokens=False,
         kind="content",

@@ -23,7 +23,7 @@ import regex
 
 from xstilts.hashing import digest
 from xstilts.perturbations.base import Edit, Span, pick, script, unspaced
-from xstilts.perturbations.graphemes import is_letter, lower, split, upper, words
+from xstilts.perturbations.graphemes import lower, split, upper, words
 from xstilts.perturbations.units import letters_a_word, word_spans
 from xstilts.tasks.pocket.messages import single_words
 from xstilts.tasks.readers import Problem, raise_problems, read
@@ -32,6 +32,7 @@ PATTERNS = ("lexicons/{language}-en.tsv", "lexicons/{language}-en.txt")
 """Where a user's lexicon is looked for, below the data folder."""
 
 _CODE = regex.compile(r"[A-Z]{2}|[a-z]{2}")  # of countries, and of languages that many people know
+_JOINERS = regex.compile(r"[\u200c\u200d]")
 _WORD = regex.compile(r"[\p{L}\p{M}\u200c\u200d]+")
 _LEAST = 100  # words without which a built-in lexicon changes next to nothing
 _PROPER = frozenset({*calendar.month_name, *calendar.day_name})
@@ -42,7 +43,7 @@ _SHORTENED = {short.lower() for short in (*calendar.month_abbr, *calendar.day_ab
 @final
 @dataclass(frozen=True)
 class Lexicon:
-    """English words for the words of one language; these in lower case, composed (NFC).
+    """English words for the words of one language; these in lower case, composed (NFC), without joiners.
 
     Example:
         >>> lexicon = Lexicon("de", {"haus": ("house", "home")})
@@ -65,7 +66,7 @@ class Lexicon:
 
     def english(self, word: str) -> tuple[str, ...]:
         """What a word is in English, with a capital where it has one; empty where that is not known."""
-        found = self.entries.get(lower(word, self.language), ())
+        found = self.entries.get(_key(word, self.language), ())
         first = word[:1]
         if first == lower(first, self.language):
             return found
@@ -110,9 +111,9 @@ class Lexicon:
 
     @staticmethod
     def _apart(clusters: Sequence[str], start: int, stop: int, done: int, english: str) -> str:
-        """The English word with spaces towards letters beside it."""
-        left = " " if start and start != done and is_letter(clusters[start - 1]) else ""
-        right = " " if stop < len(clusters) and is_letter(clusters[stop]) else ""
+        """The English word with spaces towards letters and digits beside it."""
+        left = " " if start and start != done and clusters[start - 1][0].isalnum() else ""
+        right = " " if stop < len(clusters) and clusters[stop][0].isalnum() else ""
         return left + english + right
 
 
@@ -160,11 +161,16 @@ def read_lexicon(path: Path) -> list[tuple[str, str]]:
 def _lexicon(language: str, pairs: Iterable[tuple[str, str]]) -> Lexicon | None:
     found: dict[str, list[str]] = {}
     for word, english in pairs:
-        key = unicodedata.normalize("NFC", lower(word, language))
+        key = _key(word, language)
         if key != english.lower() and english not in found.setdefault(key, []):
             found[key].append(english)
     entries = {word: tuple(options) for word, options in found.items() if options}
     return Lexicon(language, MappingProxyType(entries)) if entries else None
+
+
+def _key(word: str, language: str) -> str:
+    """A word as it is looked up: joiners are spelling, and many leave them out."""
+    return unicodedata.normalize("NFC", _JOINERS.sub("", lower(word, language)))
 
 
 def _messages(language: str) -> Iterator[tuple[str, str]]:

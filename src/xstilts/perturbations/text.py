@@ -82,6 +82,7 @@ def casing(clusters: Sequence[str], language: str, rate: float, rng: Random) -> 
         yield start, options[int(rng.random() * len(options))]
 
 
+@lru_cache(maxsize=2**16)
 def _recased(word: tuple[str, ...], change: Callable[[str, str], str], language: str) -> tuple[str, ...]:
     whole = split(change("".join(word), language))  # at once, for the sake of final sigma
     return tuple(whole) if len(whole) == len(word) else tuple(change(letter, language) for letter in word)
@@ -205,7 +206,7 @@ TEXT = (
         summary="words joined and split; spaces inside words for scripts that have none between them",
         fn=whitespace,
         rates=(0.05, 0.1, 0.2, 0.3, 0.5),
-        unit="spaces lost; half that share of words split",
+        unit="spaces (lost); half that share of words (split)",
         source=f"{_NOISY_TEXT}; shares ours",
         on_tokens=False,
     ),
