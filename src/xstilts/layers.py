@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from xstilts import analysis
 from xstilts.metrics import get_metric
 from xstilts.plan import Plan, Stage
-from xstilts.task_types import get_task_type, metrics_of
+from xstilts.task_types import family_of, metrics_of, retrieval_type
 from xstilts.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -145,18 +145,23 @@ def _predictions(experiment: Experiment, choice: Stage, layers: Mapping[str, int
 
 
 def _scored(task: Task, predictions: pa.Table, layers: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    """Item statistics by language and post-processing, as the fields of a cell."""
+    """Item statistics by language and post-processing, as the fields of a cell.
+
+    What a type tunes on dev beside the layer is tuned anew for each layer, as it was when the layer was chosen.
+    """
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in predictions.to_pylist():
         if row["layer"] == layers[row["postprocess"]]:
             groups[row["language"], row["postprocess"]].append(row)
-    metric = get_metric(metrics_of(task)[0])
+    metric, kind = get_metric(metrics_of(task)[0]), retrieval_type(task.type)
+    assert kind is not None
     for (language, rule), rows in groups.items():
         predicted, gold = ([json.loads(row[side]) for row in rows] for side in ("prediction", "gold"))
+        predicted = kind.apply(predicted, kind.tune(predicted, gold))  # as the curve's scores are
         yield {
             "target": task.name,
             "task_type": task.type,
-            "family": get_task_type(task.type).family,
+            "family": family_of(task),
             "language": language,
             "condition": "clean",
             "metric": metric.name,

@@ -179,7 +179,9 @@ class _Material:
 
 
 def _material(job: Job, kind: RetrievalType, sets: Sequence[TestSet]) -> _Material:
-    queries = [[kind.query(row) for row in one.perturbed(job.task.type)] for one in sets]
+    queries = [
+        [*map(kind.query, one.perturbed(job.task.type)), *kind.beside(one.rows, one.pool)] for one in sets
+    ]
     candidates = [kind.candidates(one.rows, one.pool) for one in sets]
     known: dict[Text, int] = {}
     for texts in (*queries, *(found.values() for found in candidates)):
@@ -211,6 +213,7 @@ def _searched(
         for number, one in enumerate(sets):
             for rule in [rule for rule, read in wanted if read == layer]:
                 found = kind.retrieve(Search(vectors, *material.places[number], rule), job.task)
+                found = found[: len(one.rows)]
                 if rule in job.settings:
                     found = kind.apply(found, job.settings[rule][one.language])
                 parts[number][rule, layer] = _table(one, found, golds[number], rule, layer)
