@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from tiny_world import Opener
+from tiny_world import Opener, tiny_recipe
 from xstilts.errors import EncoderError, RecipeError, UserError
 from xstilts.executors.local import answers, pending
 from xstilts.experiment import Experiment, open_experiment
+from xstilts.perturbations.lexicon import find_lexicon
 from xstilts.plan import Plan
 from xstilts.recipe import parse_recipe
 from xstilts.store import Address
@@ -192,6 +193,41 @@ def test_one_more_language_trains_nothing(tiny: Opener) -> None:
 def test_one_more_condition_predicts_only(tiny: Opener) -> None:
     more = new_stages(tiny(), tiny("conditions=[clean, typos@2]"))
     assert more == Counter(predict=4, score=4)
+
+
+def test_a_lexicon_enters_keys_by_content(
+    tiny: Opener, tiny_encoder: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    """Of the languages that it is for; the built-in one of another language stays what it was."""
+    recipe = tiny_recipe(tiny_encoder, "conditions=[code-switch]", "languages=[de, fr]")
+    lexicon = tmp_path / "lexicons" / "de-en.tsv"
+    lexicon.parent.mkdir()
+
+    def keys_of(data: Path | None) -> dict[str, str]:
+        plan = open_experiment(recipe, tiny_data, tmp_path / "store", data).plan()
+        return {stage.label: stage.key for stage in plan.stages if stage.kind == "predict"}
+
+    def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+        return {label.split()[-2] for label, key in after.items() if key != before[label]}
+
+    built_in, empty = keys_of(None), keys_of(tmp_path)
+    assert changed(built_in, empty) == set()
+    lexicon.write_text("suppe\tsoup\n", "utf-8")
+    find_lexicon.cache_clear()
+    own = keys_of(tmp_path)
+    assert changed(built_in, own) == {"de"}
+    lexicon.write_text("suppe\tbroth\n", "utf-8")
+    find_lexicon.cache_clear()
+    assert changed(own, keys_of(tmp_path)) == {"de"}
+
+
+def test_why_conditions_are_left_out(tiny: Opener) -> None:
+    plan = tiny("conditions=[clean, code-switch, omission, width]", "languages=[de, en]").plan()
+    assert {line for line in plan.skipped if line.startswith("my/mood: ")} == {
+        "my/mood: code-switch@3 has nothing to change in en",
+        "my/mood: omission:context@3 is for span-qa only, and left out in de, en",
+        "my/mood: width@3 does not act on the script of de, en",
+    }
 
 
 def test_one_more_metric_scores_only(tiny: Opener) -> None:

@@ -119,6 +119,16 @@ def test_robustness_gain_is_a_difference_in_differences(simulate, cells: list[Ce
     assert [row["perturbed"] for row in analysis.verdicts] == [False, True]
 
 
+def test_noise_in_content_is_in_no_mean_and_no_verdict(simulate, cells: list[Cell]) -> None:
+    noisy = simulate(np.random.default_rng(1), {"none": FLAT, "squad": FLAT}, 3, condition="typos@3")
+    cut = simulate(np.random.default_rng(2), {"none": FLAT, "squad": FLAT}, 3, condition="omission:context@3")
+    alone, both = (analyse(found, DESIGN, FAST) for found in (cells + noisy, cells + noisy + cut))
+    assert gain(both, "non-en", "omission:context@3")
+    assert gain(both, "non-en", "perturbed")["estimate"] == gain(alone, "non-en", "perturbed")["estimate"]
+    assert [row["verdict"] for row in both.verdicts] == [row["verdict"] for row in alone.verdicts]
+    assert [row["perturbed"] for row in analyse(cells + cut, DESIGN, FAST).verdicts] == [False]
+
+
 def test_one_seed_has_intervals_over_items_and_no_verdict(simulate) -> None:
     cells = simulate(np.random.default_rng(0), {"none": FLAT, "squad": UP}, 1)
     analysis = analyse(cells, DESIGN, FAST)

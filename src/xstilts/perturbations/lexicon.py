@@ -121,6 +121,8 @@ class Lexicon:
 def find_lexicon(language: str, folder: Path | None) -> Lexicon | None:
     """The user's lexicon of a language in a data folder, else the built-in one; None where there is none.
 
+    A file is read once in a process.
+
     Raises:
         DataError: a line of the user's file is not two words.
 
