@@ -44,8 +44,9 @@ format: $(STAMP)  ## let ruff format and mend what it can
 reference: $(STAMP)  ## write docs/recipe.md anew from the models
 	$(BIN)/python docs/make_reference.py
 
-bench: $(STAMP)  ## speed of the training loop beside transformers.Trainer, in a quarter of an hour
+bench: $(STAMP)  ## speed of training beside transformers.Trainer, and of bitext mining, in some twenty minutes
 	$(BIN)/python bench/train.py --out $(RUNS)/bench/train.json
+	$(BIN)/python bench/mining.py --out $(RUNS)/bench/mining.json
 
 docs: $(STAMP)  ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
