@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -170,3 +175,40 @@ def test_half_precision_mines_as_single_precision_does(values: Any) -> None:
         for kind in (halved.astype(np.float32), halved)
     )
     assert exact.left.tolist() == half.left.tolist() and exact.scores.tolist() == half.scores.tolist()
+
+
+# --- memory
+
+
+def memory_of_mining(left: int, right: int) -> float:
+    """GB that mining allocates beside the vectors."""
+    random = np.random.default_rng(0)
+    table = random.normal(size=(left + right, 16)).astype(np.float16)
+    sides = Side.of(table, np.arange(left)), Side.of(table, left + np.arange(right))
+    tracemalloc.start()
+    try:
+        pairs = mine(*sides)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(pairs.left) <= min(left, right)
+    return peak / 2**30
+
+
+def test_memory_does_not_grow_with_the_number_of_pairs() -> None:
+    """All similarities of the larger case would be 0.3 GB."""
+    assert memory_of_mining(16_000, 5_000) < 0.2
+
+
+@pytest.mark.slow
+def test_half_a_million_sentences_are_mined_within_four_gigabytes() -> None:
+    """500,000 × 20,000 vectors of width 384 in half precision, in a process of its own; `bench` has the numbers."""
+    code = (
+        "import json, sys; sys.path.insert(0, 'bench'); import mining;"
+        "print(json.dumps(mining.measure(mining.Size(500_000, 20_000, 384, True))))"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    record = json.loads(done.stdout.splitlines()[-1])
+    assert record["memory_peak"] < 4
+    assert record["found"] > 0.99
