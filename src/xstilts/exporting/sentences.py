@@ -107,7 +107,7 @@ def vectors_of(choice: Choice, postprocess: str | None) -> SentenceVectors:
     longest = options.get("max_length", run.recipe.phase("target", choice.target).max_length)
     return SentenceVectors(
         layer=layers.get(rule),
-        pooling=run.recipe.retrieval.pooling,
+        pooling="mean" if choice.is_trained else run.recipe.retrieval.pooling,
         postprocess=rule,
         prefix=str(options.get("prefix", "")),
         max_length=int(longest),
