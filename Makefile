@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+BENCH_VENV ?= .venv-bench
 EXTRAS ?= all,dev
 # Tests train with one thread each, so two workers fill two cores and do not get in each other's way.
 WORKERS ?= 2
@@ -9,6 +10,7 @@ RUNS ?= runs
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(BENCH_VENV)/.installed
 CODE := src tests bench docs
 
 .DEFAULT_GOAL := help
@@ -44,9 +46,18 @@ format: $(STAMP)  ## let ruff format and mend what it can
 reference: $(STAMP)  ## write docs/recipe.md anew from the models
 	$(BIN)/python docs/make_reference.py
 
-bench: $(STAMP)  ## speed of training beside transformers.Trainer, and of bitext mining, in some twenty minutes
+bench: $(STAMP) $(BENCH_STAMP)  ## speed beside transformers.Trainer and, where XSTILTS_DATA has tatoeba/, mteb; of mining
 	$(BIN)/python bench/train.py --out $(RUNS)/bench/train.json
 	$(BIN)/python bench/mining.py --out $(RUNS)/bench/mining.json
+	@if [ -d "$$XSTILTS_DATA/tatoeba" ]; then \
+	  $(BENCH_VENV)/bin/python bench/retrieval.py --out $(RUNS)/bench/retrieval.json; \
+	else echo 'bench/retrieval.py is left out: set XSTILTS_DATA to a folder that holds tatoeba/'; fi
+
+# What is measured against stays out of .venv.
+$(BENCH_STAMP): pyproject.toml constraints.txt bench/requirements.txt
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/pip install --quiet --constraint constraints.txt --editable '.[pocket]' -r bench/requirements.txt
+	@touch $@
 
 docs: $(STAMP)  ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

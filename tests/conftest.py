@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from benchmark_trees import write_everything
+from finished_runs import finished
 from tiny_world import WORDS, Opener, tiny_recipe, write_mood, write_odd, write_pairs, write_tokenizer
 from xstilts.experiment import Experiment, open_experiment
+from xstilts.finished import FinishedRun
 from xstilts.hashing import cache_dir
 
 settings.register_profile("xstilts", deadline=None)  # how long an example takes is not what is tested
@@ -72,6 +75,14 @@ def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small form of every benchmark task."""
+    folder = tmp_path_factory.mktemp("benchmarks")
+    write_everything(folder)
+    return folder
+
+
 @pytest.fixture
 def tiny(tiny_encoder: Path, tiny_data: Path, tmp_path: Path) -> Opener:
     """Opens an experiment: `tiny('seeds=[0, 1]', store=…, arms={…})`."""
@@ -81,3 +92,15 @@ def tiny(tiny_encoder: Path, tiny_data: Path, tmp_path: Path) -> Opener:
         return open_experiment(recipe, tiny_data, store or tmp_path / "store")
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def run(tiny_encoder: Path, tiny_data: Path) -> Path:
+    """The folder of a finished run: arms none and odd, two seeds, four targets. Copy it to change it."""
+    return finished(tiny_encoder, tiny_data)
+
+
+@pytest.fixture(scope="session")
+def opened(run: Path) -> FinishedRun:
+    """The same run, opened."""
+    return FinishedRun.open(run)

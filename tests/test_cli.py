@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import yaml
 
-from finished_runs import finished
 from xstilts.cli import main
 
 Typed = Callable[..., tuple[int, str, str]]
@@ -92,16 +91,16 @@ def cut(path: Path) -> None:
 @pytest.mark.parametrize("name", ["run.json", "results.parquet", "gains.parquet", "verdicts.parquet"])
 @pytest.mark.parametrize("command", ["report", "compare", "export"])
 def test_a_cut_off_file_of_a_run_is_named(
-    typed: Typed, tiny_encoder: Path, tiny_data: Path, tmp_path: Path, name: str, command: str
+    typed: Typed, run: Path, tmp_path: Path, name: str, command: str
 ) -> None:
-    run = tmp_path / "run"
-    shutil.copytree(finished(tiny_encoder, tiny_data), run, ignore=shutil.ignore_patterns("store"))
-    cut(run / name)
-    others = {"report": [], "compare": [run], "export": [tmp_path / "out"]}
-    code, _, told = typed(command, run, *others[command])
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder, ignore=shutil.ignore_patterns("store"))
+    cut(folder / name)
+    others = {"report": [], "compare": [folder], "export": [tmp_path / "out"]}
+    code, _, told = typed(command, folder, *others[command])
     assert code == 2
-    assert f"{run / name} is damaged" in told
-    assert f"xstilts run {run / 'recipe.yaml'} --out {run}" in told
+    assert f"{folder / name} is damaged" in told
+    assert f"xstilts run {folder / 'recipe.yaml'} --out {folder}" in told
 
 
 @pytest.mark.parametrize("name", ["evaluation.json", "predictions/my/mood.parquet"])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from finished_runs import copy_of, finished, with_dev
+from finished_runs import copy_of, with_dev
 from xstilts import analysis
 from xstilts.comparing import _align, compare, print_comparison
 from xstilts.errors import DataError, UnknownName, UserError
@@ -23,16 +23,6 @@ from xstilts.recipe import Retrieval
 from xstilts.systems import Scored
 
 QUICK = analysis.Settings(draws=200)
-
-
-@pytest.fixture(scope="session")
-def run(tiny_encoder: Path, tiny_data: Path) -> Path:
-    return finished(tiny_encoder, tiny_data)
-
-
-@pytest.fixture(scope="module")
-def opened(run: Path) -> FinishedRun:
-    return FinishedRun.open(run)
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +64,10 @@ def test_two_arms_differ_by_the_gain_of_the_run(opened: FinishedRun, run: Path) 
     text = captured.get()
     assert "those marked * are over items alone" in text
     assert len([line for line in text.splitlines() if "* " in line]) > 1
+    narrow = Console(width=80)
+    with narrow.capture() as captured:
+        print_comparison(comparison, narrow)
+    assert "…" not in captured.get(), "no number is cut where the terminal is narrow"
 
 
 def test_a_and_b_are_mirrored(run: Path) -> None:

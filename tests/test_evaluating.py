@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from safetensors.torch import load_file, save_file
 
-from finished_runs import finished, predictions_of
+from finished_runs import predictions_of
 from xstilts.errors import EncoderError, RecipeError, UnknownName, UserError
 from xstilts.evaluating import RECORD, Evaluation, evaluate, print_evaluation
 from xstilts.examining import Settings
@@ -21,16 +21,6 @@ from xstilts.finished import FinishedRun
 from xstilts.recipe import Retrieval
 
 Evaluate = Callable[..., Evaluation]
-
-
-@pytest.fixture(scope="session")
-def run(tiny_encoder: Path, tiny_data: Path) -> Path:
-    return finished(tiny_encoder, tiny_data)
-
-
-@pytest.fixture(scope="module")
-def opened(run: Path) -> FinishedRun:
-    return FinishedRun.open(run)
 
 
 @pytest.fixture(scope="module")

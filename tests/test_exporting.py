@@ -14,7 +14,7 @@ import transformers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finished_runs import copy_of, experiment_on, finished, predictions_of, with_dev
+from finished_runs import copy_of, experiment_on, predictions_of, with_dev
 from xstilts.encoders.base import find_encoder, load_encoder
 from xstilts.errors import UnknownName, UserError
 from xstilts.evaluating import evaluate
@@ -25,16 +25,6 @@ from xstilts.finished import FinishedRun, choose
 from xstilts.model_card import _text, write_card
 from xstilts.recipe import parse_recipe
 from xstilts.stages import Context
-
-
-@pytest.fixture(scope="session")
-def run(tiny_encoder: Path, tiny_data: Path) -> Path:
-    return finished(tiny_encoder, tiny_data)
-
-
-@pytest.fixture(scope="module")
-def opened(run: Path) -> FinishedRun:
-    return FinishedRun.open(run)
 
 
 def clean_items(opened: FinishedRun, arm: str, target: str, seed: int) -> list[tuple[dict[str, Any], Any]]:
@@ -229,6 +219,34 @@ def test_only_an_earlier_export_is_replaced(run: Path, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out"], "a draft was left behind"
     with pytest.raises(UserError, match="is a file"):
         export_hf(run, out / "thesis.txt", "none", "encoder")
+
+
+@pytest.mark.parametrize("moves", [0, 1, 2, 4])
+def test_an_export_that_was_cut_short_can_be_made_again(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moves: int
+) -> None:
+    """Whether it was the first one in its folder or replaced another: nothing of it is left over afterwards."""
+    replace, left = Path.replace, [moves]
+
+    def interrupted(self: Path, target: Path) -> Path:
+        if target.is_relative_to(tmp_path / "out") and target.name != PROVENANCE:
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+        return replace(self, target)
+
+    out = tmp_path / "out"
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", interrupted)
+            left[0] = moves
+            with pytest.raises(KeyboardInterrupt):
+                export_sentence_transformers(run, out, "none")
+        assert json.loads((out / PROVENANCE).read_text())["export"] == "not finished"
+        export_hf(run, out, "none", "encoder")
+        record = json.loads((out / PROVENANCE).read_text())
+        found = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+        assert record["export"] == "hf" and found == sorted(record["files"])
 
 
 def test_files_outside_the_folder_are_not_deleted(run: Path, tmp_path: Path) -> None:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from finished_runs import finished
 from tiny_world import Opener
 from xstilts.experiment import Results, run_experiment
-from xstilts.layers import curve_value
+from xstilts.layer_choice import choose_layers
+from xstilts.layers import _scored, curve_value
+from xstilts.metrics import get_metric
+from xstilts.task_types.bitext_mining import BitextMining
+from xstilts.tasks.base import PackageSource, Task
 
 Rows = dict[tuple[str, str, int | None], dict[str, Any]]
 
@@ -89,3 +95,28 @@ def test_a_curves_score_is_found_under_any_name(name: str) -> None:
 def test_the_tables_are_those_of_the_folder(results: Results) -> None:
     assert json.loads((results.folder / "run.json").read_text("utf-8")) == results.run
     assert pq.read_table(results.folder / "layers.parquet").to_pylist() == results.layers
+
+
+def test_what_is_tuned_beside_the_layer_is_tuned_for_each_layer() -> None:
+    """The scores of single cells are those that the curve was made of."""
+    rng = random.Random(0)
+    source = PackageSource(lambda *_: [], {}, (), 1)
+    task = Task("x/bitext", "bitext-mining", source, ("de",), "made up")
+    rows = []
+    for layer in (0, 1):
+        for i in range(40):
+            mined = {"id": f"e{rng.choice([i, rng.randrange(40)])}", "score": round(rng.random(), 3)}
+            gold = [f"e{i}"] if i % 3 == 0 else []
+            rows.append(
+                {"item": f"{i}", "source": f"{i}", "language": "de", "condition": "clean"}
+                | {"postprocess": "none", "layer": layer}
+                | {"prediction": json.dumps(mined if i % 5 else None), "gold": json.dumps(gold)}
+            )
+    table = pa.Table.from_pylist(rows)
+    chosen = choose_layers(task, BitextMining(), table, ["none"])
+    metric = get_metric("bitext_f1")
+    for point in chosen["curve"]:
+        (cell,) = _scored(task, table, {"none": point["layer"]})
+        assert metric.value(cell["stats"].sum(axis=0)) == pytest.approx(curve_value(point))
+        assert (cell["family"], cell["metric"], len(cell["sources"])) == ("retrieval", "bitext_f1", 40)
+    assert len({point["hit"] for point in chosen["curve"]}) == 2

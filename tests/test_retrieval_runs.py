@@ -330,7 +330,7 @@ def test_checkpoints_of_a_search_are_scored_on_dev(
 
 def test_the_report_tells_of_searches(run: FinishedRun) -> None:
     page = (run.folder / "report.html").read_text("utf-8")
-    for words in ("F1 of mined pairs", "mAP@20", "ratio-margin-k4"):
+    for words in ("F1 of mined pairs", "mAP@20", "ratio margin to the 4 nearest"):
         assert words in page, words
     assert Results.load(run.folder).run["layers"]
 

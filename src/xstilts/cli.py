@@ -338,7 +338,9 @@ def score(
 def validate(
     what: Annotated[
         Path,
-        typer.Argument(help="a recipe, or a folder of predictions for a leaderboard", show_default=False),
+        typer.Argument(
+            help="a recipe, a folder of benchmark files, or predictions for a leaderboard", show_default=False
+        ),
     ],
     data: DataOption = None,
     overrides: SetOption = None,
@@ -353,14 +355,13 @@ def validate(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a recipe and every row of the data it names, or a folder of predictions, without training anything."""
+    """Check a recipe and every row of the data it names; a folder of benchmark files; or one of predictions."""
     console = _console(as_json)
     if what.is_dir():
-        from xstilts.submissions.printing import check_submission, print_check, progress
+        from xstilts.validating import Against, validate_folder
 
-        with progress(None, _console(to_stderr=True)) as done:
-            checked = check_submission(what, suite, _split(tasks) or None, labels, data, done)
-        valid = print_check(checked, console, as_json)
+        against = Against(suite, tuple(_split(tasks)), labels, data)
+        valid = validate_folder(what, against, console, _console(to_stderr=True), as_json)
     else:
         from xstilts.console import print_validation
 
@@ -374,12 +375,13 @@ def validate(
 @app.command()
 def ls(
     what: Annotated[str, typer.Argument(help="tasks, encoders, perturbations or suites", show_default=False)],
+    data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List what there is."""
     from xstilts.listing import list_names
 
-    list_names(what, _console(as_json), as_json)
+    list_names(what, data, _console(as_json), as_json)
 
 
 @app.command()
@@ -387,12 +389,13 @@ def show(
     name: Annotated[str, typer.Argument(help="a task or a perturbation", show_default=False)],
     languages: LanguagesOption = None,
     samples: Annotated[int, typer.Option("--samples", "-n", min=1, help="rows a language")] = 3,
+    data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show a task with a sample of every language, or a perturbation before and after."""
+    """Show a task with rows, where its files come from and what is there; or a perturbation before and after."""
     from xstilts.listing import show_name
 
-    show_name(name, _split(languages), samples, _console(as_json), as_json)
+    show_name(name, _split(languages), samples, data, _console(as_json), as_json)
 
 
 @app.callback(invoke_without_command=True)

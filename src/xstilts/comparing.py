@@ -13,7 +13,7 @@ from rich.table import Table
 
 from xstilts import analysis
 from xstilts.errors import DataError
-from xstilts.evaluating import interval_text, telling
+from xstilts.evaluating import WORDS, interval_text, telling
 from xstilts.examining import Options
 from xstilts.metrics import get_metric
 from xstilts.systems import Place, Scored, both
@@ -92,7 +92,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         rows = telling([row for row in comparison.rows if row["task"] == task])
         table = Table(title=task, title_justify="left", box=None, pad_edge=False)
         for name, justify in _COLUMNS.items():
-            table.add_column(name, justify=justify, no_wrap=True)
+            table.add_column(name, justify=justify, no_wrap=name not in WORDS)  # a number is never cut
         for row in sorted(
             rows, key=lambda row: (row["group"] not in _GROUPS, row["metric"], row["postprocess"])
         ):

@@ -46,7 +46,7 @@ class FinishedRun:
         recipe = load_recipe(folder / "recipe.yaml", (f"training.precision={run['precision']}",))
         beside = folder / "store"
         store = beside if beside.is_dir() else run["store"]
-        experiment = _open(recipe, Path(run.get("base", folder)), store, folder)
+        experiment = _open(recipe, run, store, folder)
         controls = run["controls"]
         found = cls(results, experiment, experiment.plan(controls[0]["of"] if controls else None))
         _check_unchanged(found)
@@ -204,9 +204,14 @@ def only_target(run: FinishedRun, targets: tuple[str, ...]) -> str:
     return targets[0] if targets else ENCODER
 
 
-def _open(recipe: Recipe, base: Path, store: str | Path, folder: Path) -> Experiment:
+def _open(recipe: Recipe, run: Mapping[str, Any], store: str | Path, folder: Path) -> Experiment:
+    base, data = Path(run.get("base", folder)), Path(run["data"]) if run.get("data") else None
+    if data is not None and not data.is_dir():
+        raise UserError(
+            f"{folder}: the data folder of the run, {data}, is not there. Put it back, or run again"
+        )
     try:
-        return open_experiment(recipe, base, store)
+        return open_experiment(recipe, base, store, data)
     except DataError as error:
         raise UserError(
             f"{folder}: the run's own tasks are looked for from {base}, and are not all there: {error}\n"

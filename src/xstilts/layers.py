@@ -145,7 +145,10 @@ def _predictions(experiment: Experiment, choice: Stage, layers: Mapping[str, int
 
 
 def _scored(task: Task, predictions: pa.Table, layers: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-    """Item statistics by language and post-processing, as the fields of a cell."""
+    """Item statistics by language and post-processing, as the fields of a cell.
+
+    What a type tunes on dev beside the layer is tuned anew for each layer, as it was when the layer was chosen.
+    """
     groups: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in predictions.to_pylist():
         if row["layer"] == layers[row["postprocess"]]:

@@ -38,13 +38,14 @@ class Centring:
 
 @dataclass(frozen=True)
 class SentenceVectors:
-    """How an exported model makes vectors of sentences. No `layer`: the last one."""
+    """How an exported model makes vectors of sentences. No `layer`: the last one. `similarity`: cosine or dot."""
 
     layer: int | None
     pooling: str
     postprocess: str
     prefix: str
     max_length: int
+    similarity: str = "cosine"
     centring: Centring | None = None
 
     def centred(self, centring: Centring) -> SentenceVectors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,12 +53,16 @@ class Job:
 
 @dataclass(frozen=True)
 class TestSet:
-    """Rows of one language, to be predicted under one condition; `pool` holds candidates that are rows of their own."""
+    """Rows of one language, to be predicted under one condition.
+
+    `pool` holds candidates that are rows of their own; `folder` is that of the user's data, with lexicons.
+    """
 
     rows: Sequence[Row]
     language: str
     condition: str
     pool: Sequence[Row] = ()
+    folder: Path | None = None
 
     @property
     def name(self) -> str:
@@ -66,7 +71,7 @@ class TestSet:
 
     def perturbed(self, task_type: str) -> list[Row]:
         """The rows as the condition leaves them. The random stream depends on item and condition alone."""
-        condition = Condition.parse(self.condition)
+        condition = Condition.parse(self.condition, self.folder)
         if condition.is_clean:
             return list(self.rows)
         kind = get_task_type(task_type)

@@ -308,7 +308,7 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
         text = path.read_text("utf-8")
     except FileNotFoundError:
         raise RecipeError(
-            f"there is no recipe {path}. Expected a YAML file; the README shows one to start from"
+            f"there is no recipe {path}. Expected a YAML file; `xstilts init` writes one from your data"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"cannot read the recipe {path}: {error}") from None

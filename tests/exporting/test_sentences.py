@@ -28,7 +28,7 @@ from xstilts.model_card import write_card
 from xstilts.stages import Context
 from xstilts.task_types.base import tokenise
 from xstilts.task_types.vectors import Side, nearest
-from xstilts.tasks.base import Task
+from xstilts.tasks.base import PackageSource, Task
 from xstilts.tasks.files import user_task
 from xstilts.training import inference
 
@@ -139,6 +139,47 @@ def test_pooling_and_prefix_go_with_it(
     assert "begin with `query: `" in (out / "README.md").read_text("utf-8")
 
 
+def _questions(split: str, language: str) -> list[dict[str, Any]]:
+    """Rows of an answer retrieval: each question's answer is one of its own words."""
+    rng = random.Random(f"{split}/{language}")
+    rows = []
+    for number in range(24):
+        words = [f"w{rng.randrange(200)}" for _ in range(3)]
+        key = f"{split}{number}"
+        answer = {"gold": [f"{key}/{language}"], "answer": f"the {words[0]} was"}
+        rows.append({"id": key, "source": key, "text": " ".join(words), **answer})
+    return rows
+
+
+@pytest.mark.parametrize("scoring", ["cosine", "dot"])
+def test_a_target_that_is_trained_and_searched_is_exported_as_it_was_trained(
+    tiny: Opener, tmp_path: Path, library: Any, monkeypatch: pytest.MonkeyPatch, scoring: str
+) -> None:
+    splits = {"train": ("en",), "dev": ("en",), "test": ("en", "de")}
+    source = PackageSource(_questions, splits, (), 1)
+    task = Task("my/qa", "answer-retrieval", source, ("en", "de"), "made up", parallel=True)
+    task = replace(task, options={"trained": True, "scoring": scoring})
+    monkeypatch.setattr("xstilts.experiment.user_task", lambda *_: task)
+    experiment = tiny(
+        "retrieval.pooling=cls",  # of targets that are not trained
+        arms={"none": {}},
+        targets=["my/qa"],
+        statistics={"draws": 200},
+        tasks={"my/qa": {"type": "sentence-retrieval", "files": "pairs/{split}-{language}.tsv"}},
+        store=tmp_path / "run/store",
+    )
+    run_experiment(experiment, tmp_path / "run")
+    out = export_sentence_transformers(tmp_path / "run", tmp_path / "out", "none", 0, "my/qa")
+    opened = FinishedRun.open(tmp_path / "run")
+    vectors = embedded(opened.experiment, opened.plan.finals["none", "my/qa", 0], TEXTS, 2)
+    model = library.SentenceTransformer(str(out))
+    expected = postprocess(vectors, "none") if scoring == "cosine" else vectors
+    np.testing.assert_allclose(model.encode(TEXTS), expected, atol=1e-5)
+    assert model.similarity_fn_name == scoring
+    card = (out / "README.md").read_text("utf-8")
+    assert ("to be compared by inner product" in card) == (scoring == "dot")
+
+
 def test_the_stored_means_and_what_they_give_on_dev(tiny: Opener, tmp_path: Path, library: Any) -> None:
     """Two languages; means of one half of the dev part are judged on the other."""
     rng = random.Random(0)
@@ -243,7 +284,7 @@ def test_without_a_retrieval_target_all_layers_are_kept(run: Path, tmp_path: Pat
     found = library.SentenceTransformer(str(out)).encode(TEXTS)
     cut = [text for text in range(len(TEXTS)) if len(TEXTS[text]) < 60]  # the default length is another
     np.testing.assert_allclose(found[cut], postprocess(expected, "none")[cut], atol=1e-5)
-    assert "of the last layer and brought to length 1" in (out / "README.md").read_text("utf-8")
+    assert "of the last layer, brought to length 1" in (out / "README.md").read_text("utf-8")
 
 
 def test_an_encoder_that_normalises_after_its_last_layer(tiny: Opener, tmp_path: Path, library: Any) -> None:

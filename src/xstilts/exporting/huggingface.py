@@ -183,13 +183,29 @@ def writing(out: Path, within: str = "") -> Iterator[Path]:
     draft.mkdir(parents=True)
     try:
         yield draft
-        for name in filter(lambda name: name.startswith(within), written_before(out)):
-            if (out / name).resolve().is_relative_to(out.resolve()):  # anyone may have edited that list
-                (out / name).unlink(missing_ok=True)
-        for path in sorted(draft.rglob("*")):
-            place = out / path.relative_to(draft)
-            if path.is_file():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                path.replace(place)
+        _move(draft, out, within)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _move(draft: Path, out: Path, within: str) -> None:
+    """Put the files of a draft into place, then remove what else an earlier export left there.
+
+    The provenance comes first, as the list of what may lie there, and last, as it is to be: whenever this is cut
+    short, the folder is still known as an export, and the next one replaces all of it.
+    """
+    files = [path.relative_to(draft).as_posix() for path in sorted(draft.rglob("*")) if path.is_file()]
+    before = written_before(out)
+    stale = [name for name in before if name.startswith(within) and name not in files]
+    started = draft / f".{PROVENANCE}"
+    started.write_text(json.dumps({"export": "not finished", "files": sorted({*files, *before})}), "utf-8")
+    out.mkdir(parents=True, exist_ok=True)
+    started.replace(out / PROVENANCE)
+    for name in files:
+        if name != PROVENANCE:
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (draft / name).replace(out / name)
+    for name in stale:
+        if (out / name).resolve().is_relative_to(out.resolve()):  # anyone may have edited that list
+            (out / name).unlink(missing_ok=True)
+    (draft / PROVENANCE).replace(out / PROVENANCE)

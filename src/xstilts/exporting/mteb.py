@@ -252,20 +252,20 @@ def _answers(choice: Choice, cell: Cell) -> tuple[list[str], list[str]]:
 def weighted_scores(predicted: Sequence[str], gold: Sequence[str]) -> dict[str, float]:
     """Precision, recall and F1 of 1-nearest-neighbour retrieval as mteb's bitext mining counts them.
 
-    That is scikit-learn's weighted mean over candidates as classes. Every candidate is right for one query, so that all
-    weigh the same, and one that is right for i and was found k times has precision hit/k, recall hit and F1
-    2·hit/(1 + k).
+    That is scikit-learn's mean over candidates as classes, weighted by how often they are right. The sum over classes
+    is one over queries: a candidate that is right for s queries, was found k times and h times rightly has precision
+    h/k, recall h/s and F1 2h/(k + s).
 
     Example:
         >>> weighted_scores(["a", "a"], ["a", "b"])
         {'precision': 0.25, 'recall': 0.5, 'f1': 0.3333333333333333}
     """
-    found = Counter(predicted)
-    hits = [(one == right, found[right]) for one, right in zip(predicted, gold, strict=True)]
+    found, right = Counter(predicted), Counter(gold)
+    hits = Counter(one for one, other in zip(predicted, gold, strict=True) if one == other)
     return {
-        "precision": sum(hit / count for hit, count in hits if hit) / len(hits),
-        "recall": sum(hit for hit, _ in hits) / len(hits),
-        "f1": sum(2 * hit / (1 + count) for hit, count in hits) / len(hits),
+        "precision": sum(hits[x] / max(found[x], 1) for x in gold) / len(gold),
+        "recall": sum(hits[x] / right[x] for x in gold) / len(gold),
+        "f1": sum(2 * hits[x] / (found[x] + right[x]) for x in gold) / len(gold),
     }
 
 

@@ -28,7 +28,7 @@ def write_modules(
 
     Args:
         folder: holds the transformer.
-        vectors: pooling, prefix and maximum length.
+        vectors: pooling, prefix, maximum length and similarity.
         width: of a vector.
         reads: the layer that is read where it is the last but one, None for the last.
         means: the vectors [width] that are subtracted, by route; none to centre nothing.
@@ -39,7 +39,8 @@ def write_modules(
     modules.append(("Pooling", lambda path: _write_pooling(path, width, vectors.pooling)))
     if means:
         modules.append(("Router", lambda path: _write_router(path, means)))
-    modules.append(("Normalize", lambda path: _write(path / "config.json", {})))
+    if vectors.similarity == "cosine":
+        modules.append(("Normalize", lambda path: _write(path / "config.json", {})))
     places = [("Transformer", "")] + [(kind, f"{i}_{kind}") for i, (kind, _) in enumerate(modules, start=1)]
     listed = [
         {"idx": i, "name": str(i), "path": path, "type": f"{_PACKAGE}.{kind}"}
@@ -52,7 +53,9 @@ def write_modules(
     # `encode_query` and `encode_document` take the prompt of their name, an empty one where there is none
     prompts = {"query": vectors.prefix, "document": vectors.prefix} if vectors.prefix else {}
     settings = {"prompts": prompts, "default_prompt_name": "query" if prompts else None}
-    _write(folder / "config_sentence_transformers.json", settings | {"similarity_fn_name": "cosine"})
+    _write(
+        folder / "config_sentence_transformers.json", settings | {"similarity_fn_name": vectors.similarity}
+    )
     for (_, write), (_, path) in zip(modules, places[1:], strict=True):
         write(folder / path)
 

@@ -15,7 +15,7 @@ from xstilts.exporting.huggingface import Tell, bare, check_out, describe, load,
 from xstilts.exporting.sentence_files import ANY, write_modules
 from xstilts.finished import BEST, ENCODER, Choice, FinishedRun, choose, only_target
 from xstilts.model_card import Centring, SentenceVectors
-from xstilts.task_types import get_task_type
+from xstilts.task_types import get_task_type, search_words
 from xstilts.task_types.vectors import Side, nearest
 
 if TYPE_CHECKING:
@@ -103,14 +103,14 @@ def vectors_of(choice: Choice, postprocess: str | None) -> SentenceVectors:
         there = ", ".join(layers) if layers else f"{RAW}: to center takes the dev sentences of a --target"
         raise UserError(f"--postprocess {rule}: for {choice.target} the run has {there}")
     task = run.experiment.catalogue.get(choice.target) if choice.target != ENCODER else None
-    options: Mapping[str, Any] = task.options if task else {}
-    longest = options.get("max_length", run.recipe.phase("target", choice.target).max_length)
+    longest = run.recipe.phase("target", choice.target).max_length
     return SentenceVectors(
         layer=layers.get(rule),
-        pooling="mean" if choice.is_trained else run.recipe.retrieval.pooling,
+        pooling="mean" if choice.is_trained else run.recipe.retrieval.pooling,  # as it was trained
         postprocess=rule,
-        prefix=str(options.get("prefix", "")),
-        max_length=int(longest),
+        prefix=str(task.options.get("prefix", "")) if task else "",
+        max_length=task.max_length(longest) if task else longest,
+        similarity="dot" if task and search_words(task)["scoring"] == "dot" else "cosine",
     )
 
 

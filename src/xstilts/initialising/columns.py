@@ -63,7 +63,7 @@ class Field:
     @property
     def repeats(self) -> bool:
         """Whether it has few values that come again, as labels do; numbers with decimals are measurements."""
-        few = 2 <= len(self.distinct) <= max(2, min(200, len(self.cells) // 3))
+        few = 2 <= len(self.distinct) <= min(len(self.cells) - 1, max(2, min(200, len(self.cells) // 3)))
         measured = self.is_numeric and not all(math.modf(float(cell))[0] == 0 for cell in self.distinct)
         return few and not measured and max(map(len, self.distinct)) <= 60
 

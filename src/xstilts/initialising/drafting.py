@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -22,24 +23,15 @@ from xstilts.initialising.sampling import SQUAD, Sample, take_sample
 from xstilts.recipe import Recipe, parse_recipe
 from xstilts.tasks import Catalogue
 from xstilts.tasks.files import FilesSource, UserTask
-from xstilts.tasks.rows import SHAPES, Column
+from xstilts.tasks.rows import SHAPES, Column, absent_column
 
 SPAN_QA = "span-qa"
 _QUESTIONS = {"question", "context", "answers"}
 _RETRIEVAL = "sentence-retrieval"
-_GENERIC = {
-    "data",
-    "dataset",
-    "datasets",
-    "raw",
-    "files",
-    "corpus",
-    "tmp",
-    "train",
-    "test",
-    "download",
-    "task1",
-}
+_GENERIC = frozenset(
+    ("data", "dataset", "datasets", "raw", "files", "corpus", "tmp", "train", "test", "download", "task1")
+)
+"""Names of folders that say nothing about a task."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +49,12 @@ class Draft:
     contents: Contents = field(repr=False)
 
 
-def draft(request: Request) -> Draft:
-    """Guess a recipe from files, and check it on every row of them.
+def draft(request: Request, longest: int | None = None) -> Draft:
+    """Guess a recipe from files, and check it on every row of them. Nothing is written but the recipe's folder.
+
+    Args:
+        request: what one asks.
+        longest: tokens that the encoder takes at most.
 
     Raises:
         UserError: files are missing, or cannot be read as one task.
@@ -73,19 +69,33 @@ def draft(request: Request) -> Draft:
     places = locate(request.train, request.dev, request.tests, fixed.get("languages") or ())
     sample, places = _look(places, fixed)
     reading = _read(sample, places, fixed)
+    if fixed.get("type") not in {None, reading.type}:
+        raise UserError(
+            f"--type {fixed['type']}: {sample.path} is read as {sample.format} ({sample.format_why}), which holds "
+            f"{reading.type}. Leave --type out, or say how the file is to be read: --set format=FORMAT"
+        )
     places = _fitting(places, reading.type)
     if not places.is_aligned and sample.format not in {SQUAD, "conllu"}:
         check_layout(places, sample, reading, "header" in fixed)
     base = request.out.parent
+    base.mkdir(parents=True, exist_ok=True)  # paths start from there
     spec = _spec(places, base, sample, reading, fixed)
     name = f"my/{_name(places, base)}"
     found = guesses.of_files(places, sample, reading, fixed)
     spec, contents = _checked(name, spec, base, guess_id(fields_of(sample.records)), found)
-    text = writing.recipe_text(name, spec, request.encoder, arms)
+    text = writing.recipe_text(name, spec, _encoder_name(request.encoder, base), arms, longest)
     found += guesses.of_contents(contents, places, spec, fixed)
     recipe = parse_recipe(text, str(request.out))
     notes = (*places.left_out, *_notes(contents, places))
     return Draft(recipe, text, name, tuple(found), notes, contents)
+
+
+def _encoder_name(name: str, base: Path) -> str:
+    """The encoder as a recipe names it: a folder by its path from the recipe's."""
+    folder, at, layers = name.partition("@")
+    if Path(folder).is_absolute() or not Path(folder).is_dir():
+        return name
+    return Path(os.path.relpath(folder, base)).as_posix() + at + layers
 
 
 def _fitting(places: Places, kind: str) -> Places:
@@ -140,6 +150,9 @@ def _read(sample: Sample, places: Places, fixed: Mapping[str, Any]) -> Reading:
         usual = {"tokens": Role("form", "CoNLL-U"), "tags": Role("upos", "CoNLL-U; xpos is the other one")}
         given = {name: Role(column, "as you say") for name, column in columns.items()}
         return Reading("tagging", "CoNLL-U", usual | given)
+    absent = [absent_column(record, columns) for record in sample.records]
+    if columns and all(absent):
+        raise DataError(f"{sample.path}, line 1: {absent[0]}")
     fields = fields_of(sample.records, sample.by_position)
     if sample.format == "token-tag":
         return guess_tag_columns(fields, columns)
@@ -151,11 +164,6 @@ def _read(sample: Sample, places: Places, fixed: Mapping[str, Any]) -> Reading:
 
 
 def _span_qa(sample: Sample, columns: Mapping[str, Column]) -> Reading:
-    if SPAN_QA not in SHAPES:
-        raise DataError(
-            f"{sample.path}: these are questions with answers in a context, as SQuAD's, which this version does not "
-            f"train. Known task types: {', '.join(SHAPES)}"
-        )
     if sample.format == SQUAD:
         return Reading(SPAN_QA, "SQuAD's JSON", {})
     roles = {name: Role(name, "its name") for name in sorted(_QUESTIONS)}
@@ -252,7 +260,7 @@ def _checked(
         try:
             contents = contents_of(full)
         except DataError as error:
-            raise DataError(f"{error}\n\n{guesses.as_text(found)}") from None
+            raise DataError(f"{error}\n\n{guesses.as_text([*found, *guesses.of_dev(spec)])}") from None
     if "parallel" not in spec and contents.parallel:
         full["parallel"] = True
         contents = contents_of(full)

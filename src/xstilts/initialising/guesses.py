@@ -56,6 +56,8 @@ def of_contents(
 ) -> list[Guess]:
     """Ids, labels, languages, and how rows are divided."""
     found = []
+    if spec.get("repeated_ids") and "repeated_ids" not in fixed:
+        found.append(Guess("ids", "mean nothing", "some come twice", "--set repeated_ids=false"))
     own_id = spec.get("columns", {}).get("id")
     if own_id is not None and "id" not in fixed.get("columns", {}):
         found.append(Guess("id", str(own_id), "its name; no value comes twice", "--set columns.id=…"))
@@ -76,6 +78,16 @@ def of_contents(
         other = f"--set parallel={str(not value).lower()}"
         found.append(Guess("translations", "yes" if value else "no", why, other))
     return found
+
+
+def of_dev(spec: Mapping[str, Any]) -> list[Guess]:
+    """Where dev rows come from, as long as nothing more is known of them."""
+    set_aside = "dev" not in spec["files"]
+    return (
+        [Guess("dev", f"set aside from {spec.get('dev_from', 'train')}", "", "--dev FILE")]
+        if set_aside
+        else []
+    )
 
 
 def as_text(found: Sequence[Guess]) -> str:

@@ -101,8 +101,12 @@ def locate(train: str | None, dev: str | None, tests: Sequence[str], declared: S
     if train and LANGUAGE in train and "en" not in map(_tag, _found(train)):
         raise DataError(f"--train {train}: none of these files is English. {what_is_there(Path(), train)}")
     if declared:
-        wanted = {normalise(code) for code in declared}
-        codes = [code for code in codes if _tag(code) in wanted]
+        there, wanted = codes, {normalise(code) for code in declared}
+        codes = [code for code in there if _tag(code) in wanted]
+        if not codes:
+            raise DataError(
+                f"languages: there are no test files for {', '.join(declared)}, but for {', '.join(there)}"
+            )
     left_out = _unusable(codes) | _used_already(train, dev, patterns)
     meant = tuple(code for code in codes if code not in left_out)
     language = _train_language(train, meant)
@@ -214,17 +218,14 @@ def candidate_patterns(path: str) -> Iterator[str]:
         ['de/test-{language}.tsv', '{language}/test-{language}.tsv']
     """
     parts = [match for match in re.finditer(r"[A-Za-z0-9]+", path) if len(match[0]) in {2, 3}]
-    spans = [(match.start(), match.end()) for match in reversed(parts)]
-    wider = [(start, end + len(more[0])) for start, end in spans if (more := _SUBTAG.match(path, end))]
-    for start, end in sorted([*wider, *spans], key=lambda span: (span[1] - span[0] == 3, -span[0])):
-        code = path[start:end]
-        if not _tag(code):
-            continue
-        places = [m.start() for m in re.finditer(rf"(?<![A-Za-z0-9]){re.escape(code)}(?![A-Za-z0-9])", path)]
-        first = places.index(start)
-        for number in range(first, -1, -1):
-            head, tail = path[: places[number]], path[places[number] :]
-            yield head + re.sub(rf"(?<![A-Za-z0-9]){re.escape(code)}(?![A-Za-z0-9])", LANGUAGE, tail)
+    found: dict[str, int] = {}
+    for part in parts:
+        wider = _SUBTAG.match(path, part.end())
+        found |= {code: part.start() for code in (part[0], part[0] + wider[0] if wider else "") if _tag(code)}
+    for code in sorted(found, key=lambda code: (len(code) == 3, -len(code), -found[code])):
+        alone = re.compile(rf"(?<![A-Za-z0-9]){re.escape(code)}(?![A-Za-z0-9])")
+        for match in reversed(list(alone.finditer(path))):
+            yield path[: match.start()] + alone.sub(LANGUAGE, path[match.start() :])
 
 
 _SUBTAG = re.compile(r"[-_](?:[A-Z][a-z]{3}|[A-Z]{2})(?![A-Za-z0-9])")

@@ -112,7 +112,8 @@ def _records(path: Path, format: str, options: ReadOptions) -> tuple[Record, ...
     if problems:
         raise_problems(f"{path.name} as {format}", problems)
     if not found:
-        raise DataError(f"{path}: there are no rows. Expected one example a line")
+        what = "the file is empty" if format == "lines" else "there are no rows"
+        raise DataError(f"{path}: {what}. Expected one example a line")
     return found
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,28 @@ from typer import echo
 
 from xstilts.console import cost_words, planned
 from xstilts.costs import Costs
+from xstilts.encoders.base import EncoderSpec, find_encoder
 from xstilts.errors import UserError
 from xstilts.experiment import open_experiment
 from xstilts.initialising.asking import Request
 from xstilts.initialising.drafting import Draft, draft
 from xstilts.recipe import Recipe, parse_recipe
+from xstilts.tasks.files import UserTask
 
 _FIRST_LAYERS = 2
 _LONG = 2 * 3600
+_FEWER = 2000
 _EXAMPLE_WIDTH = 300
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """What a recipe will cost: the whole of it, and a small part."""
+
+    stages: int
+    precision: str
+    whole: Costs
+    part: Costs
 
 
 def init_with_table(request: Request, force: bool, console: Console, as_json: bool) -> None:
@@ -36,42 +50,51 @@ def init_with_table(request: Request, force: bool, console: Console, as_json: bo
     """
     out = request.out
     if out.is_dir():
-        raise UserError(
-            f"--out {out} is a folder. Expected the path of a recipe: --out {out / 'recipe.yaml'}"
-        )
+        raise UserError(f"--out {out} is a folder. Expected the path of a recipe: {out / 'recipe.yaml'}")
     if out.exists() and not force:
         raise UserError(f"{out} is there already. Overwrite it with --force, or write another: --out FILE")
     with console.status("reading the files …"):
-        found = draft(request)
+        encoder = find_encoder(request.encoder)
+        found = draft(request, encoder.positions)
+        small = first_look(found.recipe, encoder)
         stages, whole, precision = _costs(found, request)
-        _, first, _ = _costs(found, request, [*first_look(found.recipe), "limit=20"])
-    out.parent.mkdir(parents=True, exist_ok=True)
+        expected = _Expected(stages, precision, whole, _costs(found, request, [*small, "limit=20"])[1])
     out.write_text(found.text, "utf-8")
+    commands = {"try": try_command(out, small), "run": run_command(out)}
     if as_json:
-        facts = {"stages": stages, "precision": precision, **vars(whole)}
+        facts = {"stages": stages, "precision": precision, **vars(whole), "commands": commands}
         echo(json.dumps(_as_json(found, out) | facts, ensure_ascii=False))
-        return
+    else:
+        _print(found, request, expected, commands, console)
+
+
+def _print(
+    found: Draft, request: Request, expected: _Expected, commands: Mapping[str, str], console: Console
+) -> None:
     console.print(_table(found))
     if not all(guess.sure for guess in found.guesses):
         console.print("(?) less certain than the others", style="yellow", highlight=False)
     _print_example(found, console)
-    for note in found.notes:
-        console.print(f"[yellow]Note:[/] {escape(note)}.", highlight=False)
-    console.print(f"\nWrote [bold]{escape(str(out))}[/]: {_rows(found)}.", highlight=False)
-    console.print(
-        f"A run of {stages} stages will cost roughly {cost_words(whole, precision)}.", highlight=False
-    )
-    if whole.seconds > _LONG:
-        console.print(
-            "Cheaper: fewer `seeds`, `training.target.examples: 2000`, or the encoder's first layers alone: "
-            f"`--encoder {request.encoder.partition('@')[0]}@6`.",
-            highlight=False,
-        )
-    console.print(f"Try it first on a few rows, roughly {_time(first, precision)}:", highlight=False)
-    for command in (try_command(found.recipe, out), run_command(out)):
-        if command == run_command(out):
-            console.print("Then all of it:")
+    lines = [
+        *(f"[yellow]Note:[/] {escape(note)}." for note in found.notes),
+        f"\nWrote [bold]{escape(str(request.out))}[/]: {escape(_rows(found))}.",
+        f"A run of {expected.stages} stages will cost roughly {cost_words(expected.whole, expected.precision)}.",
+    ]
+    if expected.whole.seconds > _LONG:
+        lines.append(f"Cheaper: {escape(_cheaper(found, request.encoder))}.")
+    part = cost_words(expected.part, expected.precision).partition(",")[0]
+    lines.append(f"Try it first on a few rows, roughly {part}, then run all of it:")
+    for line in lines:
+        console.print(line, highlight=False)
+    for command in commands.values():
         console.print(f"  [bold]{escape(command)}[/]", highlight=False, soft_wrap=True)
+
+
+def _cheaper(found: Draft, encoder: str) -> str:
+    """What would make a long run shorter."""
+    many = sum(found.contents.counts["train"].values()) > 2 * _FEWER
+    examples = f"`training.target.examples: {_FEWER}`, " if many else ""
+    return f"fewer `seeds`, {examples}or the encoder's first layers alone: `--encoder {encoder.partition('@')[0]}@6`"
 
 
 def run_command(out: Path) -> str:
@@ -79,16 +102,18 @@ def run_command(out: Path) -> str:
     return f"xstilts run {shlex.quote(str(out))}"
 
 
-def first_look(recipe: Recipe) -> list[str]:
+def first_look(recipe: Recipe, encoder: EncoderSpec) -> list[str]:
     """What makes a run small enough to see whether everything works, with `--limit 20`."""
-    cut = recipe.encoder if "@" in recipe.encoder else f"{recipe.encoder}@{_FIRST_LAYERS}"
-    return ["seeds=[0]", f"encoder={cut}", "training.target.examples=200"]
+    layers = min(_FIRST_LAYERS, encoder.depth or _FIRST_LAYERS)
+    changes = ["seeds=[0]", f"encoder={recipe.encoder.partition('@')[0]}@{layers}"]
+    trained = any(isinstance(task, UserTask) and "train" in task.files for task in recipe.tasks.values())
+    return [*changes, "training.target.examples=200"] if trained else changes
 
 
-def try_command(recipe: Recipe, out: Path) -> str:
+def try_command(out: Path, changes: Sequence[str]) -> str:
     """The command that runs a small part of it."""
-    changes = " ".join(f"--set {shlex.quote(change)}" for change in first_look(recipe))
-    return f"{run_command(out)} --limit 20 {changes} --out runs/try"
+    listed = " ".join(f"--set {shlex.quote(change)}" for change in changes)
+    return f"{run_command(out)} --limit 20 {listed} --out runs/try"
 
 
 def _costs(found: Draft, request: Request, changes: Sequence[str] = ()) -> tuple[int, Costs, str]:
@@ -123,7 +148,9 @@ def _print_example(found: Draft, console: Console) -> None:
 
 
 def _shown(value: Any) -> str:
-    text = " | ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, Mapping):
+        value = ", ".join(f"{name}: {part}" for name, part in value.items())
+    text = " | ".join(map(_shown, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= _EXAMPLE_WIDTH else f"{text[:_EXAMPLE_WIDTH]} …"
 
 
@@ -134,13 +161,9 @@ def _rows(found: Draft) -> str:
     each = f"{test[0]:,}" if len(test) == 1 else f"{test[0]:,} to {test[-1]:,}"
     trained = f"{sum(counts['train'].values()):,} rows to train, " if counts["train"] else ""
     return (
-        f"{escape(found.task)}, {trained}{sum(counts['dev'].values()):,} to choose checkpoints, "
+        f"{found.task}, {trained}{sum(counts['dev'].values()):,} to choose checkpoints, "
         f"{each} to test in each of {len(counts['test'])} languages"
     )
-
-
-def _time(costs: Costs, precision: str) -> str:
-    return cost_words(costs, precision).partition(",")[0]
 
 
 def _as_json(found: Draft, out: Path) -> dict[str, Any]:
@@ -152,5 +175,4 @@ def _as_json(found: Draft, out: Path) -> dict[str, Any]:
         "rows": found.contents.counts,
         "labels": list(found.contents.labels),
         "example": found.contents.example,
-        "commands": {"try": try_command(found.recipe, out), "run": run_command(out)},
     }

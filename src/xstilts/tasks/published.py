@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -147,7 +147,7 @@ class PublishedSource:
         except DataError as error:
             if source is self.hub:
                 raise DataError(f"{error}\n{self.absent(split)}") from None
-            raise
+            raise DataError(f"{self.task}, {str(error).removeprefix('task ')}") from None
 
     def _languages(self, layout: Layout, split: str) -> tuple[str, ...]:
         source = self._open(layout, split)
@@ -171,6 +171,15 @@ class PublishedSource:
         tried = [f"  {layout.name}: {', '.join(layout.files)}  ({layout.get})" for layout in self.layouts]
         hub = [f"  Hugging Face Hub: {self.hub.repository}"] if self.hub is not None else []
         return "\n".join([f"{self.task}: no {split} data {where}. Any of these would do:", *tried, *hub])
+
+
+def offline(source: Source) -> Source:
+    """The same source without the Hub: what it does not find in files is not there."""
+    if isinstance(source, PublishedSource):
+        return replace(source, hub=None)
+    inner: tuple[Source, ...] = getattr(source, "inner", ())
+    changed: Source = source.over([offline(part) for part in inner]) if inner else source  # type: ignore[attr-defined]
+    return changed
 
 
 def published(source: Source) -> tuple[PublishedSource, ...]:
@@ -223,6 +232,10 @@ class ConcatenatedSource:
         """The parts."""
         return tuple(self.parts.values())
 
+    def over(self, inner: Sequence[Source]) -> ConcatenatedSource:
+        """The same of other parts."""
+        return replace(self, parts=dict(zip(self.parts, inner, strict=True)))
+
     def languages(self, split: str) -> tuple[str, ...]:
         """The languages in which every part has this split."""
         if split not in self.splits:
@@ -264,11 +277,18 @@ class JoinedSource:
         """The two sources, that of the test rows first."""
         return (self.test, self.train)
 
+    def over(self, inner: Sequence[Source]) -> JoinedSource:
+        """The same of other sources."""
+        return replace(self, test=inner[0], train=inner[1])
+
     def languages(self, split: str) -> tuple[str, ...]:
         """The languages that have this split."""
-        if split == "dev":
-            return tuple(sorted({*self._dev_languages, self.train_language}))
-        return self._of(split).languages(split)
+        if split != "dev":
+            return self._of(split).languages(split)
+        lent = self.train_language not in self._dev_languages and self.train_language in self.train.languages(
+            split
+        )
+        return tuple(sorted({*self._dev_languages, *([self.train_language] if lent else [])}))
 
     def fingerprint(self, split: str, language: str) -> str:
         """That of the source the rows come from."""
