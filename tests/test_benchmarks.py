@@ -11,6 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from xstilts.cli import app
+from xstilts.errors import RecipeError
 from xstilts.experiment import Results
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -44,6 +45,17 @@ def test_the_xtreme_recipe_validates(everything: Path) -> None:
     answer = said("validate", str(RECIPES / "xtreme.yaml"), "--data", str(everything), *SMALL)
     assert answer["valid"]
     assert answer["rows"]["xtreme/bucc2018 test-candidates"] == 72  # 48 in English, 24 mined along
+
+
+def test_a_target_without_test_rows_is_an_error(everything: Path, tiny_encoder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    recipe = {"encoder": str(tiny_encoder), "arms": {"none": {}}, "targets": ["stilts/csqa"]}
+    path.write_text(yaml.safe_dump(recipe | {"training": {"target": {"max_length": 48}}}), "utf-8")
+    result = CliRunner().invoke(app, ["plan", str(path), "--data", str(everything)])
+    assert isinstance(result.exception, RecipeError)
+    assert "stilts/csqa has no test data. As an intermediate task it stands under arms" in str(
+        result.exception
+    )
 
 
 def test_a_run_of_every_kind_of_task(everything: Path, tiny_encoder: Path, tmp_path: Path) -> None:
