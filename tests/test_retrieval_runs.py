@@ -20,7 +20,7 @@ from xstilts.encoders.checkpoint import Checkpoint
 from xstilts.errors import DataError, RecipeError
 from xstilts.evaluating import evaluate
 from xstilts.experiment import Experiment, Results, open_experiment, run_experiment
-from xstilts.exporting import export_hf
+from xstilts.exporting import export_hf, export_mteb, export_sentence_transformers
 from xstilts.finished import FinishedRun
 from xstilts.metrics.retrieval import mined_id
 from xstilts.predicting import Job, predict_sets
@@ -278,6 +278,16 @@ def test_an_export_of_a_trained_search_finds_what_the_run_found(run: FinishedRun
     expected = run.rows("results", arm="none", task="my/taught", condition="clean")
     seen = sorted([str(row[name]) for name in columns] for row in evaluation.results)
     assert seen == sorted([str(row[name]) for name in columns] for row in expected)
+
+
+def test_what_is_exported_says_how_it_was_trained(run: FinishedRun, tmp_path: Path) -> None:
+    model = export_sentence_transformers(run.folder, tmp_path / "vectors", "none", 0, "my/taught")
+    pooling = json.loads((model / "1_Pooling/config.json").read_text("utf-8"))
+    assert pooling["pooling_mode_mean_tokens"]
+    assert json.loads((model / "config.json").read_text("utf-8"))["num_hidden_layers"] == 2
+    card = (model / "README.md").read_text("utf-8")
+    assert "fine-tuned on the en training set of my/taught" in card and "Nothing was trained" not in card
+    export_mteb(run.folder, tmp_path / "mteb", "none", 0)
 
 
 @pytest.mark.parametrize("target", ["my/bitext", "my/asked"])

@@ -205,7 +205,7 @@ def _phases(choice: Choice) -> list[dict[str, Any]]:
     if before is not None:
         phase = run.recipe.phase("intermediate", choice.intermediates[0], arm)
         rows.append((choice.intermediates, phase, before))
-    if choice.has_head:
+    if choice.is_trained:
         final = run.plan.finals[choice.arm, choice.target, choice.seed]
         rows.append(((choice.target,), run.recipe.phase("target", choice.target), final))
     store = run.experiment.store
