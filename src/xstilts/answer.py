@@ -109,6 +109,7 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
         "statistics": recipe.statistics.model_dump(),
         "store": experiment.store.url,
         "base": str(experiment.base.resolve()),
+        "data": str(experiment.catalogue.data.resolve()) if experiment.catalogue.data else None,
         "controls": [vars(control) for control in plan.controls],
         "skipped": list(plan.skipped),
         "best": {target: best_arm(plan, experiment.store, target) for target in recipe.targets},

@@ -33,10 +33,14 @@ class FinishedRun:
     plan: Plan
 
     @classmethod
-    def open(cls, folder: str | Path) -> FinishedRun:
+    def open(cls, folder: str | Path, data: Path | None = None) -> FinishedRun:
         """Open the folder of a finished run.
 
         The precision that the run resolved is taken over, so that another machine plans the same stages.
+
+        Args:
+            folder: of the run.
+            data: folder with benchmark data; default: the one that the run was given, if it is still there.
 
         Raises:
             UserError: no finished run, or its data, packages or encoder are no longer those that were run.
@@ -46,7 +50,9 @@ class FinishedRun:
         recipe = load_recipe(folder / "recipe.yaml", (f"training.precision={run['precision']}",))
         beside = folder / "store"
         store = beside if beside.is_dir() else run["store"]
-        experiment = _open(recipe, Path(run.get("base", folder)), store, folder)
+        before = Path(run["data"]) if run.get("data") else None
+        data = data or (before if before and before.is_dir() else None)
+        experiment = _open(recipe, Path(run.get("base", folder)), store, folder, data)
         controls = run["controls"]
         found = cls(results, experiment, experiment.plan(controls[0]["of"] if controls else None))
         _check_unchanged(found)
@@ -204,9 +210,9 @@ def only_target(run: FinishedRun, targets: tuple[str, ...]) -> str:
     return targets[0] if targets else ENCODER
 
 
-def _open(recipe: Recipe, base: Path, store: str | Path, folder: Path) -> Experiment:
+def _open(recipe: Recipe, base: Path, store: str | Path, folder: Path, data: Path | None) -> Experiment:
     try:
-        return open_experiment(recipe, base, store)
+        return open_experiment(recipe, base, store, data)
     except DataError as error:
         raise UserError(
             f"{folder}: the run's own tasks are looked for from {base}, and are not all there: {error}\n"
