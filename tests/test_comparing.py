@@ -64,6 +64,10 @@ def test_two_arms_differ_by_the_gain_of_the_run(opened: FinishedRun, run: Path) 
     text = captured.get()
     assert "those marked * are over items alone" in text
     assert len([line for line in text.splitlines() if "* " in line]) > 1
+    narrow = Console(width=80)
+    with narrow.capture() as captured:
+        print_comparison(comparison, narrow)
+    assert "…" not in captured.get(), "no number is cut where the terminal is narrow"
 
 
 def test_a_and_b_are_mirrored(run: Path) -> None:

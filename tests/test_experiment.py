@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tiny_world import Opener, store_content
+from tiny_world import Opener, store_content, tiny_recipe
 from xstilts.best import best_arm, dev_scores, leading_arm
 from xstilts.experiment import (
     Experiment,
@@ -15,7 +15,10 @@ from xstilts.experiment import (
     analyse,
     execute,
     kept_stages,
+    open_experiment,
+    run_experiment,
 )
+from xstilts.finished import FinishedRun
 from xstilts.plan import Plan
 from xstilts.stage import Stage
 from xstilts.store import Store
@@ -100,6 +103,19 @@ def test_results_are_read_back(tiny: Opener, tmp_path: Path) -> None:
     tokens = experiment.store.open(plan.intermediates["odd", 0].address).info["tokens"]
     assert [row["tokens"] for row in read.run["intermediates"] if row["arm"] == "odd"] == [[tokens]]
     assert tokens > 0
+
+
+def test_a_run_on_the_data_folder_is_opened_again_without_it(
+    tiny_encoder: Path, tiny_data: Path, tmp_path: Path
+) -> None:
+    """The files of the recipe's own tasks were found under --data: the resolved recipe says so."""
+    (tmp_path / "elsewhere").mkdir()
+    recipe = tiny_recipe(tiny_encoder, "statistics.draws=100", arms={"none": {}})
+    folder = tmp_path / "run"
+    experiment = open_experiment(recipe, tmp_path / "elsewhere", folder / "store", tiny_data)
+    run_experiment(experiment, folder)
+    opened = FinishedRun.open(folder)
+    assert [stage.key for stage in opened.plan.stages] == [stage.key for stage in experiment.plan().stages]
 
 
 def test_the_micro_batch_changes_no_prediction(tiny: Opener, tmp_path: Path) -> None:

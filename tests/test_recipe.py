@@ -227,7 +227,7 @@ def test_any_value_anywhere_is_taken_or_told(key: str, value: Any) -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"there is no recipe .*README"):
+    with pytest.raises(RecipeError, match=r"there is no recipe .*xstilts init"):
         load_recipe(tmp_path / "none.yaml")
     with pytest.raises(RecipeError, match="cannot read the recipe"):
         load_recipe(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,13 +19,13 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from tiny_world import TASKS, WORDS, tiny_recipe
 from xstilts.costs import estimate
-from xstilts.errors import RecipeError
+from xstilts.errors import RecipeError, UserError
 from xstilts.evaluating import evaluate
 from xstilts.examining import Settings
 from xstilts.experiment import Experiment, open_experiment, run_experiment
 from xstilts.exporting import export_hf
 from xstilts.finished import FinishedRun
-from xstilts.listing import _line
+from xstilts.showing import _line
 from xstilts.stages import Context
 from xstilts.tasks import Catalogue
 
@@ -281,10 +282,16 @@ def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_from_the_command_line(tiny_encoder: Path, data: Path, tmp_path: Path) -> None:
     recipe = tiny_recipe(tiny_encoder, arms={"none": {}}, targets=["my/good"], tasks=QUESTIONS)
-    path = data / "qa.yaml"
+    path = tmp_path / "qa.yaml"
     path.write_text(yaml.safe_dump(recipe.model_dump(mode="json")), "utf-8")
-    ran = cli("run", str(path), "--out", str(tmp_path / "out"), "--limit", "5")
+    ran = cli("run", str(path), "--out", str(tmp_path / "out"), "--data", str(data), "--limit", "5")
     assert ran.returncode == 0, ran.stderr
+    exported = cli(
+        "export", str(tmp_path / "out"), str(tmp_path / "model")
+    )  # finds the data where the run did
+    assert exported.returncode == 0, exported.stderr
+    written = yaml.safe_load((tmp_path / "out" / "recipe.yaml").read_text("utf-8"))
+    assert written["tasks"]["my/good"]["files"] == str(data / "qa/{split}-{language}.json")
     results = pq.read_table(tmp_path / "out" / "results.parquet").to_pylist()
     assert {row["n"] for row in results} == {5}
     assert {row["task_type"] for row in results} == {"span-qa"}
@@ -313,3 +320,14 @@ def test_bad_files_are_the_users_mistake(tiny_encoder: Path, tmp_path: Path) -> 
     assert checked.returncode == 2 and "If the file was cut off" in " ".join(
         (checked.stdout + checked.stderr).split()
     )
+
+
+def test_a_data_folder_that_is_gone_is_named(tiny_encoder: Path, data: Path, tmp_path: Path) -> None:
+    beside, out = tmp_path / "data", tmp_path / "out"
+    shutil.copytree(data / "qa", beside / "qa")
+    recipe = tiny_recipe(tiny_encoder, arms={"none": {}}, targets=["my/good"], tasks=QUESTIONS, limit=3)
+    run_experiment(open_experiment(recipe, tmp_path, out / "store", beside), out)
+    assert FinishedRun.open(out).experiment.catalogue.data == beside
+    beside.rename(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match=f"the data folder of the run, {beside}, is not there"):
+        FinishedRun.open(out)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +16,14 @@ from xstilts import __version__, analysis
 from xstilts.best import best_arm, dev_scores
 from xstilts.languages import script
 from xstilts.metrics import get_metric
+from xstilts.overlap import find_overlap
 from xstilts.perturbations import Condition
 from xstilts.plan import Cell, Plan, Stage
 from xstilts.recipe import BASELINE
 from xstilts.stage import data_revision
 from xstilts.store import Store
 from xstilts.task_types import family_of, get_task_type, is_trained, metrics_of, search_words
-from xstilts.tasks.base import Task
+from xstilts.tasks.base import Row, Task
 
 if TYPE_CHECKING:
     from xstilts.experiment import Experiment
@@ -109,7 +112,7 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
         "statistics": recipe.statistics.model_dump(),
         "store": experiment.store.url,
         "base": str(experiment.base.resolve()),
-        "data": str(experiment.catalogue.data.resolve()) if experiment.catalogue.data else None,
+        "data": str(data.resolve()) if (data := experiment.catalogue.data) else None,
         "controls": [vars(control) for control in plan.controls],
         "skipped": list(plan.skipped),
         "best": {target: best_arm(plan, experiment.store, target) for target in recipe.targets},
@@ -119,9 +122,21 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
         ],
         "intermediates": _intermediates(experiment, plan),
         "layers": _layers(experiment, plan),
+        "overlap": [
+            one.record() for one in find_overlap(plan, experiment.catalogue, partial(_rows, experiment))
+        ],
         "stages": _costs(plan, experiment.store),
         **record,
     }
+
+
+def _rows(experiment: Experiment, stage: Stage) -> list[Row]:
+    """The rows that a stage made; of one that was not needed, those that it could read."""
+    if stage.address in experiment.store:
+        table = pq.read_table(experiment.store.open(stage.address).path("rows.parquet"))
+        return [json.loads(row) for row in table["row"].to_pylist()]
+    task = experiment.catalogue.get(stage.spec["task"]["name"])
+    return task.source.rows(stage.spec["split"], stage.spec["language"])
 
 
 def _item_statistics(stage: Stage, store: Store) -> tuple[list[str], Any]:

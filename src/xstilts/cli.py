@@ -335,7 +335,9 @@ def score(
 def validate(
     what: Annotated[
         Path,
-        typer.Argument(help="a recipe, or a folder of predictions for a leaderboard", show_default=False),
+        typer.Argument(
+            help="a recipe, a folder of benchmark files, or predictions for a leaderboard", show_default=False
+        ),
     ],
     data: DataOption = None,
     overrides: SetOption = None,
@@ -350,14 +352,13 @@ def validate(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a recipe and every row of the data it names, or a folder of predictions, without training anything."""
+    """Check a recipe and every row of the data it names; a folder of benchmark files; or one of predictions."""
     console = _console(as_json)
     if what.is_dir():
-        from xstilts.submissions.printing import check_submission, print_check, progress
+        from xstilts.validating import Against, validate_folder
 
-        with progress(None, _console(to_stderr=True)) as done:
-            checked = check_submission(what, suite, _split(tasks) or None, labels, data, done)
-        valid = print_check(checked, console, as_json)
+        against = Against(suite, tuple(_split(tasks)), labels, data)
+        valid = validate_folder(what, against, console, _console(to_stderr=True), as_json)
     else:
         from xstilts.console import print_validation
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from xstilts import analysis
 from xstilts.errors import DataError
-from xstilts.evaluating import interval_text, telling
+from xstilts.evaluating import WORDS, interval_text, telling
 from xstilts.examining import Options
 from xstilts.metrics import get_metric
 from xstilts.systems import Place, Scored, both
@@ -60,7 +60,7 @@ def compare(
         tasks: tasks or suites; needed where both are models. Default: all that both have.
         languages: BCP-47 or ISO 639 codes; default: all that both have.
         statistics: level, draws and seed of the bootstrap over sources.
-        data: folder with benchmark data, for models.
+        data: folder with benchmark data, for models, and for runs whose data has moved.
         options: how models are evaluated, see `examining.Settings`; default: as the other side was, where it is no
             model.
 
@@ -92,7 +92,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         rows = telling([row for row in comparison.rows if row["task"] == task])
         table = Table(title=task, title_justify="left", box=None, pad_edge=False)
         for name, justify in _COLUMNS.items():
-            table.add_column(name, justify=justify, no_wrap=True)
+            table.add_column(name, justify=justify, no_wrap=name not in WORDS)  # a number is never cut
         for row in sorted(
             rows, key=lambda row: (row["group"] not in _GROUPS, row["metric"], row["postprocess"])
         ):

@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from xstilts.errors import DataError, Interrupted
 from xstilts.experiment import Experiment, Listener, run_experiment
 from xstilts.plan import Plan, Stage
 from xstilts.task_types import get_task_type
+from xstilts.tasks.base import Row
 
 if TYPE_CHECKING:
     from xstilts.costs import Costs
@@ -163,7 +165,12 @@ def cost_words(costs: Costs, precision: str) -> str:
 
 
 def print_validation(experiment: Experiment, console: Console, as_json: bool) -> bool:
-    """Read all rows that a recipe uses; print what is wrong with them. True if nothing is."""
+    """Read all rows that a recipe uses; print what is wrong with them, and what of a test set is trained on.
+
+    True if nothing is wrong; an overlap is none of that.
+    """
+    from xstilts.overlap import find_overlap, sentences
+
     plan = experiment.plan()
     problems: list[str] = []
     counts: Counter[str] = Counter()
@@ -172,8 +179,9 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
         problems += found
         counts[f"{stage.spec['task']['name']} {stage.spec['split']}"] += rows
     problems = list(dict.fromkeys(problems))
+    overlaps = [one.record() for one in find_overlap(plan, experiment.catalogue, partial(_rows, experiment))]
     if as_json:
-        answer = {"valid": not problems, "problems": problems, "rows": dict(counts)}
+        answer = {"valid": not problems, "problems": problems, "rows": dict(counts), "overlap": overlaps}
         echo(json.dumps(answer, ensure_ascii=False))
         return not problems
     for name, count in counts.items():
@@ -182,9 +190,17 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
         console.print(f"[red]✗[/] {escape(problem)}", highlight=False, soft_wrap=True)
     for line in plan.skipped:
         console.print(f"[dim]left out: {escape(line)}[/]", highlight=False)
+    for line in sentences(overlaps):
+        console.print(f"[yellow]![/] overlap: {escape(line)}", highlight=False, soft_wrap=True)
     if not problems:
         console.print(f"[green]✓[/] valid: {len(plan.stages)} stages, {len(plan.cells)} cells and seeds")
     return not problems
+
+
+def _rows(experiment: Experiment, stage: Stage) -> list[Row]:
+    """All rows that a prepare stage could read, whatever limit or number of examples it is given."""
+    task = experiment.catalogue.get(stage.spec["task"]["name"])
+    return task.source.rows(stage.spec["split"], stage.spec["language"])
 
 
 def _examined(stage: Stage, experiment: Experiment) -> tuple[int, list[str]]:

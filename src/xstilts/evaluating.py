@@ -267,7 +267,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         alone = f", {get_metric(metrics[0]).label}" if len(metrics) == 1 else ""
         table = Table(title=f"{task}{alone}", title_justify="left", box=None, pad_edge=False)
         for name in columns:
-            table.add_column(name, justify=_COLUMNS[name], no_wrap=True)
+            table.add_column(name, justify=_COLUMNS[name], no_wrap=name not in WORDS)
         layers = {(row["condition"], row["postprocess"]): row["layer"] for row in rows}
         for row in (row for row in means if row["languages"] > 1):
             named = f"{_GROUPS[row['group']]} ({row['languages']})"
@@ -332,6 +332,9 @@ def interval_text(row: Mapping[str, Any], least: float) -> str:
         return "—"
     return f"{100 * max(low, least):.1f} to {100 * min(high, 1.0):.1f}"
 
+
+WORDS = ("language", "languages", "condition", "metric", "vectors")
+"""Columns that may be broken into lines where a terminal is narrow; the others hold numbers."""
 
 _COLUMNS: dict[str, Literal["left", "right"]] = {
     "language": "left",

@@ -121,7 +121,8 @@ class Examiner:
     def predict(self, task: Task) -> pa.Table:
         """The predictions of all test sets of a task."""
         languages = self.languages(task, "test")
-        conditions = list(dict.fromkeys(Condition.parse(text) for text in self.settings.conditions))
+        folder = self.context.catalogue.data
+        conditions = list(dict.fromkeys(Condition.parse(text, folder) for text in self.settings.conditions))
         untouched = Untouched()
         pairs = [
             (language, str(one))
@@ -134,7 +135,10 @@ class Examiner:
             return self._retrieved(task, spec, pairs)
         rows = {language: self.prepare(task, "test", language, self.settings.limit) for language in languages}
         self._run(rows.values())
-        sets = [TestSet(self.context.rows(rows[language]), language, one) for language, one in pairs]
+        sets = [
+            TestSet(self.context.rows(rows[language]), language, one, folder=folder)
+            for language, one in pairs
+        ]
         fitted, checkpoint = with_head(task, self.base)
         return pa.concat_tables(predict_sets(Job(self.base, checkpoint, fitted, spec, {}), sets, {}))
 

@@ -35,6 +35,8 @@ class Experiment:
     store: Store
     base: Path = Path()
     """Folder that the paths of the recipe's own tasks and encoder start from."""
+    bases: Mapping[str, Path] = field(default_factory=dict)
+    """The folder instead for those of the recipe's own tasks whose files were found in the data folder."""
 
     def plan(self, best: str | None = None) -> Plan:
         """The plan; with `best`, the controls of that arm among it."""
@@ -76,37 +78,43 @@ def open_experiment(recipe: Recipe, base: Path, store: str | Path, data: Path | 
         UserError: something that the recipe names is not there.
     """
     encoder = replace(find_encoder(anchored(recipe, base).encoder), name=recipe.encoder)
-    return Experiment(recipe, catalogue_of(recipe, base, data), encoder, Store(store), base)
+    catalogue, bases = catalogue_of(recipe, base, data)
+    return Experiment(recipe, catalogue, encoder, Store(store), base, bases)
 
 
-def catalogue_of(recipe: Recipe, base: Path, data: Path | None = None) -> Catalogue:
+def catalogue_of(recipe: Recipe, base: Path, data: Path | None = None) -> tuple[Catalogue, dict[str, Path]]:
     """The tasks that a recipe's names may mean: those shipped, found below `data`, and its own.
+
+    Beside them the folder of those of its own whose files are not below `base`.
 
     Raises:
         UserError: the files of a task of the recipe's own are not there, or two tasks cannot be joined.
     """
     own: dict[str, Task] = {}
-    for name, spec in recipe.tasks.items():
-        if isinstance(spec, UserTask):
-            own[name] = _own_task(name, spec, base, data)
+    bases: dict[str, Path] = {}
     overrides = recipe.training.per_task.items()
     lengths = {name: override.max_length for name, override in overrides if override.max_length}
     catalogue = Catalogue(own, data, lengths)
     for name, spec in recipe.tasks.items():
+        if isinstance(spec, UserTask):
+            own[name], folder = _own_task(name, spec, base, data)
+            if folder != base:
+                bases[name] = folder
+    for name, spec in recipe.tasks.items():
         if isinstance(spec, JoinedTask):
             own[name] = joined_task(name, catalogue.get(spec.test), catalogue.get(spec.train))
-    return catalogue
+    return catalogue, bases
 
 
-def _own_task(name: str, spec: UserTask, base: Path, data: Path | None) -> Task:
-    """A task of the recipe's own, its files beside the recipe or in the data folder."""
+def _own_task(name: str, spec: UserTask, base: Path, data: Path | None) -> tuple[Task, Path]:
+    """A task of the recipe's own, and the folder its files are in: that of the recipe, or the data folder."""
     try:
-        return user_task(name, spec, base)
+        return user_task(name, spec, base), base
     except DataError:
         if data is None:
             raise
         try:
-            return user_task(name, spec, data)
+            return user_task(name, spec, data), data
         except DataError:
             pass
         raise
@@ -229,20 +237,28 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     run = run_record(experiment, plan, record)
     layers = layer_table(experiment, plan, compared, settings)
     written = Results(folder, results, answer.gains, answer.verdicts, run, layers)
-    _write(written, anchored(experiment.recipe, experiment.base))
+    _write(written, anchored(experiment.recipe, experiment.base, experiment.bases))
     return written
 
 
-def anchored(recipe: Recipe, base: Path) -> Recipe:
-    """The recipe with absolute paths for its own files, so that it can be run again from any folder."""
+def anchored(recipe: Recipe, base: Path, bases: Mapping[str, Path] | None = None) -> Recipe:
+    """The recipe with absolute paths for its own files, so that it can be run again from any folder.
 
-    def absolute(files: Any) -> Any:
+    Args:
+        recipe: the recipe.
+        base: folder that its paths start from.
+        bases: by task, another folder that its files were found in.
+    """
+
+    def absolute(files: Any, folder: Path) -> Any:
         if isinstance(files, str):
-            return str(base.resolve() / files)
-        return {name: absolute(value) for name, value in files.items()}
+            return str(folder.resolve() / files)
+        return {name: absolute(value, folder) for name, value in files.items()}
 
     tasks = {
-        name: spec.model_copy(update={"files": absolute(spec.files)}) if isinstance(spec, UserTask) else spec
+        name: spec.model_copy(update={"files": absolute(spec.files, (bases or {}).get(name, base))})
+        if isinstance(spec, UserTask)
+        else spec
         for name, spec in recipe.tasks.items()
     }
     plain = recipe.encoder.rpartition("@")[0] or recipe.encoder

@@ -40,7 +40,7 @@ class FinishedRun:
 
         Args:
             folder: of the run.
-            data: folder with benchmark data; default: the one that the run was given, if it is still there.
+            data: folder with benchmark data; default: the one that the run was given.
 
         Raises:
             UserError: no finished run, or its data, packages or encoder are no longer those that were run.
@@ -50,9 +50,7 @@ class FinishedRun:
         recipe = load_recipe(folder / "recipe.yaml", (f"training.precision={run['precision']}",))
         beside = folder / "store"
         store = beside if beside.is_dir() else run["store"]
-        before = Path(run["data"]) if run.get("data") else None
-        data = data or (before if before and before.is_dir() else None)
-        experiment = _open(recipe, Path(run.get("base", folder)), store, folder, data)
+        experiment = _open(recipe, run if data is None else run | {"data": str(data)}, store, folder)
         controls = run["controls"]
         found = cls(results, experiment, experiment.plan(controls[0]["of"] if controls else None))
         _check_unchanged(found)
@@ -210,7 +208,12 @@ def only_target(run: FinishedRun, targets: tuple[str, ...]) -> str:
     return targets[0] if targets else ENCODER
 
 
-def _open(recipe: Recipe, base: Path, store: str | Path, folder: Path, data: Path | None) -> Experiment:
+def _open(recipe: Recipe, run: Mapping[str, Any], store: str | Path, folder: Path) -> Experiment:
+    base, data = Path(run.get("base", folder)), Path(run["data"]) if run.get("data") else None
+    if data is not None and not data.is_dir():
+        raise UserError(
+            f"{folder}: the data folder of the run, {data}, is not there. Say where it is now: --data DIR"
+        )
     try:
         return open_experiment(recipe, base, store, data)
     except DataError as error:

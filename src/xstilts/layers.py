@@ -156,7 +156,8 @@ def _scored(task: Task, predictions: pa.Table, layers: Mapping[str, int]) -> Ite
     metric, kind = get_metric(metrics_of(task)[0]), retrieval_type(task.type)
     assert kind is not None
     for (language, rule), rows in groups.items():
-        found, gold = ([json.loads(row[side]) for row in rows] for side in ("prediction", "gold"))
+        predicted, gold = ([json.loads(row[side]) for row in rows] for side in ("prediction", "gold"))
+        predicted = kind.apply(predicted, kind.tune(predicted, gold))  # as the curve's scores are
         yield {
             "target": task.name,
             "task_type": task.type,
@@ -165,8 +166,6 @@ def _scored(task: Task, predictions: pa.Table, layers: Mapping[str, int]) -> Ite
             "condition": "clean",
             "metric": metric.name,
             "sources": [row["source"] for row in rows],
-            "stats": metric.statistics(
-                kind.apply(found, kind.tune(found, gold)), gold, task.labels, language
-            ),
+            "stats": metric.statistics(predicted, gold, task.labels, language),
             "postprocess": rule,
         }

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 from typer import echo
 
 from xstilts.encoders.base import BUNDLED
-from xstilts.errors import UnknownName
-from xstilts.languages import normalise
-from xstilts.perturbations import PERTURBATIONS, SEVERITIES, Condition, perturb_text
+from xstilts.errors import UnknownName, UserError
+from xstilts.languages import display_name, normalise
+from xstilts.perturbations import PERTURBATIONS, SEVERITIES, Condition, perturb_with_offsets
 from xstilts.showing import Sampling, show_task
 from xstilts.tasks import Catalogue
 from xstilts.tasks.whereabouts import summary
@@ -24,13 +27,25 @@ WIDE = 120
 """Columns of a screen on which what a task is fits beside its name; `xstilts show` tells it, too."""
 
 _SENTENCES = {
-    "en": "Please switch off the light in the kitchen before 10 o'clock.",
-    "ru": "Пожалуйста, выключи свет на кухне до десяти часов.",
-    "el": "Σβήσε το φως στην κουζίνα πριν από τις δέκα.",
-    "ar": "أطفئ الضوء في المطبخ قبل الساعة العاشرة من فضلك.",
-    "hi": "कृपया दस बजे से पहले रसोई की बत्ती बंद कर दो।",
-    "zh": "请在十点之前把厨房的灯关掉。",
+    "en": "Please switch off the light in the kitchen before 10 o'clock on Monday.",
+    "ru": "В понедельник выключи свет на кухне до десяти часов, пожалуйста.",
+    "el": "Τη Δευτέρα σβήσε το φως στην κουζίνα πριν από τις δέκα.",
+    "ar": "أطفئ الضوء في المطبخ يوم الاثنين قبل الساعة العاشرة من فضلك.",
+    "hi": "कृपया आज सोमवार को दस बजे से पहले रसोई की बत्ती बंद कर दो।",
+    "zh": "请你们在星期一10点之前把厨房的灯关掉，问问他几时回来。",
 }
+_PASSAGES = {
+    "en": "The bridge was built in 1890. It is made of iron. Two trains cross it every hour. It is closed in winter.",
+    "ru": "Мост построили в 1890 году. Он сделан из железа. По нему ходят два поезда в час. Зимой он закрыт.",
+    "el": "Η γέφυρα χτίστηκε το 1890. Είναι από σίδερο. Περνούν δύο τρένα την ώρα. Τον χειμώνα κλείνει.",
+    "ar": "بُني الجسر عام 1890. إنه من الحديد. يعبره قطاران كل ساعة. يُغلق في الشتاء.",
+    "hi": "यह पुल 1890 में बना। यह लोहे का है। हर घंटे दो रेलगाड़ियाँ गुज़रती हैं। सर्दियों में यह बंद रहता है।",
+    "zh": "这座桥建于1890年。它是铁做的。每小时有两列火车经过。冬天不开放。",
+}
+_ANSWER = "1890"
+_ITEM = (
+    "example/90"  # of the first few hundred, one in which nearly every perturbation shows in all six scripts
+)
 
 
 def list_names(what: str, data: Path | None, console: Console, as_json: bool) -> None:
@@ -56,6 +71,10 @@ def list_names(what: str, data: Path | None, console: Console, as_json: bool) ->
     console.print(table)
     if what == "tasks":
         console.print(_where_from(data), style="dim", highlight=False, soft_wrap=True)
+    if what == "perturbations":
+        console.print(
+            "\nchanged: the share at severity 1, 2, 3, 4, 5. Before and after: xstilts show NAME", style="dim"
+        )
     if what == "encoders":
         console.print(
             "\nand any Hugging Face encoder, by id or folder; name@4 keeps the first 4 layers", style="dim"
@@ -67,10 +86,11 @@ def show_name(
 ) -> None:
     """Print a task with samples, or a perturbation before and after; `data` is where benchmarks are looked for."""
     tasks = Catalogue(data=data).all()
+    chosen = [normalise(code) for code in languages]
     if name in tasks:
-        show_task(tasks[name], Sampling([normalise(code) for code in languages], samples), console, as_json)
+        show_task(tasks[name], Sampling(chosen, samples), console, as_json)
     elif name.partition("@")[0].partition(":")[0] in PERTURBATIONS:
-        _show_perturbation(name, console, as_json)
+        _show_perturbation(name, chosen, console, as_json, data)
     else:
         raise UnknownName("task or perturbation", name, [*tasks, *PERTURBATIONS], "xstilts ls tasks")
 
@@ -102,7 +122,10 @@ def _encoders(catalogue: Catalogue) -> list[dict[str, Any]]:
 
 
 def _perturbations(catalogue: Catalogue) -> list[dict[str, Any]]:
-    return [{"perturbation": name, "what": each.summary} for name, each in PERTURBATIONS.items()]
+    return [
+        {"perturbation": name, "kind": each.kind, "what": each.summary, "changed": each.shares}
+        for name, each in PERTURBATIONS.items()
+    ]
 
 
 def _suites(catalogue: Catalogue) -> list[dict[str, Any]]:
@@ -115,35 +138,55 @@ def _cell(value: Any) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
-def _show_perturbation(name: str, console: Console, as_json: bool) -> None:
-    condition = Condition.parse(name)
+def _show_perturbation(
+    name: str, languages: Sequence[str], console: Console, as_json: bool, data: Path | None
+) -> None:
+    condition = Condition.parse(name, data)
     each = PERTURBATIONS[condition.name]
+    texts = _PASSAGES if each.kind == "content" else _SENTENCES
+    unknown = [code for code in languages if code not in texts]
+    if unknown:
+        raise UserError(f"no example in {', '.join(unknown)}. There are examples in {', '.join(texts)}")
+    texts = {language: text for language, text in texts.items() if not languages or language in languages}
     severities = [condition.severity] if "@" in name else list(SEVERITIES)
     examples = {
-        language: {
-            severity: perturb_text(
-                text, language, Condition(condition.name, condition.role, severity), "example"
-            )
-            for severity in severities
-        }
-        for language, text in _SENTENCES.items()
+        language: {severity: _changed(text, language, condition, severity) for severity in severities}
+        for language, text in texts.items()
+    }
+    facts = {
+        "perturbation": each.name,
+        "kind": each.kind,
+        "what": each.summary,
+        "changed": each.shares,
+        "source": each.source,
     }
     if as_json:
-        answer = {
-            "perturbation": each.name,
-            "what": each.summary,
-            "source": each.source,
-            "examples": examples,
+        plain = {
+            language: {severity: after.plain for severity, after in found.items()}
+            for language, found in examples.items()
         }
-        echo(json.dumps(answer, ensure_ascii=False))
+        echo(json.dumps(facts | {"examples": plain}, ensure_ascii=False))
         return
-    console.print(
-        f"[bold]{each.name}[/]  {escape(each.summary)}\n[dim]{escape(each.source)}[/]", soft_wrap=True
-    )
-    for language, text in _SENTENCES.items():
+    for key, value in facts.items():
+        console.print(f"[bold]{key}[/]  {escape(value)}", highlight=False, soft_wrap=True)
+    for language, text in texts.items():
         console.print(f"\n[bold cyan]{language}[/]  {escape(text)}", highlight=False, soft_wrap=True)
         if not condition.acts_on(language):
-            console.print("     [dim]does not act on this script[/]")
+            reason = condition.idle(language, next(iter(each.task_types), ""))
+            console.print(f"     [dim]{reason} {display_name(language)}[/]", highlight=False)
             continue
-        for severity, changed in examples[language].items():
-            console.print(f"  @{severity} {escape(changed)}", highlight=False, soft_wrap=True)
+        for severity, after in examples[language].items():
+            console.print(Text.assemble(f"  @{severity} ", after), soft_wrap=True)
+
+
+def _changed(text: str, language: str, condition: Condition, severity: int) -> Text:
+    """The text under a condition, the changed characters in yellow; of a passage the answer is kept."""
+    graded = replace(condition, severity=severity)
+    start = text.find(_ANSWER)
+    keep = [(start, start + len(_ANSWER))] if start >= 0 else []
+    _, moved = perturb_with_offsets(text, language, graded, _ITEM, keep)
+    found = Text()
+    for (first, last), (left, right) in zip(pairwise(moved.old), pairwise(moved.new), strict=True):
+        before, after = moved.before[first:last], moved.after[left:right]
+        found.append(after, style="" if before == after else "yellow")
+    return found

@@ -106,7 +106,7 @@ class _Planner:
         self.catalogue = catalogue
         self.encoder = encoder
         self.precision = resolve_precision(recipe.training.precision)
-        self.conditions = _distinct_conditions(recipe)
+        self.conditions = _distinct_conditions(recipe, catalogue)
         self.stages: dict[str, Stage] = {}
         self.intermediates: dict[tuple[str, int], Stage] = {}
         self.finals: dict[tuple[str, str, int], Stage] = {}
@@ -285,7 +285,8 @@ class _Planner:
         data = self.prepare(target, "test", language, limit=self.recipe.limit)
         parents = {**before, "data": (data,), **pools(self, target, "test", [language])}
         what = f"predict {label}: {target.name} {language} {condition}"
-        return self.add("predict", {**spec, "condition": str(condition)}, parents, what)
+        spec = {**spec, "condition": str(condition), **condition.identity(language)}
+        return self.add("predict", spec, parents, what)
 
     def prediction_spec(self, target: Task) -> dict[str, Any]:
         return {
@@ -358,8 +359,8 @@ class _Planner:
         return self.stages.setdefault(stage.key, stage)
 
 
-def _distinct_conditions(recipe: Recipe) -> list[Condition]:
-    conditions = [Condition.parse(text) for text in recipe.conditions]
+def _distinct_conditions(recipe: Recipe, catalogue: Catalogue) -> list[Condition]:
+    conditions = [Condition.parse(text, catalogue.data) for text in recipe.conditions]
     names = [str(condition) for condition in conditions]
     for place, name in enumerate(names):
         if name in names[:place]:

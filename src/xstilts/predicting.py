@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,12 +53,16 @@ class Job:
 
 @dataclass(frozen=True)
 class TestSet:
-    """Rows of one language, to be predicted under one condition; `pool` holds candidates that are rows of their own."""
+    """Rows of one language, to be predicted under one condition.
+
+    `pool` holds candidates that are rows of their own; `folder` is that of the user's data, with lexicons.
+    """
 
     rows: Sequence[Row]
     language: str
     condition: str
     pool: Sequence[Row] = ()
+    folder: Path | None = None
 
     @property
     def name(self) -> str:
@@ -66,7 +71,7 @@ class TestSet:
 
     def perturbed(self, task_type: str) -> list[Row]:
         """The rows as the condition leaves them. The random stream depends on item and condition alone."""
-        condition = Condition.parse(self.condition)
+        condition = Condition.parse(self.condition, self.folder)
         if condition.is_clean:
             return list(self.rows)
         kind = get_task_type(task_type)
@@ -174,7 +179,9 @@ class _Material:
 
 
 def _material(job: Job, kind: RetrievalType, sets: Sequence[TestSet]) -> _Material:
-    queries = [[kind.query(row) for row in one.perturbed(job.task.type)] for one in sets]
+    queries = [
+        [*map(kind.query, one.perturbed(job.task.type)), *kind.beside(one.rows, one.pool)] for one in sets
+    ]
     candidates = [kind.candidates(one.rows, one.pool) for one in sets]
     known: dict[Text, int] = {}
     for texts in (*queries, *(found.values() for found in candidates)):
@@ -206,6 +213,7 @@ def _searched(
         for number, one in enumerate(sets):
             for rule in [rule for rule, read in wanted if read == layer]:
                 found = kind.retrieve(Search(vectors, *material.places[number], rule), job.task)
+                found = found[: len(one.rows)]
                 if rule in job.settings:
                     found = kind.apply(found, job.settings[rule][one.language])
                 parts[number][rule, layer] = _table(one, found, golds[number], rule, layer)

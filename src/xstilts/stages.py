@@ -214,7 +214,8 @@ def _test_set(
     name = "/".join(pool.key for pool in parents)
     if name not in pools:
         pools[name] = [row for pool in parents for row in context.rows(pool)]
-    return predicting.TestSet(context.rows(data), language, stage.spec.get("condition", "clean"), pools[name])
+    condition, folder = stage.spec.get("condition", "clean"), context.catalogue.data
+    return predicting.TestSet(context.rows(data), language, condition, pools[name], folder)
 
 
 def score(stages: Sequence[Stage], context: Context) -> None:

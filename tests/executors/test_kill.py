@@ -37,7 +37,7 @@ def runs(tiny_encoder: Path, tiny_data: Path, tmp_path_factory: pytest.TempPathF
     driver = Path(__file__).with_name("kill_driver.py")
     seed = os.environ.get("XSTILTS_KILL_SEED", "0")
     arguments = [sys.executable, str(driver), str(folder / "recipe.yaml"), str(tiny_data), str(folder), seed]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return answer

@@ -138,6 +138,15 @@ def test_entities(ask: Ask) -> None:
     assert (numbered.columns, numbered.format) == ({"tokens": 1, "tags": 2}, "token-tag")
 
 
+def test_a_type_that_the_format_does_not_hold(ask: Ask) -> None:
+    for name in ("train-en", "test-de"):
+        write_entities(Path(f"{name}.tsv"), 9)
+    with pytest.raises(
+        XstiltsError, match=r"--type span-qa: train-en\.tsv is read as token-tag .*holds tagging"
+    ):
+        ask(changes=("type=span-qa",))
+
+
 def test_conllu(ask: Ask) -> None:
     words = "".join(
         f"{n}\tSo{n}\tso\t{tag}\tRB\t_\t0\troot\t_\t_\n" for n, tag in enumerate(("ADV", "NOUN"), 1)
@@ -197,29 +206,34 @@ def test_pairs_in_tables(ask: Ask) -> None:
     assert "train" not in task_of(ask()).files
 
 
-SQUAD = {"data": [{"paragraphs": [{"context": "It is here.", "qas": []}]}]}
-
-
-@pytest.mark.parametrize("flat", [False, True])
-def test_questions_with_answers(ask: Ask, flat: bool) -> None:
-    from xstilts.tasks.rows import SHAPES
-
-    records = [
-        {
-            "id": "1",
-            "question": "Where?",
-            "context": "It is here.",
-            "answers": {"text": ["here"], "answer_start": [6]},
-        }
-    ]
-    for name in ("train-en", "test-en", "test-de"):
+@pytest.mark.parametrize("suffix", ["json", "jsonl", "txt"])
+@pytest.mark.parametrize("twice", [False, True])
+def test_questions_with_answers(ask: Ask, suffix: str, twice: bool) -> None:
+    """SQuAD's JSON under any name, and flat records; ids that come twice mean nothing."""
+    for name, context in (
+        ("train-en", "It is here."),
+        ("test-en", "It is there."),
+        ("test-de", "Es ist da."),
+    ):
+        answer = context.split()[-1].strip(".")
+        where = {"text": [answer], "answer_start": [context.index(answer)]}
+        questions = [{"id": f"q{n % 7 if twice else n}", "question": f"Where is {n}?"} for n in range(12)]
+        records = [one | {"context": f"{context} {n}", "answers": where} for n, one in enumerate(questions)]
+        listed = [{"text": answer, "answer_start": context.index(answer)}]
+        paragraphs = [
+            {"context": record["context"], "qas": [one | {"answers": listed}]}
+            for record, one in zip(records, questions, strict=True)
+        ]
         write_jsonl(Path(f"{name}.jsonl"), records)
-        Path(f"{name}.json").write_text(json.dumps(SQUAD))
-    if "span-qa" in SHAPES:
-        pytest.skip("this version trains span-qa: tested with it")
-    suffix = "jsonl" if flat else "json"
-    with pytest.raises(XstiltsError, match=r"which this version does not train\. Known task types: class"):
-        ask((f"test-{{language}}.{suffix}",), f"train-en.{suffix}")
+        for other in ("json", "txt"):
+            Path(f"{name}.{other}").write_text(json.dumps({"data": [{"paragraphs": paragraphs}]}))
+    found = ask((f"test-{{language}}.{suffix}",), f"train-en.{suffix}")
+    spec = task_of(found)
+    assert spec.type == "span-qa"
+    assert spec.format == ("squad" if suffix == "txt" else None)
+    assert spec.repeated_ids == twice
+    assert found.contents.example["context"].startswith("It is here. ")
+    assert spec.parallel
 
 
 texts = st.lists(st.text("abcdéß漢,;:#'{}", min_size=1, max_size=6), min_size=5, max_size=8).map(" ".join)
@@ -477,7 +491,7 @@ scalars = st.one_of(
 def test_values_survive_the_text(values: dict[str, Any]) -> None:
     text = "encoder: x\narms: {none: {}}\ntargets: [a/b]\nnotes: " + to_flow(json.dumps(values))
     assert json.loads(parse_recipe(text).notes) == values
-    labels = tuple(map(str, values)) or ("1e5", "no", "0x1f", "12")
+    labels = ("1e5", "no", "0x1f", "12", *(f"{key} {place}" for place, key in enumerate(values)))
     spec = {"type": "classification", "files": "{language}.tsv", "labels": list(labels)}
     text = "encoder: x\narms: {none: {}}\ntargets: [a/b]\ntasks: {a/b: " + to_flow(spec) + "}"
     task = parse_recipe(text).tasks["a/b"]

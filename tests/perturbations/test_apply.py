@@ -8,7 +8,7 @@ from itertools import accumulate, pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from perturbation_corpus import ANSWERS, CORPUS
+from perturbation_corpus import ANSWERS, CORPUS, PASSAGES, texts_for
 
 from xstilts.perturbations import (
     CLEAN,
@@ -93,7 +93,8 @@ def test_tokens_stay_as_many_and_whole(
 @pytest.mark.parametrize("language", sorted(CORPUS))
 def test_text_changes_exactly_where_the_registry_says(name: str, language: str) -> None:
     hardest = Condition(name, severity=5)
-    texts = [(text, f"item/{i}") for text in CORPUS[language] for i in range(10)]
+    written = texts_for(PERTURBATIONS[name].kind, language)
+    texts = [(text, f"item/{i}") for text in written for i in range(10)]
     changed = any(perturb_text(text, language, hardest, key) != text for text, key in texts)
     assert changed == PERTURBATIONS[name].acts_on(language)
     assert all(perturb_text(text, language, CLEAN, key) == text for text, key in texts)
@@ -128,6 +129,8 @@ def test_answers_stay_findable(language: str, name: str) -> None:
         left, right = moved.span(*span)
         found = after[left:right]
         assert found and not is_separator(found[0]) and not is_separator(found[-1])
+        if PERTURBATIONS[name].kind != "characters":
+            assert found == answer
         if name in {"punctuation", "whitespace"}:
             assert [c for c in found if not is_separator(c)] == [c for c in answer if not is_separator(c)]
 
@@ -143,6 +146,67 @@ def test_a_kept_span_is_never_emptied() -> None:
         full += all(moved(start) < moved(end) for start, end in spans)
     assert empty > 0
     assert full == 200
+
+
+@given(LANGUAGES, CONDITIONS, KEYS, st.data())
+def test_noise_in_words_and_content_leaves_kept_spans_alone(
+    language: str, condition: Condition, key: str, data: st.DataObject
+) -> None:
+    text = PASSAGES[language]
+    starts = st.integers(0, len(text) - 1)
+    spans = [(start, min(start + 12, len(text))) for start in data.draw(st.lists(starts, max_size=3))]
+    after, moved = perturb_with_offsets(text, language, condition, key, keep=spans)
+    if PERTURBATIONS[condition.name].kind != "characters":
+        assert all(
+            after[moved(start) : moved(end)] == text[start:end]
+            for start, end in spans
+            if aligned(text, start)
+        )
+
+
+def aligned(text: str, start: int) -> bool:
+    return start in accumulate(map(len, split(text)), initial=0)
+
+
+ODD_TEXTS = (
+    *(
+        "",
+        " ",
+        "\n",
+        "a",
+        "я",
+        "字",
+        "क्ष",
+        "ﷺ",
+        "한",
+        "7",
+        ".",
+        "🙂",
+        "👩‍👩‍👧‍👦",
+        "🇩🇪🇫🇷",
+        "\u200f",
+        "\u202eabc\u202c",
+    ),
+    *(
+        "שלום, world! 3 мир",
+        "السعر 25 USD فقط 🙂",
+        "東京Tokyoтокио東京",
+        "x" * 300,
+        "." * 40,
+        "e\u0301a\u0308",
+    ),
+)
+
+
+@pytest.mark.parametrize("name", sorted(PERTURBATIONS))
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_odd_texts(name: str, text: str) -> None:
+    for language in ("en", "ar", "he", "hi", "th", "ja", "zh"):
+        for severity in (1, 5):
+            after, moved = perturb_with_offsets(text, language, Condition(name, severity=severity), "odd")
+            after.encode()
+            assert bool(after.strip()) == bool(text.strip())
+            assert moved(len(text)) == len(after)
 
 
 def test_offsets_outside_the_text_are_refused() -> None:

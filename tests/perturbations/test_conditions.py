@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xstilts.errors import UnknownName, UserError
-from xstilts.perturbations import CLEAN, PERTURBATIONS, Condition
+from xstilts.perturbations import CLEAN, PERTURBATIONS, Condition, reported_apart
 
 CONDITIONS = st.builds(
     Condition,
-    st.sampled_from(sorted(PERTURBATIONS)),
+    st.sampled_from(sorted(name for name, each in PERTURBATIONS.items() if not each.role)),
     st.sampled_from(["", "context", "question", "caption"]),
     st.integers(1, 5),
 )
@@ -30,6 +30,8 @@ def test_what_is_printed_is_parsed_back(condition: Condition) -> None:
         (" typos@2 ", "typos@2"),
         ("ocr:context@4", "ocr:context@4"),
         ("clean", "clean"),
+        ("omission@2", "omission:context@2"),
+        ("omission:context@2", "omission:context@2"),
     ],
 )
 def test_canonical_spelling(given_text: str, canonical: str) -> None:
@@ -62,6 +64,39 @@ def test_what_is_not_a_condition_is_refused(text: str) -> None:
 def test_clean_takes_neither_role_nor_severity(text: str) -> None:
     with pytest.raises(UserError, match="clean takes neither"):
         Condition.parse(text)
+
+
+def test_a_perturbation_of_one_column_refuses_others() -> None:
+    with pytest.raises(UserError, match="acts on context, not on question"):
+        Condition.parse("omission:question@2")
+
+
+def test_what_decides_a_condition_enters_keys() -> None:
+    assert Condition.parse("casing").identity("de") == {}
+    assert CLEAN.identity("de") == {}
+    assert Condition.parse("typos").identity("de") == {"perturbation_version": 2}
+    german, french = (Condition.parse("code-switch").identity(language) for language in ("de", "fr"))
+    assert german.keys() == {"perturbation_data"}
+    assert german != french
+
+
+def test_why_nothing_changes_is_said() -> None:
+    def why(text: str, language: str, task_type: str, on_tokens: bool = False) -> str:
+        return Condition.parse(text).idle(language, task_type, on_tokens)
+
+    assert why("casing", "de", "classification") == ""
+    assert why("casing", "zh", "classification") == "does not act on the script of"
+    assert why("whitespace", "de", "tagging", on_tokens=True) == "leaves tokens as they are, in"
+    assert why("code-switch", "got", "classification") == "has no lexicon for"
+    assert why("code-switch", "en", "classification") == "has nothing to change in"
+    assert why("omission", "de", "classification") == "is for span-qa only, and left out in"
+    assert why("omission", "de", "span-qa") == ""
+    assert CLEAN.idle("de", "span-qa") == ""
+
+
+def test_noise_in_content_is_reported_apart() -> None:
+    names = ["clean", "perturbed", "typos@2", "ocr:context@3", "omission:context@3", "no such thing"]
+    assert [reported_apart(name) for name in names] == [False] * 4 + [True, False]
 
 
 def test_a_condition_is_a_value() -> None:

@@ -30,6 +30,10 @@ from xstilts.perturbations.keyboards import neighbours
         ("bn", "ক", "রতগদস"),
         ("th", "ด", "กเพะแอ"),
         ("ka", "ა", "ქწსზ"),
+        ("hy", "ս", "բմգե"),
+        ("mn", "ө", "бажэёс"),
+        ("my", "မ", "နအ"),
+        ("lo", "ກ", "ຫດພປແຳ"),
         ("ja", "き", "かくけこ"),
         ("ja", "ガ", "ギグゲゴ"),
     ],
@@ -66,7 +70,4 @@ def test_every_script_with_a_layout_is_covered() -> None:
     for language, sentences in CORPUS.items():
         letters = [c for c in split("".join(sentences)) if is_letter(c)]
         share = sum(bool(neighbours(language).variants(c)) for c in letters) / len(letters)
-        assert share == 0 if language == "zh" else share > (0.4 if language == "ja" else 0.6), (
-            language,
-            share,
-        )
+        assert share > (0.4 if language == "ja" else 0.6), (language, share)

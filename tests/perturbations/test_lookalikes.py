@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import unicodedata
 
+import regex
 from perturbation_corpus import CORPUS
 
 from xstilts.perturbations.graphemes import is_letter, split
-from xstilts.perturbations.lookalikes import SCRIPTS, confusions
+from xstilts.perturbations.lookalikes import _GROUPS, SCRIPTS, confusions
 
 
 def test_shapes_are_confused_within_scripts() -> None:
@@ -36,3 +37,12 @@ def test_every_language_has_confusable_letters() -> None:
         share = sum(bool(confusions().variants(c)) for c in letters) / len(letters)
         assert share > 0.2, (language, share)
         assert all(unicodedata.is_normalized("NFC", v) for c in letters for v in confusions().variants(c))
+
+
+def test_every_shape_stands_in_its_script() -> None:
+    """A letter typed in the wrong script would never be found in a text."""
+    for name, groups in _GROUPS.items():
+        scripts = {"Kore": ["Hang"], "Jpan": ["Hira", "Kana"]}.get(name, [name])
+        fits = "|".join(rf"\p{{Script_Extensions={each}}}" for each in scripts)
+        for letter in "".join(groups.split()):
+            assert regex.fullmatch(rf"{fits}|\p{{N}}|\|", letter), (name, letter)

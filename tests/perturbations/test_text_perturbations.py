@@ -5,10 +5,11 @@ from itertools import pairwise
 from statistics import fmean
 
 import pytest
-from perturbation_corpus import CORPUS
+from perturbation_corpus import CORPUS, texts_for
 
 from xstilts.perturbations import PERTURBATIONS, SEVERITIES, Condition, perturb_text
 from xstilts.perturbations.apply import perturb_clusters
+from xstilts.perturbations.forms import twins
 from xstilts.perturbations.graphemes import is_letter, is_separator, lower, split, strip_marks, upper, words
 from xstilts.perturbations.lookalikes import confusions
 
@@ -20,7 +21,7 @@ def outcomes(name: str, severity: int, language: str) -> list[tuple[list[str], l
     condition = Condition(name, severity=severity)
     return [
         (clusters, perturb_clusters(clusters, language, condition, f"{language}/{n}/{item}"))
-        for n, clusters in enumerate(map(split, CORPUS[language]))
+        for n, clusters in enumerate(map(split, texts_for(PERTURBATIONS[name].kind, language)))
         for item in range(ITEMS)
     ]
 
@@ -35,7 +36,7 @@ def share_changed(name: str, severity: int, language: str) -> float:
 @pytest.mark.parametrize("name", sorted(PERTURBATIONS))
 def test_the_share_of_changed_characters_grows_with_severity(name: str) -> None:
     languages = [language for language in CORPUS if PERTURBATIONS[name].acts_on(language)]
-    assert len(languages) >= 6
+    assert len(languages) >= (2 if name == "width" else 6)
     means = [fmean(share_changed(name, s, language) for language in languages) for s in SEVERITIES]
     assert all(low < high for low, high in pairwise((0.0, *means))), means
 
@@ -67,6 +68,7 @@ def rate_of(name: str, severity: int, counts: Case, changes: Case) -> float:
             lambda clusters, i, _: is_letter(clusters[i]) and strip_marks(clusters[i]) != clusters[i],
         ),
         ("ocr", lambda clusters, i, _: bool(confusions().variants(clusters[i]))),
+        ("homoglyphs", lambda clusters, i, _: clusters[i] in twins()),
         ("punctuation", lambda clusters, i, _: is_separator(clusters[i][0]) and not clusters[i].isspace()),
     ],
 )

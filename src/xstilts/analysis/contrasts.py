@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from xstilts.analysis.cells import CLEAN, PERTURBED, is_english
 from xstilts.analysis.grid import Contrast, Grid, Key, Place, Weights
+from xstilts.perturbations import reported_apart
 
 ENGLISH, OTHERS, ALL = "en", "non-en", "all"
 
@@ -21,7 +22,8 @@ def contrasts(grid: Grid) -> Iterator[Contrast]:
     Each for every language and for the means `en`, `non-en` and `all` (of regional Englishes, all others,
     all).
 
-    The condition `perturbed` is the mean over all conditions but clean; in differences, without the places where
+    The condition `perturbed` is the mean over all conditions but clean and those that change the content, which are
+    reported apart; in differences, without the places where
     arm or reference is at the ceiling or at the floor, and in robustness gains also without those where one of
     them is so on clean input: a score that cannot rise or fall any further hides what noise does to it.
     """
@@ -61,7 +63,7 @@ def _conditions(
     """The places of each condition, and those of them that are perturbed and have a clean counterpart."""
     names = sorted({condition for _, condition in places}, key=lambda x: (x != CLEAN, x))
     found = {name: _paired([place for place in places if place[1] == name], places) for name in names}
-    perturbed = [place for place in movable if place[1] != CLEAN]
+    perturbed = [place for place in movable if place[1] != CLEAN and not reported_apart(place[1])]
     return found | ({PERTURBED: _paired(perturbed, movable)} if perturbed else {})
 
 

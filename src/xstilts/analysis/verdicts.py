@@ -12,6 +12,7 @@ from xstilts.analysis.contrasts import ALL, ENGLISH, OTHERS
 from xstilts.analysis.estimates import Row, TargetEstimates, finite
 from xstilts.analysis.grid import Grid, Key, Place
 from xstilts.analysis.intervals import Estimate
+from xstilts.perturbations import reported_apart
 
 PRECEDENCE = ("harms", "persists", "gains", "fades", "spreads", "no gain")
 UNDECIDED = "undecided"
@@ -57,9 +58,10 @@ class _Case:
         return found
 
     def places(self) -> list[Place]:
-        """The places of this condition that arm and baseline share."""
+        """The places of this condition that arm and baseline share; noise in content is reported apart."""
         pair = (self.arm, self.grid.design.baseline)
-        return [x for x in self.grid.places(pair) if (x[1] == CLEAN) == (self.condition == CLEAN)]
+        places = [x for x in self.grid.places(pair) if not reported_apart(x[1])]
+        return [x for x in places if (x[1] == CLEAN) == (self.condition == CLEAN)]
 
 
 def verdict_rows(targets: Sequence[TargetEstimates], design: Design, settings: Settings) -> list[Row]:

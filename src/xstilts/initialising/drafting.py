@@ -28,19 +28,10 @@ from xstilts.tasks.rows import SHAPES, Column, absent_column
 SPAN_QA = "span-qa"
 _QUESTIONS = {"question", "context", "answers"}
 _RETRIEVAL = "sentence-retrieval"
-_GENERIC = {
-    "data",
-    "dataset",
-    "datasets",
-    "raw",
-    "files",
-    "corpus",
-    "tmp",
-    "train",
-    "test",
-    "download",
-    "task1",
-}
+_GENERIC = frozenset(
+    ("data", "dataset", "datasets", "raw", "files", "corpus", "tmp", "train", "test", "download", "task1")
+)
+"""Names of folders that say nothing about a task."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +69,11 @@ def draft(request: Request, longest: int | None = None) -> Draft:
     places = locate(request.train, request.dev, request.tests, fixed.get("languages") or ())
     sample, places = _look(places, fixed)
     reading = _read(sample, places, fixed)
+    if fixed.get("type") not in {None, reading.type}:
+        raise UserError(
+            f"--type {fixed['type']}: {sample.path} is read as {sample.format} ({sample.format_why}), which holds "
+            f"{reading.type}. Leave --type out, or say how the file is to be read: --set format=FORMAT"
+        )
     places = _fitting(places, reading.type)
     if not places.is_aligned and sample.format not in {SQUAD, "conllu"}:
         check_layout(places, sample, reading, "header" in fixed)
@@ -168,11 +164,6 @@ def _read(sample: Sample, places: Places, fixed: Mapping[str, Any]) -> Reading:
 
 
 def _span_qa(sample: Sample, columns: Mapping[str, Column]) -> Reading:
-    if SPAN_QA not in SHAPES:
-        raise DataError(
-            f"{sample.path}: these are questions with answers in a context, as SQuAD's, which this version does not "
-            f"train. Known task types: {', '.join(SHAPES)}"
-        )
     if sample.format == SQUAD:
         return Reading(SPAN_QA, "SQuAD's JSON", {})
     roles = {name: Role(name, "its name") for name in sorted(_QUESTIONS)}

@@ -56,6 +56,8 @@ def of_contents(
 ) -> list[Guess]:
     """Ids, labels, languages, and how rows are divided."""
     found = []
+    if spec.get("repeated_ids") and "repeated_ids" not in fixed:
+        found.append(Guess("ids", "mean nothing", "some come twice", "--set repeated_ids=false"))
     own_id = spec.get("columns", {}).get("id")
     if own_id is not None and "id" not in fixed.get("columns", {}):
         found.append(Guess("id", str(own_id), "its name; no value comes twice", "--set columns.id=…"))

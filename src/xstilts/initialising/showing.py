@@ -28,6 +28,7 @@ from xstilts.tasks.files import UserTask
 
 _FIRST_LAYERS = 2
 _LONG = 2 * 3600
+_FEWER = 2000
 _EXAMPLE_WIDTH = 300
 
 
@@ -80,17 +81,20 @@ def _print(
         f"A run of {expected.stages} stages will cost roughly {cost_words(expected.whole, expected.precision)}.",
     ]
     if expected.whole.seconds > _LONG:
-        first_layers = f"`--encoder {request.encoder.partition('@')[0]}@6`"
-        lines.append(
-            "Cheaper: fewer `seeds`, `training.target.examples: 2000`, or the encoder's first layers alone: "
-            f"{escape(first_layers)}."
-        )
+        lines.append(f"Cheaper: {escape(_cheaper(found, request.encoder))}.")
     part = cost_words(expected.part, expected.precision).partition(",")[0]
     lines.append(f"Try it first on a few rows, roughly {part}, then run all of it:")
     for line in lines:
         console.print(line, highlight=False)
     for command in commands.values():
         console.print(f"  [bold]{escape(command)}[/]", highlight=False, soft_wrap=True)
+
+
+def _cheaper(found: Draft, encoder: str) -> str:
+    """What would make a long run shorter."""
+    many = sum(found.contents.counts["train"].values()) > 2 * _FEWER
+    examples = f"`training.target.examples: {_FEWER}`, " if many else ""
+    return f"fewer `seeds`, {examples}or the encoder's first layers alone: `--encoder {encoder.partition('@')[0]}@6`"
 
 
 def run_command(out: Path) -> str:
@@ -144,7 +148,9 @@ def _print_example(found: Draft, console: Console) -> None:
 
 
 def _shown(value: Any) -> str:
-    text = " | ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, Mapping):
+        value = ", ".join(f"{name}: {part}" for name, part in value.items())
+    text = " | ".join(map(_shown, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= _EXAMPLE_WIDTH else f"{text[:_EXAMPLE_WIDTH]} …"
 
 

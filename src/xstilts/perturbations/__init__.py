@@ -2,7 +2,7 @@
 
 from xstilts.perturbations.apply import Offsets, perturb_text, perturb_tokens, perturb_with_offsets
 from xstilts.perturbations.base import SEVERITIES, Perturbation
-from xstilts.perturbations.conditions import CLEAN, PERTURBATIONS, Condition
+from xstilts.perturbations.conditions import CLEAN, PERTURBATIONS, Condition, reported_apart
 
 __all__ = [
     "CLEAN",
@@ -14,4 +14,5 @@ __all__ = [
     "perturb_text",
     "perturb_tokens",
     "perturb_with_offsets",
+    "reported_apart",
 ]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from xstilts.perturbations.base import apply_edits, stream
+from xstilts.perturbations.base import Edit, Span, apply_edits, stream
 from xstilts.perturbations.conditions import PERTURBATIONS, Condition
 from xstilts.perturbations.graphemes import is_separator, split
 
@@ -75,8 +75,9 @@ def perturb_with_offsets(
 ) -> tuple[str, Offsets]:
     """The text under a condition, and where its characters went.
 
-    `keep` lists spans (start, end, in characters) of which something must remain, such as answers: what
-    would have dropped all of one is undone there. Other arguments as in `perturb_text`.
+    `keep` lists spans (start, end, in characters) that must stay findable, such as answers: noise in characters
+    leaves something of each, noise in words and content leaves each as it is. Other arguments as in
+    `perturb_text`.
 
     Example:
         >>> typos = Condition.parse("typos@4")
@@ -86,9 +87,9 @@ def perturb_with_offsets(
         ('MMade jn Paris, Frnce', 'Paris')
     """
     clusters = split(text)
-    pieces = perturb_clusters(clusters, language, condition, item_key)
     old = tuple(accumulate(map(len, clusters), initial=0))
-    spans = ((bisect_right(old, start) - 1, bisect_right(old, end - 1)) for start, end in keep)
+    spans = [(bisect_right(old, start) - 1, bisect_right(old, end - 1)) for start, end in keep]
+    pieces = perturb_clusters(clusters, language, condition, item_key, spans)
     _keep_filled(clusters, pieces, [(0, len(clusters)), *spans])
     after = "".join(pieces)
     return after, Offsets(text, after, old, tuple(accumulate(map(len, pieces), initial=0)))
@@ -119,19 +120,33 @@ def perturb_tokens(tokens: Sequence[str], language: str, condition: Condition, i
 
 
 def perturb_clusters(
-    clusters: Sequence[str], language: str, condition: Condition, item_key: str
+    clusters: Sequence[str],
+    language: str,
+    condition: Condition,
+    item_key: str,
+    keep: Sequence[Span] = (),
 ) -> list[str]:
-    """The pieces that stand for grapheme clusters under a condition, one for one; empty if dropped."""
+    """The pieces that stand for grapheme clusters under a condition, one for one; empty if dropped.
+
+    `keep` lists spans of clusters that noise in words and content leaves as they are.
+    """
     if not condition.acts_on(language):
         return list(clusters)
     perturbation = PERTURBATIONS[condition.name]
     rng = stream(item_key, condition.name, condition.severity)
-    return apply_edits(
-        clusters, perturbation.fn(clusters, language, perturbation.rate(condition.severity), rng)
-    )
+    change = perturbation.function(language, condition.folder)
+    edits = change(clusters, language, perturbation.rate(condition.severity), rng)
+    if keep and perturbation.kind != "characters":
+        edits = (edit for edit in edits if not _touches(edit, keep))
+    return apply_edits(clusters, edits)
 
 
-def _keep_filled(clusters: Sequence[str], pieces: list[str], spans: Iterable[tuple[int, int]]) -> None:
+def _touches(edit: Edit, spans: Iterable[Span]) -> bool:
+    first, last = edit[0], edit[0] + len(edit[1])
+    return any(first < stop and start < last for start, stop in spans)
+
+
+def _keep_filled(clusters: Sequence[str], pieces: list[str], spans: Iterable[Span]) -> None:
     for start, stop in spans:
         if not "".join(pieces[start:stop]).strip():
             pieces[start:stop] = clusters[start:stop]

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
+from pathlib import Path
 from random import Random
+from typing import Literal, Protocol
 
 from xstilts import languages
 from xstilts.perturbations.graphemes import split
@@ -26,6 +28,12 @@ Edit = tuple[int, tuple[str, ...]]
 Perturb = Callable[[Sequence[str], str, float, Random], Iterator[Edit]]
 """`(clusters, language, rate, random stream)` → edits in order, none overlapping another."""
 
+Kind = Literal["characters", "words", "content"]
+"""What a perturbation changes: letters and marks, whole words, or what a passage says."""
+
+Span = tuple[int, int]
+"""Part of a sequence: where it begins, and where it has ended."""
+
 _UNSPACED = frozenset({"Hans", "Hant", "Hani", "Jpan", "Thai", "Laoo", "Khmr", "Mymr", "Tibt"})
 
 script = lru_cache(maxsize=None)(languages.script)
@@ -36,6 +44,19 @@ def unspaced(language: str) -> bool:
     return script(language) in _UNSPACED
 
 
+class Data(Protocol):
+    """What a perturbation draws on beside the text, such as a lexicon."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the contents."""
+        ...
+
+    def perturb(self, clusters: Sequence[str], language: str, rate: float, rng: Random) -> Iterator[Edit]:
+        """The edits, as `Perturb` gives them."""
+        ...
+
+
 @dataclass(frozen=True)
 class Perturbation:
     """One kind of noise, graded from 1 to 5.
@@ -44,7 +65,12 @@ class Perturbation:
     15924) it acts on, empty for all; languages `without` have nothing for it to change. In any other
     language it is the identity, so that the cells can be left out (`acts_on`). `on_tokens` says whether it
     acts on tokenised text, where the number of tokens must stay. `source` says where the definition comes
-    from.
+    from. `version` is raised whenever the same input would come out otherwise.
+
+    `kind`: perturbations of words and of content leave named spans (answers) as they are; those of content
+    act only on the tasks of `task_types`, on the column `role`, and are reported apart from other noise.
+    `data(language, folder)` finds what the perturbation draws on, None where there is nothing; `folder` is
+    that of the user's data. Without it the perturbation needs none.
     """
 
     name: str
@@ -57,8 +83,13 @@ class Perturbation:
     without: frozenset[str] = frozenset()
     on_tokens: bool = True
     modality: str = "text"
+    kind: Kind = "characters"
+    version: int = 1
+    role: str = ""
+    task_types: frozenset[str] = frozenset()
+    data: Callable[[str, Path | None], Data | None] | None = None
 
-    def acts_on(self, language: str) -> bool:
+    def acts_on(self, language: str, folder: Path | None = None) -> bool:
         """Whether text of this language (BCP-47) can change at all.
 
         Example:
@@ -66,13 +97,35 @@ class Perturbation:
             >>> [PERTURBATIONS["casing"].acts_on(language) for language in ("de", "ru", "zh")]
             [True, True, False]
         """
+        if not self.acts_on_script(language):
+            return False
+        return self.data is None or self.data(language, folder) is not None
+
+    def acts_on_script(self, language: str) -> bool:
+        """Whether the way in which a language is written leaves anything to change."""
         if language.partition("-")[0] in self.without:
             return False
         return not self.scripts or script(language) in self.scripts
 
+    @property
+    def shares(self) -> str:
+        """What is changed at each severity, in words.
+
+        Example:
+            >>> from xstilts.perturbations import PERTURBATIONS
+            >>> PERTURBATIONS["typos"].shares
+            '1, 3, 6, 10, 15% of letters'
+        """
+        return f"{', '.join(f'{100 * rate:g}' for rate in self.rates)}% of {self.unit}"
+
     def rate(self, severity: int) -> float:
         """Expected share of `unit` that is changed at a severity from 1 to 5."""
         return self.rates[severity - 1]
+
+    def function(self, language: str, folder: Path | None = None) -> Perturb:
+        """What makes the edits for a language, bound to the data that it draws on."""
+        data = self.data(language, folder) if self.data else None
+        return data.perturb if data else self.fn
 
 
 def stream(item_key: str, perturbation: str, severity: int) -> Random:
@@ -99,13 +152,17 @@ def apply_edits(clusters: Sequence[str], edits: Iterable[Edit]) -> list[str]:
     pieces = list(clusters)
     for start, new in edits:
         stop = start + len(new)
-        left = next((pieces[i] for i in range(start - 1, -1, -1) if pieces[i]), "")
+        before = start - 1
+        while before > 0 and not pieces[before]:
+            before -= 1
+        left = pieces[before] if before >= 0 else ""
         right = pieces[stop] if stop < len(pieces) else ""
         if _fits(left, "".join(pieces[start:stop]), "".join(new), right):
             pieces[start:stop] = new
     return pieces
 
 
+@lru_cache(maxsize=2**16)  # the same letters meet again and again
 def _fits(left: str, old: str, new: str, right: str) -> bool:
     after = left + new + right
     if after.isascii():

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from xstilts.errors import UnknownName, UserError
 from xstilts.perturbations.base import DEFAULT_SEVERITY, SEVERITIES, Perturbation
+from xstilts.perturbations.content import CONTENT
+from xstilts.perturbations.forms import FORMS
 from xstilts.perturbations.text import TEXT
+from xstilts.perturbations.words import WORDS
 
-PERTURBATIONS: Mapping[str, Perturbation] = MappingProxyType({each.name: each for each in TEXT})
+PERTURBATIONS: Mapping[str, Perturbation] = MappingProxyType(
+    {each.name: each for each in (*TEXT, *FORMS, *WORDS, *CONTENT)}
+)
 """All perturbations by name, in the order in which they are listed."""
 
 _GRAMMAR = re.compile(r"(?P<name>[^:@]+)(:(?P<role>[a-z][a-z0-9_-]*))?(@(?P<severity>[^:@]+))?")
@@ -24,12 +31,14 @@ _SHAPE = (
 class Condition:
     """What is done to the test input of a cell.
 
-    `role` names the column that is perturbed where a task has several, empty for the task type's default.
-    `severity` is 1 to 5, and 0 for `clean`.
+    `role` names the column that is perturbed where a task has several, empty for the task type's default; a
+    perturbation that acts on one column alone fills it in. `severity` is 1 to 5, and 0 for `clean`. `folder` is
+    that of the user's data, where lexicons are looked for; it is no part of the condition's name.
 
     Raises:
         UnknownName: no perturbation has this name.
-        UserError: the severity is not 1 to 5, or `clean` was given a role or a severity.
+        UserError: the severity is not 1 to 5, `clean` was given a role or a severity, or the perturbation does
+            not act on the role.
 
     Example:
         >>> [str(Condition.parse(text)) for text in ("clean", "casing", "ocr:context@4")]
@@ -39,6 +48,7 @@ class Condition:
     name: str
     role: str = ""
     severity: int = DEFAULT_SEVERITY
+    folder: Path | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.name == "clean":
@@ -51,14 +61,17 @@ class Condition:
             self._check(
                 self.severity in SEVERITIES, f"severity is a whole number from 1 to 5, not {self.severity!r}"
             )
+            own = PERTURBATIONS[self.name].role
+            self._check(not own or self.role in {"", own}, f"acts on {own}, not on {self.role}")
+            object.__setattr__(self, "role", own or self.role)
 
     def _check(self, fits: bool, message: str) -> None:
         if not fits:
             raise UserError(f"condition {self.name!r}: {message}. {_SHAPE}")
 
     @classmethod
-    def parse(cls, text: str) -> Condition:
-        """The condition that a text spells; no severity means 3."""
+    def parse(cls, text: str, folder: Path | None = None) -> Condition:
+        """The condition that a text spells; no severity means 3. `folder` is that of the user's data."""
         if text.strip() == "clean":
             return CLEAN
         found = _GRAMMAR.fullmatch(text.strip())
@@ -67,7 +80,7 @@ class Condition:
         severity = found["severity"] or str(DEFAULT_SEVERITY)
         if not re.fullmatch("[0-9]", severity):
             raise UserError(f"{text!r}: severity is a whole number from 1 to 5, not {severity!r}. {_SHAPE}")
-        return cls(found["name"], found["role"] or "", int(severity))
+        return cls(found["name"], found["role"] or "", int(severity), folder)
 
     @property
     def is_clean(self) -> bool:
@@ -76,11 +89,62 @@ class Condition:
 
     def acts_on(self, language: str) -> bool:
         """Whether text of a language (BCP-47) can differ from clean; where not, the cell can be left out."""
-        return not self.is_clean and PERTURBATIONS[self.name].acts_on(language)
+        return not self.is_clean and PERTURBATIONS[self.name].acts_on(language, self.folder)
+
+    def is_for_others(self, task_type: str) -> bool:
+        """Whether the perturbation keeps labels by a rule that is not for this task type."""
+        types = frozenset() if self.is_clean else PERTURBATIONS[self.name].task_types
+        return bool(types) and task_type not in types
+
+    def idle(self, language: str, task_type: str, on_tokens: bool = False) -> str:
+        """Why the condition changes nothing in the inputs of a task type in a language; empty where it does.
+
+        The language's name is to follow. `on_tokens` says whether the task type's input is tokens.
+
+        Example:
+            >>> Condition.parse("casing").idle("zh", "classification")
+            'does not act on the script of'
+        """
+        if self.is_clean:
+            return ""
+        each = PERTURBATIONS[self.name]
+        if self.is_for_others(task_type):
+            return f"is for {', '.join(sorted(each.task_types))} only, and left out in"
+        if on_tokens and not each.on_tokens:
+            return "leaves tokens as they are, in"
+        if self.acts_on(language):
+            return ""
+        if language.partition("-")[0] in each.without:
+            return "has nothing to change in"
+        return "has no lexicon for" if each.acts_on_script(language) else "does not act on the script of"
+
+    def identity(self, language: str) -> dict[str, Any]:
+        """What beside its name decides what the condition does to texts of a language: for the keys of stages.
+
+        Empty for the first version of a perturbation that draws on no data.
+        """
+        if self.is_clean:
+            return {}
+        each = PERTURBATIONS[self.name]
+        found = each.data(language, self.folder) if each.data else None
+        version = {"perturbation_version": each.version} if each.version > 1 else {}
+        return version | ({"perturbation_data": found.fingerprint} if found else {})
 
     def __str__(self) -> str:
         role = f":{self.role}" if self.role else ""
         return "clean" if self.is_clean else f"{self.name}{role}@{self.severity}"
+
+
+def reported_apart(condition: str) -> bool:
+    """Whether a condition, as results name it, is kept out of means over conditions: it changes the content.
+
+    Example:
+        >>> [reported_apart(name) for name in ("clean", "typos@2", "omission:context@3")]
+        [False, False, True]
+    """
+    found = _GRAMMAR.fullmatch(condition)
+    each = PERTURBATIONS.get(found["name"]) if found else None
+    return each is not None and each.kind == "content"
 
 
 CLEAN = Condition("clean", severity=0)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import groupby
 
 import regex
 
@@ -45,10 +44,15 @@ def words(clusters: Sequence[str]) -> Iterator[tuple[int, int]]:
         >>> list(words(["I", "t", "'", "s", " ", "m", "e"]))
         [(0, 2), (3, 4), (5, 7)]
     """
-    for letters, run in groupby(range(len(clusters)), key=lambda i: is_letter(clusters[i])):
-        if letters:
-            start, *rest = run
-            yield start, start + len(rest) + 1
+    start = -1
+    for i, cluster in enumerate(clusters):
+        if cluster[:1].isalpha():
+            start = i if start < 0 else start
+        elif start >= 0:
+            yield start, i
+            start = -1
+    if start >= 0:
+        yield start, len(clusters)
 
 
 def upper(text: str, language: str) -> str:

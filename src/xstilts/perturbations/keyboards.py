@@ -1,9 +1,10 @@
-"""Neighbouring keys, by layout.
+"""Neighbouring keys, by layout; for Chinese, which is typed by sound, characters of one sound.
 
 A layout is up to four rows of keys from the digit row down, right-aligned (three rows: no digit row), each
 beginning at its leftmost letter key; a space is a key that types no single letter. Layouts are the national
 standards as operating systems ship them (Kedmanee for Thai, InScript for Indic scripts, two-set for
-Hangul); for Urdu and Georgian the phonetic ones, which are more in use.
+Hangul), compared with those of xkeyboard-config 2.35; for Urdu, Georgian and Sinhala the phonetic ones, which are
+more in use.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
+from xstilts.perturbations.base import script
 from xstilts.perturbations.graphemes import Substitutions, upper
+from xstilts.perturbations.homophones import homophones
 
 _STAGGER = (0.0, 0.5, 0.75, 1.25)  # where the rows begin, in key widths
 _REACH = 1.0  # keys whose centres are nearer than this in the next row, or next to each other in one row
@@ -29,10 +32,20 @@ _BY_SCRIPT: tuple[tuple[str, ...], ...] = (
     ("йцукенгшщзхъ", "фывапролджэ", "ячсмитьбю"),
     (" ςερτυθιοπ", "ασδφγηξκλ", "ζχψωβνμ"),
     ("ضصثقفغعهخحجد", "شسيبلاتنمكط", "ئءؤر ىةوزظ"),
+    ("ֆձ" + " " * 7 + "օէղ", "ճփբսմուկըթծց", "ջվգեանիտհպր", "ժդչյզլքխշռ"),
     ("  קראטוןםפ", "שדגכעיחלךף", "זסבהנמצתץ"),
     ("ქწერტყუიოპ", "ასდფგჰჯკლ", "ზხცვბნმ"),
     ("ㅂㅈㄷㄱㅅㅛㅕㅑㅐㅔ", "ㅁㄴㅇㄹㅎㅗㅓㅏㅣ", "ㅋㅌㅊㅍㅠㅜㅡ"),
     ("ๅ  ภถ\u0e38\u0e36คตจขช", "ๆไำพะ\u0e31\u0e35รนยบล", "ฟหกดเ\u0e49\u0e48าสวง", "ผปแอ\u0e34\u0e37ทมใฝ"),
+    (
+        "ຢຟໂຖ\u0eb8\u0eb9ຄຕຈຂຊ",
+        "\u0ebbໄຳພະ\u0eb4\u0eb5ຣນຍບລ",
+        "\u0eb1ຫກດເ\u0ec9\u0ec8າສວງໜ",
+        "ຜປແອ\u0eb6\u0eb7ທມໃຝ",
+    ),
+    ("ဆတနမအပကငသစဟဩ", "\u1031\u103b\u102d\u103a\u102b\u1037\u103c\u102f\u1030\u1038", "ဖထခလဘညာ"),
+    ("ឆ\u17b9\u17c1រតយ\u17bb\u17b7\u17c4ផ\u17c0ឪ", "\u17b6សដថងហ\u17d2កល\u17be\u17cb", "ឋខចវបនម"),
+    ("ඍඇඑරතයඋඉඔප", "අසදෆගහජකල", "ඤඳචවබනම"),
     ("     \u0e39", "  ฎฑธ\u0e4d\u0e4aณฯญฐ", "ฤฆฏโฌ\u0e47\u0e4bษศซ", "  ฉฮ \u0e4c ฒฬฦ"),
 )
 _DEVANAGARI = (
@@ -65,6 +78,8 @@ _BY_LANGUAGE: Mapping[str, tuple[str, ...]] = {
     "pt": ("qwertyuiop", "asdfghjklç", "zxcvbnm"),
     "it": ("qwertyuiopè", "asdfghjklòàù", "zxcvbnm"),
     "ro": ("qwertyuiopăîâ", "asdfghjklșț", "zxcvbnm"),
+    "lt": ("ąčęėįšųū   ž", "qwertyuiop", "asdfghjkl", "zxcvbnm"),
+    "is": (" " * 10 + "ö", "qwertyuiopð", "asdfghjklæ", "zxcvbnm  þ"),
     "tr": ("qwertyuıopğü", "asdfghjklşi", "zxcvbnmöç"),
     "az": ("qüertyuiopöğ", "asdfghjklıə", "zxcvbnmçş"),
     "uk": ("йцукенгшщзхї", "фівапролджє", "ячсмитьбю"),
@@ -73,6 +88,10 @@ _BY_LANGUAGE: Mapping[str, tuple[str, ...]] = {
     "sr": ("љњертзуиопшђ", "асдфгхјклчћж", "ѕџцвбнм"),
     "mk": ("љњертѕуиопшѓ", "асдфгхјклчќж", "зџцвбнм"),
     "kk": (" әіңғ  үұқөһ", "йцукенгшщзхъ", "фывапролджэ", "ячсмитьбю"),
+    "ky": (" " * 10 + "өң", "йцукенгшщзхъ", "фывапролджэү", "ячсмитьбю"),
+    "tt": ("йөукенгшәзхү", "фывапролдңэ", "ячсмитҗбю"),
+    "tg": (" " * 10 + "ғӯ", "йқукенгшҳзхъ", "фҷвапролджэ", "ячсмитӣбю"),
+    "mn": (" " * 10 + "ещ", "фцужэнгшүзкъ", "йыбөахролдп", "ячёсмитьвю"),
     "fa": ("ضصثقفغعهخحجچ", "شسیبلاتنمکگ", "ظطزرذدپو"),
     "ur": ("قوعرتےئیہپ", "اسدفگحجکل", "زشچطبنم"),
 }
@@ -89,6 +108,8 @@ _KATAKANA = 0x60  # distance from the hiragana block
 def neighbours(language: str) -> Substitutions:
     """What each letter becomes when a finger lands on the next key, in the layout of a language (BCP-47).
 
+    Chinese characters become others of the same sound.
+
     Example:
         >>> neighbours("en").variants("y")
         ('t', 'u', 'g', 'h')
@@ -96,8 +117,10 @@ def neighbours(language: str) -> Substitutions:
         ('A', 'S', 'X')
     """
     table: dict[str, tuple[str, ...]] = {**_shared(), **_flicks()}
-    own = _BY_LANGUAGE.get(language) or _BY_LANGUAGE.get(language.partition("-")[0])
+    base = language.partition("-")[0]
+    own = _BY_LANGUAGE.get(language) or _BY_LANGUAGE.get(base)
     table |= _adjacent(own) if own else {}
+    table |= homophones(traditional=script(language) == "Hant") if base == "zh" else {}
     return Substitutions(table | dict(_capitals(table, language)))
 
 

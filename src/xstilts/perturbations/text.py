@@ -1,4 +1,4 @@
-"""The first set of text perturbations: what fingers, keyboards, habits and scanners do to writing."""
+"""Noise in characters: what fingers, keyboards, habits and scanners do to writing."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from xstilts.perturbations.base import Edit, Perturbation, pick, script, unspace
 from xstilts.perturbations.graphemes import Substitutions, is_letter, lower, split, strip_marks, upper, words
 from xstilts.perturbations.keyboards import neighbours
 from xstilts.perturbations.lookalikes import PAIRS, SCRIPTS, confusions
+from xstilts.perturbations.units import CASED
 
-_CASED = frozenset({"Latn", "Cyrl", "Grek", "Armn"})  # Georgian capitals exist and are not used this way
 _INDIC = frozenset({"Deva", "Beng", "Guru", "Gujr", "Orya", "Taml", "Telu", "Knda", "Mlym", "Sinh"})
 _MARKED = frozenset({"Latn", "Cyrl", "Grek", "Arab", "Hebr", "Thai", "Laoo", "Khmr", "Mymr", "Jpan"}) | _INDIC
 _UNMARKED_LANGUAGES = frozenset({"en", "he", "id", "jv", "ms", "sw", "tl", "fil"})
@@ -41,7 +41,7 @@ _GAPS_A_WORD = 5  # in scripts with spaces, for the same
 def typos(clusters: Sequence[str], language: str, rate: float, rng: Random) -> Iterator[Edit]:
     """Slips of the fingers: 40% the key beside, 20% swapped with the next letter, 20% dropped, 20% repeated.
 
-    Where a slip is not possible (no keyboard layout, as for Han; the last letter of a word, for a swap; its
+    Where a slip is not possible (no key beside, as for Japanese ideographs; the last letter of a word, for a swap; its
     first, for a drop) the next kind in this order is taken.
     """
     keys = neighbours(language)
@@ -82,6 +82,7 @@ def casing(clusters: Sequence[str], language: str, rate: float, rng: Random) -> 
         yield start, options[int(rng.random() * len(options))]
 
 
+@lru_cache(maxsize=2**16)
 def _recased(word: tuple[str, ...], change: Callable[[str, str], str], language: str) -> tuple[str, ...]:
     whole = split(change("".join(word), language))  # at once, for the sake of final sigma
     return tuple(whole) if len(whole) == len(word) else tuple(change(letter, language) for letter in word)
@@ -164,12 +165,14 @@ _NOISY_TEXT = (
 TEXT = (
     Perturbation(
         name="typos",
-        summary="slips of the fingers: keys beside (by layout); letters swapped, dropped, repeated",
+        summary="slips of the fingers: keys beside (by layout; in Chinese, characters of one sound); letters "
+        "swapped, dropped, repeated",
         fn=typos,
         rates=(0.01, 0.03, 0.06, 0.10, 0.15),
         unit="letters",
         source="the four kinds of Damerau 1964 (doi:10.1145/363958.363994); keys after Belinkov & Bisk 2018 "
         "(arXiv:1711.02173); shares ours",
+        version=2,
     ),
     Perturbation(
         name="casing",
@@ -178,7 +181,7 @@ TEXT = (
         rates=(0.1, 0.2, 0.4, 0.6, 0.9),
         unit="words that have case",
         source=f"{_NOISY_TEXT}; shares ours",
-        scripts=_CASED,
+        scripts=CASED,
     ),
     Perturbation(
         name="diacritics",
@@ -203,7 +206,7 @@ TEXT = (
         summary="words joined and split; spaces inside words for scripts that have none between them",
         fn=whitespace,
         rates=(0.05, 0.1, 0.2, 0.3, 0.5),
-        unit="spaces lost; half that share of words split",
+        unit="spaces (lost); half that share of words (split)",
         source=f"{_NOISY_TEXT}; shares ours",
         on_tokens=False,
     ),
@@ -216,5 +219,6 @@ TEXT = (
         source="our tables of look-alikes; the kinds (one for one, one for two, two for one) of Kukich 1992 "
         "(doi:10.1145/146370.146380); shares ours",
         scripts=SCRIPTS,
+        version=2,
     ),
 )

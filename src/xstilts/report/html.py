@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from xstilts.languages import display_name
+from xstilts.overlap import sentences
 from xstilts.recipe import BASELINE
 from xstilts.report import charts, layers, words
 from xstilts.report.evidence import (
@@ -121,6 +122,7 @@ def _context(evidence: Evidence) -> dict[str, Any]:
         "layers": [x for target in evidence.targets() if (x := _layers(target, evidence))],
         "scores": _scores(evidence),
         "settings": _settings(evidence),
+        "overlap": sentences(evidence.run.get("overlap", [])),
         "cautions": _cautions(evidence),
         "recipe": evidence.recipe.to_yaml() if evidence.recipe else "",
         "name": lambda target: words.short(target, evidence.targets()),

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xstilts.languages import display_name
+from xstilts.overlap import sentences
 from xstilts.report.evidence import ENGLISH, OTHERS, Evidence, Interval, Row, of_verdict
 from xstilts.report.layers import reading
 from xstilts.report.words import (
@@ -63,6 +64,8 @@ def print_answer(results: Results, console: Console) -> None:
         console.print()
         for line in _lines(evidence, console.width < _WIDE):
             console.print(put(line), markup=False, highlight=False)
+    for line in sentences(results.run.get("overlap", [])):
+        console.print(put(f"! {line}"), markup=False, highlight=False, soft_wrap=True)
     report = results.folder / "report.html"
     if report.is_file():
         console.print(f"Report: {report}", markup=False, highlight=False, soft_wrap=True)

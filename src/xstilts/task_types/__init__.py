@@ -60,19 +60,25 @@ def takes(task: Task, condition: Condition, language: str) -> bool:
     Raises:
         RecipeError: the condition names a role that the task's type does not have.
     """
+    return not _idle(task, condition, language)
+
+
+def _idle(task: Task, condition: Condition, language: str) -> str:
+    """Why a condition changes nothing in the test input of a task in a language; empty where it does."""
     roles = get_task_type(task.type).roles
-    if condition.role and condition.role not in roles:
+    idle = condition.idle(language, task.type, on_tokens="tokens" in roles)
+    if condition.role and condition.role not in roles and not condition.is_for_others(task.type):
         raise RecipeError(
             f"{condition} on {task.name}: no such role. A {task.type} task has {', '.join(roles)}"
         )
-    return condition.is_clean or condition.acts_on(language)
+    return idle
 
 
 @dataclass(frozen=True)
 class Untouched:
     """Where a condition changes nothing, collected over the languages of tasks, so that it can be said in a line."""
 
-    languages: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    languages: dict[tuple[str, str, str], list[str]] = field(default_factory=dict)
 
     def among(self, task: Task, conditions: Iterable[Condition], language: str) -> Iterator[Condition]:
         """Those of the conditions that a task takes in a language; the others are noted."""
@@ -80,14 +86,15 @@ class Untouched:
             if takes(task, condition, language):
                 yield condition
             else:
-                noted = self.languages.setdefault((task.name, str(condition)), [])
+                reason = _idle(task, condition, language)
+                noted = self.languages.setdefault((task.name, str(condition), reason), [])
                 noted.extend([language] * (language not in noted))
 
     def lines(self) -> list[str]:
-        """A line for each task and condition."""
+        """A line for each task, condition and reason."""
         return [
-            f"{task}: {condition} does not act on the script of {', '.join(languages)}"
-            for (task, condition), languages in self.languages.items()
+            f"{task}: {condition} {reason} {', '.join(languages)}"
+            for (task, condition, reason), languages in self.languages.items()
         ]
 
 

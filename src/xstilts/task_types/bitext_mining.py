@@ -9,9 +9,9 @@ import numpy as np
 
 from xstilts.metrics.retrieval import mined_id
 from xstilts.task_types.mining import NEIGHBOURS, best_threshold, mine
-from xstilts.task_types.retrieval import RetrievalType, Search
+from xstilts.task_types.retrieval import RetrievalType, Search, Text
 from xstilts.task_types.vectors import Places, Side
-from xstilts.tasks.base import Task
+from xstilts.tasks.base import Row, Task
 
 RATIO = f"ratio-margin-k{NEIGHBOURS}"
 _DIGITS = 6
@@ -24,7 +24,9 @@ class BitextMining(RetrievalType):
     `gold` lists the ids of the right candidates; most sentences have none. Pairs are mined by the rules of XTREME's
     BUCC script (see `mining`). What it does with sentences that occur more than once on their side is done here:
     they are searched once, and pairs with them are dropped, since no id could be given. The threshold from which on
-    pairs are kept is chosen on dev, for each language and post-processing, and applied to test.
+    pairs are kept is chosen on dev, for each language and post-processing, and applied to test. Where dev rows are
+    set aside of the test rows, or few rows are tested, the other ones are mined along: else scores, which depend on
+    how many neighbours there are, could not be compared.
     """
 
     name = "bitext-mining"
@@ -36,6 +38,15 @@ class BitextMining(RetrievalType):
     scorings: ClassVar[tuple[str, ...]] = (RATIO, "cosine")
     pool = "language"
     tunes = True
+
+    def candidates(self, rows: Sequence[Row], pool: Sequence[Row]) -> dict[str, Text]:
+        """Candidates by id: those of the pool that are no sentences to be mined along."""
+        return super().candidates(rows, [row for row in pool if "side" not in row])
+
+    def beside(self, rows: Sequence[Row], pool: Sequence[Row]) -> list[Text]:
+        """The sentences of the side of the rows that are none of them."""
+        tested = {row["source"] for row in rows}
+        return [(row["text"],) for row in pool if "side" in row and row["source"] not in tested]
 
     def retrieve(self, search: Search, task: Task) -> list[Any]:
         """For each query `{"id": …, "score": …}`, None where it is in no pair."""

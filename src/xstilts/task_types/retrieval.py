@@ -82,6 +82,10 @@ class RetrievalType(TaskType):
             raise DataError(f"the candidate id {twice!r} occurs twice. Expected an id for each candidate")
         return found
 
+    def beside(self, rows: Sequence[Row], pool: Sequence[Row]) -> list[Text]:
+        """Further queries, whose answers are not asked for but have a part in what is found for others."""
+        return []
+
     def golds(self, rows: Sequence[Row], names: Collection[str]) -> list[Any]:
         """The right answers of rows, `names` being the ids of the candidates."""
         return [self.answer(row) for row in rows]

@@ -18,7 +18,7 @@ CANDIDATES = "-candidates"
 """What the name of a split ends with that holds candidates to choose among: `dev-candidates`, `test-candidates`.
 
 Its rows have `id`, `source` and `text`, and where a sentence is read with its paragraph, `context`; other rows name
-them by `id` in `gold`."""
+them by `id` in `gold`. Those with a `side` are no candidates but sentences like the tested ones (bitext mining)."""
 
 
 def base_split(split: str) -> str:

@@ -17,29 +17,22 @@ from xstilts.languages import normalise
 from xstilts.tasks import readers
 from xstilts.tasks.base import SPLITS, Row, Task
 from xstilts.tasks.dividing import TEST_SHARE, carve_dev
+from xstilts.tasks.pools import with_candidates
 from xstilts.tasks.readers import FORMATS, Problem, ReadOptions, Record, Report, raise_problems
-from xstilts.tasks.reading import PLAIN, Reading, of_language, tag_of, what_is_there
-from xstilts.tasks.rows import (
-    SHAPES,
-    Column,
-    Located,
-    RowRules,
-    build_rows,
-    column_parts,
-    located,
-)
+from xstilts.tasks.reading import PLAIN, Reading, check_sides, of_language, tag_of, what_is_there
+from xstilts.tasks.rows import SHAPES, Column, Located, RowRules, build_rows, column_parts, located
 
 Files = Mapping[str, tuple[Path, ...]]
 
-ROLES = ("text", "target")
-"""The two sides of aligned line files."""
+ROLES = ("text", "target", "gold")
+"""Line files that belong together: the two sides of a bitext, and which of their sentences are a pair."""
 
 _VERSION = 1  # raised whenever the same files would give other rows
 _READING = {  # the settings that change which rows are read from the same files
     *("type", "columns", "labels", "parallel", "format", "quoting", "header"),
     *("language_prefix", "label_base", "dev_from"),
 }
-_ALIGNED = MappingProxyType({role: role for role in ROLES})
+_ALIGNED = MappingProxyType({role: role for role in ROLES[:2]})
 _FORMAT_COLUMNS = {"conllu": {"tokens": "form", "tags": "upos"}}
 
 
@@ -53,10 +46,10 @@ class UserTask(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
-    type: str = Field(description="classification, multiple-choice, tagging, span-qa or sentence-retrieval")
+    type: str = Field(description="one of " + ", ".join(SHAPES))
     files: str | dict[str, str | dict[str, str]] = Field(
         description="paths from the recipe's folder: a pattern with {split} and {language}, * and ?; "
-        "or a pattern for each split; or, for aligned line files, {text: …, target: …}"
+        "or a pattern for each split; or, for aligned line files, {text: …, target: …}, with `gold` for mining"
     )
     columns: dict[str, int | str | tuple[int | str, ...]] = Field(
         default={}, description="canonical column: the file's column, by name, dotted path or position from 0"
@@ -155,10 +148,9 @@ class UserTask(BaseModel):
         if self.labels is not None and len(set(self.labels)) < 2:
             raise ValueError(f"labels: expected two or more, got {', '.join(self.labels) or 'none'}")
         for split in SPLITS:
+            check_sides(self.type, tuple(self.patterns(split)))
             for role, pattern in self.patterns(split).items():
                 readers.check_pattern(pattern, wildcards=not role)
-                if role and self.type != "sentence-retrieval":
-                    raise ValueError(f"files: text and target are for sentence-retrieval, not {self.type}")
         if isinstance(self.files, dict) and not any(self.patterns(split) for split in SPLITS):
             raise ValueError(
                 f"files: expected the keys train, dev, test or text, target; got {', '.join(self.files)}"
@@ -240,6 +232,11 @@ class FilesSource:
     def validate(self, split: str, language: str) -> list[Problem]:
         """Everything that is wrong with the files of one split and language; an empty list if nothing is."""
         return self._load(self._origin(split), language)[1]
+
+    def paths(self, split: str) -> dict[str, tuple[Path, ...]]:
+        """The line files of each language that has this split, in the order of their roles."""
+        roles, found = SHAPES[self.spec.type].sides, self._found(split)
+        return {tag: tuple(path for role in roles for path in found[tag][role]) for tag in found}
 
     @cached_property
     def labels(self) -> tuple[str, ...]:
@@ -344,8 +341,8 @@ class FilesSource:
         return build_rows(self._records(files, language, report), rules, language, report)
 
     def _records(self, files: Files, language: str, report: Report) -> Iterator[Located]:
-        if set(files) == set(ROLES):
-            (text,), (target,) = (files[role] for role in ROLES)
+        if set(files) == set(_ALIGNED):
+            (text,), (target,) = (files[role] for role in _ALIGNED)
             pairs = readers.read_aligned(text, target, report)
             for line, record in self.reading.cleaned(str(text), pairs, language, report):
                 yield Located(str(text), line, record, {**_ALIGNED, **self.spec.columns})
@@ -375,7 +372,7 @@ def user_task(name: str, spec: UserTask, base: Path) -> Task:
         >>> user_task("my/reviews", spec, Path("recipes")).languages  # doctest: +SKIP
         ('de', 'en', 'sw')
     """
-    source = FilesSource(name, spec, base)
+    source, shape = FilesSource(name, spec, base), SHAPES[spec.type]
     languages = source.languages("test")
     missing = source.missing("test", languages) if languages else []
     if not languages and not source.languages("train"):
@@ -386,7 +383,7 @@ def user_task(name: str, spec: UserTask, base: Path) -> Task:
     return Task(
         name=name,
         type=spec.type,
-        source=source,
+        source=with_candidates(source, shape.sides, spec.parallel) if shape.pooled else source,
         languages=languages,
         summary=spec.summary or f"{spec.type} from {spec.files}",
         labels=source.labels,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 from xstilts.errors import DataError, RecipeError
@@ -14,6 +15,7 @@ from xstilts.tasks.base import SPLITS, Row, Source, Task, base_split
 from xstilts.tasks.building import SUBMISSION, Unlabelled
 from xstilts.tasks.files import FilesSource, UserTask
 from xstilts.tasks.reading import PLAIN, Reading
+from xstilts.tasks.rows import SHAPES
 
 Answer = TypeVar("Answer")
 TOGETHER = frozenset({"dev", "test"})
@@ -145,7 +147,7 @@ class PublishedSource:
         except DataError as error:
             if source is self.hub:
                 raise DataError(f"{error}\n{self.absent(split)}") from None
-            raise
+            raise DataError(f"{self.task}, {str(error).removeprefix('task ')}") from None
 
     def _languages(self, layout: Layout, split: str) -> tuple[str, ...]:
         source = self._open(layout, split)
@@ -329,4 +331,6 @@ def joined_task(name: str, test: Task, train: Task) -> Task:
         )
     source = JoinedSource(train.source, train.train_language, test.source)
     summary = f"{test.summary}; trained on {train.name}"
-    return replace(test, name=name, source=source, summary=summary, train_language=train.train_language)
+    joined = replace(test, name=name, source=source, summary=summary, train_language=train.train_language)
+    pooled = SHAPES[test.type].pooled  # a type that may be tested without a training has to be told
+    return replace(joined, options=MappingProxyType({**test.options, "trained": True})) if pooled else joined

@@ -13,7 +13,7 @@ from xstilts.hashing import files_fingerprint
 from xstilts.languages import normalise
 from xstilts.tasks.problems import BrokenFileError, Problem, Report
 from xstilts.tasks.readers import Numbered, Record, find_files, fixed_folder
-from xstilts.tasks.rows import BadRowError
+from xstilts.tasks.rows import SHAPES, BadRowError
 
 Clean = Callable[[Record, str], Record | None]
 """Changes a record of a language, or leaves it out by giving None; a `BadRowError` says what is wrong with it."""
@@ -128,3 +128,14 @@ def _listed(folder: Path, wanted: str, at_most: int) -> str:
 
 def _first(names: list[str], at_most: int) -> str:
     return ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "")
+
+
+def check_sides(type: str, given: tuple[str, ...]) -> None:
+    """Raise a `ValueError` unless files in these roles make up rows of a type; `""` is a file with columns."""
+    sides = SHAPES[type].sides
+    if set(given) - {""} and set(given) != set(sides):
+        owners = [name for name, shape in SHAPES.items() if set(shape.sides) == set(given)]
+        meant = f"are for {' and '.join(owners)}" if owners else "do not go together"
+        raise ValueError(f"files: {' and '.join(given)} {meant}, not {type}")
+    if given == ("",) and "gold" in sides:
+        raise ValueError(f"files: {type} expects a pattern for each of {', '.join(sides)}")

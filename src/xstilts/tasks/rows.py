@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from xstilts.errors import UnknownName
 from xstilts.tasks.base import Row
 from xstilts.tasks.readers import Problem, Record, Report
+from xstilts.tasks.searching import AnswerOptions, MiningOptions, answer_id
 from xstilts.tasks.squad import WINDOW_TOKENS, SpanOptions, read_answers
 
 Column = int | str | tuple[int | str, ...]
@@ -35,7 +36,7 @@ class Cells:
     """One record's values by canonical column, and what they are checked against.
 
     `labels` are those that may occur (classification, tagging); empty = any. `label_base` is the number of
-    the first choice. `unanswered` says whether a question may have no answer.
+    the first choice. `unanswered` says whether a question may have no answer, `language` is the row's.
     """
 
     values: Mapping[str, Any]
@@ -43,6 +44,7 @@ class Cells:
     labels: tuple[str, ...] = ()
     label_base: int = 0
     unanswered: bool = False
+    language: str = ""
 
     def bad(self, column: str, what: str) -> BadRowError:
         """An error about a column, under the name it has in the file."""
@@ -115,7 +117,8 @@ class Shape:
     """Which canonical columns the rows of a task type have, and how they are made.
 
     `options` is the model of what a task of the type may set under `options`, `max_length` the tokens an input that
-    its tasks have unless they say otherwise; None = those of the training.
+    its tasks have unless they say otherwise; None = those of the training. `sides` are the line files that may make
+    up its rows; `pooled` says whether candidates are rows of a split of their own.
     """
 
     required: tuple[str, ...]
@@ -124,6 +127,8 @@ class Shape:
     has_labels: bool = False
     options: type[BaseModel] | None = None
     max_length: int | None = None
+    sides: tuple[str, ...] = ()
+    pooled: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -215,6 +220,18 @@ def _span_qa(cells: Cells) -> Row:
     return native | row | {"answers": answers}
 
 
+def _mining(cells: Cells) -> Row:
+    return {
+        "text": cells.text("text"),
+        "gold": cells.texts("gold"),
+    }  # what is in line files is read by `pools`
+
+
+def _answer_retrieval(cells: Cells) -> Row:
+    row = {name: cells.text(name) for name in ("text", "answer", "context") if name in cells.columns}
+    return row | {"gold": [answer_id(cells.language, row["answer"], row.get("context", ""))]}
+
+
 SHAPES: Mapping[str, Shape] = MappingProxyType(
     {
         "classification": Shape(("text", "label"), _classification, ("text_pair",), has_labels=True),
@@ -227,7 +244,13 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
             options=SpanOptions,
             max_length=WINDOW_TOKENS,
         ),
-        "sentence-retrieval": Shape(("text", "target"), _sentence_retrieval),
+        "sentence-retrieval": Shape(("text", "target"), _sentence_retrieval, sides=("text", "target")),
+        "bitext-mining": Shape(
+            ("text", "gold"), _mining, options=MiningOptions, sides=("text", "target", "gold"), pooled=True
+        ),
+        "answer-retrieval": Shape(
+            ("text", "answer"), _answer_retrieval, ("context",), options=AnswerOptions, pooled=True
+        ),
     }
 )
 """The task types that files can be read for."""
@@ -357,7 +380,9 @@ def build_rows(records: Iterable[Located], rules: RowRules, language: str, repor
     first: dict[str, str] = {}
     times: Counter[str] = Counter()
     for ordinal, record in enumerate(records):
-        cells = Cells(record.values, record.columns, rules.labels, rules.label_base, rules.unanswered)
+        cells = Cells(
+            record.values, record.columns, rules.labels, rules.label_base, rules.unanswered, language
+        )
         try:
             native = str(record.values.get("id"))
             times[native] += rules.repeated_ids and "id" in record.columns

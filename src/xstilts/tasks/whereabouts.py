@@ -17,7 +17,8 @@ class Whereabouts:
 
     `layout` is the form below the data folder that it is read from, None where it is not there; then `hub` is the
     repository that it would be read from. `languages` are those that are there, `missing` those of the task that
-    are not. `reported` is what the rows are, in words; `hub_described` the repository with its configurations.
+    are not: of training rows, and of the dev rows that a training selects on, only its own language counts.
+    `reported` is what the rows are, in words; `hub_described` the repository with its configurations.
     """
 
     part: str
@@ -41,7 +42,7 @@ def _of_part(task: Task, part: PublishedSource) -> Iterator[Whereabouts]:
         found = part.found(split)
         if found is None and split == SUBMISSION:
             continue
-        wanted = task.languages if own and split != "train" else (task.train_language,)
+        wanted = _wanted(task, part, split)
         languages = found[1] if found else ()
         missing = tuple(code for code in wanted if code not in languages)
         hub = part.hub.repository if part.hub is not None and found is None else ""
@@ -49,6 +50,15 @@ def _of_part(task: Task, part: PublishedSource) -> Iterator[Whereabouts]:
         described = part.hub.described if part.hub is not None else ""
         layout = found[0] if found else None
         yield Whereabouts(part.task, split, layout, languages, missing, reported, hub, described)
+
+
+def _wanted(task: Task, part: PublishedSource, split: str) -> tuple[str, ...]:
+    """The languages without which a split is not complete."""
+    own, joined = part.task == task.name, len(published(task.source)) > 1
+    if own and joined and split == "dev":
+        return ()  # where the test task has none in the language that is trained on, the training task lends its own
+    english = not own or split == "train" or (split == "dev" and "train" in part.splits)
+    return (task.train_language,) if english else task.languages
 
 
 def summary(task: Task) -> str:

@@ -55,6 +55,24 @@ def messages(split: str, language: str) -> list[Row]:
     return [dict(row) for row in _pairs(language) if _split_of(row["source"]) == split]
 
 
+def single_words(language: str) -> list[tuple[str, str]]:
+    """(word, English word) of every message that is one word in both; none where there is no catalogue.
+
+    Raises:
+        PackageNotFoundError: Django is not installed.
+
+    Example:
+        >>> ("februar", "February") in [(word.lower(), english) for word, english in single_words("de")]
+        True
+    """
+    pairs = _entries(_DIRECTORIES[language]) if language in _DIRECTORIES else ()
+    return sorted({(text, english) for english, text in pairs if _one_word(english) and _one_word(text)})
+
+
+def _one_word(text: str) -> bool:
+    return bool(regex.fullmatch(r"[\p{L}\p{M}\u200c\u200d]{2,}", text))
+
+
 @cache
 def _pairs(language: str) -> tuple[Row, ...]:
     translations: dict[str, tuple[str, str]] = {}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from xstilts.tasks.base import CANDIDATES, Row, Source, Task, base_split
+from xstilts.tasks.base import Source, Task, base_split
 from xstilts.tasks.building import SUBMISSION, BuiltSource, Files, files_of
-from xstilts.tasks.problems import Problem, Report, raw_lines
+from xstilts.tasks.pools import BITEXT_VERSION, bitext_rows
 from xstilts.tasks.published import Layout, PublishedSource
 from xstilts.tasks.xtreme.common import DOWNLOAD, REPORTED, TREE, tags
 from xstilts.tasks.xtreme.retrieval import Nothing
@@ -59,7 +58,7 @@ def _layout(name: str, stems: dict[str, str], get: str, reported: str = "", subm
 
 def _source(name: str, folder: Path, stems: dict[str, str], carved: bool = False) -> BuiltSource:
     files = partial(_files, folder, stems)
-    return BuiltSource(name, files, partial(_rows, files), carved=carved)
+    return BuiltSource(name, files, partial(bitext_rows, files), BITEXT_VERSION, carved=carved)
 
 
 def _files(folder: Path, stems: dict[str, str], split: str) -> Files:
@@ -67,57 +66,3 @@ def _files(folder: Path, stems: dict[str, str], split: str) -> Files:
     stem = stems.get(base_split(split))
     sides = _SIDES[:2] if base_split(split) == SUBMISSION else _SIDES
     return files_of(folder, [f"{stem}{side}" for side in sides], BUCC_LANGUAGES) if stem else {}
-
-
-def _rows(files: partial[Files], split: str, language: str, report: Report) -> list[Row]:
-    foreign, english, *gold = files(split)[language]
-    if split.endswith(CANDIDATES):
-        return [_row(name, text) for name, text in _sentences(english, report).items()]
-    sentences = _sentences(foreign, report)
-    right = _pairs(gold[0], (sentences, _sentences(english, report)), report) if gold else {}
-    return [_row(name, text) | {"gold": right.get(name, [])} for name, text in sentences.items()]
-
-
-def _row(name: str, text: str) -> Row:
-    return {"id": name, "source": name, "text": text}
-
-
-def _sentences(path: Path, report: Report) -> dict[str, str]:
-    """Sentences by id."""
-    found: dict[str, str] = {}
-    for line, text in raw_lines(path):
-        name, tab, sentence = text.rstrip("\r\n").partition("\t")
-        if not tab or not name or not sentence.strip():
-            report(
-                Problem(str(path), line, f"expected an id, a tab and a sentence, found {text.strip()[:60]!r}")
-            )
-        elif name in found:
-            report(Problem(str(path), line, f"the id {name!r} is there twice. Expected one sentence an id"))
-        else:
-            found[name] = sentence
-    return found
-
-
-def _pairs(path: Path, sides: Sequence[dict[str, str]], report: Report) -> dict[str, list[str]]:
-    """The English ids that belong to each other id."""
-    right: dict[str, list[str]] = {}
-    for line, text in raw_lines(path):
-        names = text.strip().split("\t")
-        if names == [""]:
-            continue
-        unknown = [name for name, side in zip(names, sides, strict=False) if name not in side]
-        if len(names) != 2:
-            report(
-                Problem(
-                    str(path), line, f"expected two ids and a tab between them, found {text.strip()[:60]!r}"
-                )
-            )
-        elif unknown:
-            report(
-                Problem(
-                    str(path), line, f"there is no sentence {unknown[0]!r}. Expected ids of both text files"
-                )
-            )
-        else:
-            right.setdefault(names[0], []).append(names[1])
-    return right
