@@ -29,6 +29,7 @@ from xstilts.recipe import Recipe, parse_recipe
 from xstilts.submissions import SUBMISSIONS
 from xstilts.tasks import Catalogue
 from xstilts.tasks.files import user_task
+from xstilts.tasks.published import published
 
 REPOSITORY = Path(__file__).parents[1]
 PAGES = sorted(
@@ -53,10 +54,10 @@ def is_recipe(text: str) -> bool:
     return "encoder" in yaml.safe_load(text)
 
 
-def plan_of(recipe: Recipe, base: Path) -> Plan:
+def plan_of(recipe: Recipe, base: Path, data: Path | None = None) -> Plan:
     """The plan with an encoder that is named and not looked for: no page may need a download to be checked."""
     own = {name: user_task(name, spec, base) for name, spec in recipe.tasks.items()}
-    return make_plan(recipe, Catalogue(own), EncoderSpec(recipe.encoder, base, "0" * 64))
+    return make_plan(recipe, Catalogue(own, data), EncoderSpec(recipe.encoder, base, "0" * 64))
 
 
 @pytest.fixture
@@ -88,8 +89,8 @@ def test_parts_of_recipes_parse(text: str, reviews: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(REPOSITORY.glob("recipes/*.yaml")), ids=lambda path: path.name)
-def test_shipped_recipes_plan(path: Path) -> None:
-    assert plan_of(parse_recipe(path.read_text("utf-8"), path.name), path.parent).cells
+def test_shipped_recipes_plan(path: Path, everything: Path) -> None:
+    assert plan_of(parse_recipe(path.read_text("utf-8"), path.name), path.parent, everything).cells
 
 
 @pytest.mark.parametrize("quick", [False, True])
@@ -182,6 +183,24 @@ def sizes_of(name: str, split: str) -> str:
     counts = sorted({len(source.rows(split, language)) for language in source.languages(split)})
     texts = [f"{count:,}" for count in counts]
     return "–" if not texts else texts[0] if len(texts) == 1 else f"{texts[0]}–{texts[-1]}"
+
+
+def test_all_benchmark_tasks_are_described() -> None:
+    described, suites = rows("benchmarks.md"), Catalogue().suites
+    tasks = {task.name: task for name in ("stilts", "xtreme", "xtreme-r") for task in suites[name]}
+    assert described.keys() == tasks.keys()
+    for name, task in tasks.items():
+        ((_, type_, languages, forms, hub, licence, trap),) = described[name]
+        assert (type_, languages, licence) == (task.type, str(len(task.languages)), task.licence)
+        assert trap
+        parts = published(task.source)
+        own = [part for part in parts if part.task == name] or parts
+        assert re.findall("`(.+?)`", forms) == list(
+            dict.fromkeys(layout.name for part in own for layout in part.layouts)
+        )
+        assert re.findall("`(.+?)`", hub) == list(
+            dict.fromkeys(part.hub.repository for part in own if part.hub)
+        )
 
 
 def test_all_perturbations_are_described() -> None:

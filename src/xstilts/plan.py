@@ -326,6 +326,9 @@ class _Planner:
     def languages(self, task: Task, split: str) -> tuple[str, ...]:
         """The recipe's languages that a task has in a split."""
         available = task.source.languages(split)
+        if not available:
+            hint = "As an intermediate task it stands under arms, not targets" if split == "test" else ""
+            raise RecipeError(f"{task.name} has no {split} data. {hint}".strip())
         if self.recipe.languages == "all":
             absent = [code for code in task.languages if code not in available] if split == "test" else []
             if absent:

@@ -188,6 +188,7 @@ def mewslix(suite: str, data: Path | None) -> Task:
 
 
 _ENTITIES = "mewslix/candidate_set_entities.jsonl"
+_LANGUAGE = re.compile(r'"language": ?"(\w+)"')
 _BRACES = re.compile(r"\{(.*?)\}")
 
 
@@ -197,11 +198,9 @@ def _mewslix(base: Path) -> Source:
         paths = (base / f"mewslix/wikinews_mentions-{part}.jsonl", base / _ENTITIES)
         if not all(path.is_file() for path in paths):
             return {}
-        return (
-            {MANY: paths[1:]}
-            if split.endswith(CANDIDATES)
-            else dict.fromkeys(tags(MEWSLIX_LANGUAGES), paths[:1])
-        )
+        if split.endswith(CANDIDATES):
+            return {MANY: paths[1:]}
+        return dict.fromkeys(_languages_in(paths[0], paths[0].stat().st_mtime_ns), paths[:1])
 
     def build(split: str, language: str, report: Report) -> list[Row]:
         (path,) = files(split)[language]
@@ -209,6 +208,13 @@ def _mewslix(base: Path) -> Source:
         return list(made)
 
     return BuiltSource("mewslix", files, build)
+
+
+@lru_cache(maxsize=8)
+def _languages_in(path: Path, changed: int) -> tuple[str, ...]:
+    """The languages that a file of articles has."""
+    found = {tag_of(code) for code in _LANGUAGE.findall(path.read_text("utf-8", errors="replace"))}
+    return tuple(code for code in tags(MEWSLIX_LANGUAGES) if code in found)
 
 
 def _entities(path: Path, report: Report) -> Iterator[Row]:

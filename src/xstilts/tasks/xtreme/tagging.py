@@ -63,8 +63,7 @@ def udpos(suite: str, codes: Sequence[str], data: Path | None) -> Task:
     """Part-of-speech tagging: all treebanks of a language in the order of their names, as XTREME joins them."""
     name = f"{suite}/udpos"
     layouts = (
-        _treebanks("ud-2.7", "ud-treebanks-v2.7", "https://hdl.handle.net/11234/1-3424", codes),
-        _treebanks("ud-2.5", "ud-treebanks-v2.5", "https://hdl.handle.net/11234/1-3105", codes),
+        *(_releases(codes) if suite == "xtreme" else _releases(codes)[::-1]),
         _treebanks(
             "ud", "udpos", "https://github.com/UniversalDependencies, a folder a treebank", codes, True
         ),
@@ -91,6 +90,15 @@ def udpos(suite: str, codes: Sequence[str], data: Path | None) -> Task:
         url="https://universaldependencies.org",
         notes="In CoNLL-U the syntactic words are tagged, multiword tokens and empty nodes skipped; XTREME's own files "
         "have the fused multiword tokens in their place. Treebanks published without words are left out.",
+    )
+
+
+def _releases(codes: Sequence[str]) -> tuple[Layout, Layout]:
+    """The releases that XTREME and XTREME-R took their treebanks from, in this order."""
+    handle = "https://hdl.handle.net/11234"
+    return (
+        _treebanks("ud-2.5", "ud-treebanks-v2.5", f"{handle}/1-3105", codes),
+        _treebanks("ud-2.7", "ud-treebanks-v2.7", f"{handle}/1-3424", codes),
     )
 
 
