@@ -278,14 +278,12 @@ def export(
             show_default=False,
         ),
     ] = None,
-    name: Annotated[
-        str | None,
-        typer.Option("--name", help="organisation/name of the model in mteb's results", show_default=False),
-    ] = None,
+    data: DataOption = None,
 ) -> None:
     """Write a checkpoint of a run as an ordinary model folder with a card, or its retrieval results for mteb."""
     from xstilts import exporting
     from xstilts.errors import UnknownName
+    from xstilts.finished import FinishedRun
 
     tell = _console(to_stderr=True).print
     if to not in exporting.FORMS:
@@ -294,14 +292,13 @@ def export(
         raise UserError(
             "--postprocess is for sentence vectors: add --to sentence-transformers, or leave it out"
         )
-    if name and to != "mteb":
-        raise UserError("--name is the model's name in mteb's results: add --to mteb, or leave it out")
+    run = FinishedRun.open(folder, data)
     if to == "hf":
-        written = exporting.export_hf(folder, out, arm, target, seed, tell=tell)
+        written = exporting.export_hf(run, out, arm, target, seed, tell=tell)
     elif to == "mteb":
-        written = exporting.export_mteb(folder, out, arm, seed, target, postprocess, name, tell)
+        written = exporting.export_mteb(run, out, arm, seed, target, postprocess, tell=tell)
     else:
-        written = exporting.export_sentence_transformers(folder, out, arm, seed, target, postprocess, tell)
+        written = exporting.export_sentence_transformers(run, out, arm, seed, target, postprocess, tell)
     typer.echo(written)
 
 

@@ -60,7 +60,7 @@ def compare(
         tasks: tasks or suites; needed where both are models. Default: all that both have.
         languages: BCP-47 or ISO 639 codes; default: all that both have.
         statistics: level, draws and seed of the bootstrap over sources.
-        data: folder with benchmark data, for models.
+        data: folder with benchmark data, for models, and for runs whose data has moved.
         options: how models are evaluated, see `examining.Settings`; default: as the other side was, where it is no
             model.
 

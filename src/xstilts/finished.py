@@ -33,10 +33,14 @@ class FinishedRun:
     plan: Plan
 
     @classmethod
-    def open(cls, folder: str | Path) -> FinishedRun:
+    def open(cls, folder: str | Path, data: Path | None = None) -> FinishedRun:
         """Open the folder of a finished run.
 
         The precision that the run resolved is taken over, so that another machine plans the same stages.
+
+        Args:
+            folder: of the run.
+            data: folder with benchmark data; default: the one that the run was given.
 
         Raises:
             UserError: no finished run, or its data, packages or encoder are no longer those that were run.
@@ -46,7 +50,7 @@ class FinishedRun:
         recipe = load_recipe(folder / "recipe.yaml", (f"training.precision={run['precision']}",))
         beside = folder / "store"
         store = beside if beside.is_dir() else run["store"]
-        experiment = _open(recipe, run, store, folder)
+        experiment = _open(recipe, run if data is None else run | {"data": str(data)}, store, folder)
         controls = run["controls"]
         found = cls(results, experiment, experiment.plan(controls[0]["of"] if controls else None))
         _check_unchanged(found)
@@ -208,7 +212,7 @@ def _open(recipe: Recipe, run: Mapping[str, Any], store: str | Path, folder: Pat
     base, data = Path(run.get("base", folder)), Path(run["data"]) if run.get("data") else None
     if data is not None and not data.is_dir():
         raise UserError(
-            f"{folder}: the data folder of the run, {data}, is not there. Put it back, or run again"
+            f"{folder}: the data folder of the run, {data}, is not there. Say where it is now: --data DIR"
         )
     try:
         return open_experiment(recipe, base, store, data)

@@ -89,7 +89,8 @@ def both(
         UserError: not a system, two models without tasks, or a model that none of the tasks fits.
         DataError: a file of a folder is damaged.
     """
-    stored = [_stored(what) for what in (a, b)]
+    catalogue = options.get("catalogue")
+    stored = [_stored(what, catalogue.data if catalogue else None) for what in (a, b)]
     for number, (what, one) in enumerate(zip((a, b), stored, strict=True)):
         if one is not None:
             stored[number] = replace(one, scored=_wanted(one.scored, tasks, languages, what))
@@ -104,16 +105,16 @@ def both(
     return sides[0], sides[1]
 
 
-def _stored(what: str) -> _Stored | None:
-    """What a folder holds; None for a model."""
+def _stored(what: str, data: Path | None) -> _Stored | None:
+    """What a folder holds; None for a model. `data`: where a run's benchmark data is, if not where it was."""
     folder = Path(what)
     path, colon, arm = what.rpartition(":")
     if (folder / RECORD).is_file():
         return _of_evaluation(folder)
     if (folder / "run.json").is_file():
-        return _of_run(folder, BEST)
+        return _of_run(folder, BEST, data)
     if colon and (Path(path) / "run.json").is_file():
-        return _of_run(Path(path), arm)
+        return _of_run(Path(path), arm, data)
     if folder.is_dir() and not (folder / "config.json").is_file():
         raise UserError(
             f"{what} is neither a model (config.json), nor an evaluation ({RECORD}), nor a run (run.json). "
@@ -174,9 +175,9 @@ def _scored(predictions: Mapping[str, Any], record: Mapping[str, Any]) -> list[S
     ]
 
 
-def _of_run(folder: Path, arm: str) -> _Stored:
+def _of_run(folder: Path, arm: str, data: Path | None) -> _Stored:
     """The cells of one arm, or for each target of the arm that is best on it."""
-    run = FinishedRun.open(folder)
+    run = FinishedRun.open(folder, data)
     arms = {target: run.arm(arm, [target]) for target in run.recipe.targets}
     chosen = tuple(cell for cell in run.plan.cells if cell.arm == arms[cell.target])
     scored = []

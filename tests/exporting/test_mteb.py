@@ -14,8 +14,10 @@ from sklearn.metrics import f1_score, precision_score, recall_score
 from typer.testing import CliRunner
 
 from finished_runs import finished
+from tiny_world import Opener
 from xstilts.cli import app
 from xstilts.errors import UserError
+from xstilts.experiment import open_experiment, run_experiment
 from xstilts.exporting import PROVENANCE, export_hf, export_mteb
 from xstilts.exporting.mteb import PUBLISHED, Published, iso_639_3, weighted_scores
 from xstilts.finished import FinishedRun
@@ -119,9 +121,7 @@ def test_models_gather_in_one_folder_and_are_replaced_one_by_one(run: Path, tmp_
 def test_results_of_others_are_left_alone(run: Path, tmp_path: Path) -> None:
     folder = export_mteb(run, tmp_path, "none", name="group/model")
     (folder / "STS12.json").write_text("{}")
-    with pytest.raises(
-        UserError, match=r"STS12.json was not written by xstilts. Give the model another name"
-    ):
+    with pytest.raises(UserError, match=r"STS12.json was not written by xstilts. Expected another folder"):
         export_mteb(run, tmp_path, "none", name="group/model")
     export_mteb(run, tmp_path, "none")
     out = export_hf(run, tmp_path / "model", "none", "encoder")
@@ -152,12 +152,32 @@ def test_from_the_command_line(run: Path, tmp_path: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     assert str(tmp_path / "out") in result.output.replace("\n", "")
-    for wrong, said in (
-        (["--name", "a/b"], "--to mteb"),
-        (["--postprocess", "center"], "sentence-transformers"),
-    ):
-        failed = CliRunner().invoke(app, ["export", str(run), str(tmp_path / "x"), *wrong])
-        assert isinstance(failed.exception, UserError) and said in str(failed.exception)
+    failed = CliRunner().invoke(app, ["export", str(run), str(tmp_path / "x"), "--postprocess", "center"])
+    assert isinstance(failed.exception, UserError) and "sentence-transformers" in str(failed.exception)
+
+
+def test_a_run_on_benchmark_files_is_opened_with_the_folder_it_was_given(
+    tiny: Opener, tmp_path: Path
+) -> None:
+    """The folder is recorded, and asked for once it has moved."""
+    (tmp_path / "data/tatoeba").mkdir(parents=True)
+    for side, word in (("deu", "die"), ("eng", "the")):
+        lines = [f"{word} w{i} w{i * 7 % 50}" for i in range(50)]
+        (tmp_path / f"data/tatoeba/tatoeba.deu-eng.{side}").write_text("\n".join(lines) + "\n", "utf-8")
+    recipe = tiny(arms={"none": {}}, languages=["de"], statistics={"draws": 200}).recipe
+    recipe = recipe.model_copy(update={"targets": ("xtreme/tatoeba",), "tasks": {}})
+    run_experiment(
+        open_experiment(recipe, tmp_path, tmp_path / "run/store", tmp_path / "data"), tmp_path / "run"
+    )
+    told: list[str] = []
+    export_mteb(tmp_path / "run", tmp_path / "out", "none", tell=told.append)
+    assert "mteb has 1000 pairs in de, the run tested" in told[0]
+    (tmp_path / "data").rename(tmp_path / "moved")
+    with pytest.raises(UserError, match="--data DIR"):
+        export_mteb(tmp_path / "run", tmp_path / "out", "none")
+    again = ["export", str(tmp_path / "run"), str(tmp_path / "out"), "--to", "mteb", "--arm", "none"]
+    result = CliRunner().invoke(app, [*again, "--data", str(tmp_path / "moved")])
+    assert result.exit_code == 0, result.output
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=20))

@@ -41,6 +41,11 @@ def test_a_verdict_that_no_layer_changes(make: Make, tmp_path: Path) -> None:
     assert text.endswith("gains at every layer. On dev, no other layer changes the verdict.")
 
 
+def test_a_dev_part_that_decides_nothing(make: Make, tmp_path: Path) -> None:
+    text = told(make, tmp_path, [0.5, 0.51], ["undecided", "undecided"])
+    assert text.endswith("undecided at every layer. Dev decides nothing here, whatever the layer.")
+
+
 def test_one_layer_for_both_may_differ_from_each_ones_own(make: Make, tmp_path: Path) -> None:
     """Every fixed layer gives one verdict, and the layers that were chosen another."""
     curves = curve_rows(TARGET, "none", [[0.5, 0.5]] * 2)

@@ -25,7 +25,7 @@ Tell = Callable[[str], None]
 
 
 def export_hf(
-    run: Path,
+    run: Path | FinishedRun,
     out: Path,
     arm: str = BEST,
     target: str | None = None,
@@ -39,7 +39,7 @@ def export_hf(
     predicted; it may be the `encoder:` of another recipe.
 
     Args:
-        run: folder of a finished run.
+        run: a finished run, or its folder.
         out: folder to write; new, empty, or an earlier export, which is replaced.
         arm: an arm or control; `best` is the one chosen on dev, the baseline where no arm was better than it.
         target: a target of the run; a retrieval target or `encoder` gives the encoder without a head. Default: the
@@ -57,13 +57,18 @@ def export_hf(
         >>> export_hf(Path("runs/reviews"), Path("model"), target="my/reviews")  # doctest: +SKIP
     """
     check_out(out)
-    choice = choose(FinishedRun.open(run), arm, target, seed)
+    choice = choose(opened(run), arm, target, seed)
     base, checkpoint = load(choice, tell)
     with writing(out) as folder:
         model = _with_head(base, checkpoint, choice.target) if choice.has_head else bare(base, checkpoint)
         save(model, base, folder)
         describe(folder, choice, "hf")
     return out
+
+
+def opened(run: Path | FinishedRun) -> FinishedRun:
+    """A finished run, opened if it is given by its folder."""
+    return run if isinstance(run, FinishedRun) else FinishedRun.open(run)
 
 
 def load(choice: Choice, tell: Tell) -> tuple[BaseEncoder, Checkpoint]:

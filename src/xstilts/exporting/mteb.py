@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import UserError
-from xstilts.exporting.huggingface import PROVENANCE, Tell, origin, writing, written_before
+from xstilts.exporting.huggingface import PROVENANCE, Tell, opened, origin, writing, written_before
 from xstilts.finished import BEST, ENCODER, Choice, FinishedRun, choose
 from xstilts.hashing import digest
 from xstilts.languages import script
@@ -57,7 +57,7 @@ _ISO_639_3 = {
 
 
 def export_mteb(
-    run: Path,
+    run: Path | FinishedRun,
     out: Path,
     arm: str = BEST,
     seed: int | None = None,
@@ -74,7 +74,7 @@ def export_mteb(
     layer, pooling, post-processing, direction and scoring beside them.
 
     Args:
-        run: folder of a finished run.
+        run: a finished run, or its folder.
         out: folder to write; whatever is there stays, but for an earlier export of the same model.
         arm: an arm; `best` is the one chosen on dev over the retrieval targets.
         seed: default: the seed with the best dev score.
@@ -93,14 +93,16 @@ def export_mteb(
         >>> export_mteb(Path("runs/demo"), Path("mteb"), arm="definitions")  # doctest: +SKIP
         PosixPath('mteb/results/xstilts__demo-definitions-seed0/1c0e9c7a…')
     """
-    opened = FinishedRun.open(run)
-    targets = _targets(opened, target)
-    choice = replace(choose(opened, opened.arm(arm, targets), ENCODER, seed), asked=arm)
-    rule = _rule(opened, postprocess)
+    finished = opened(run)
+    targets = _targets(finished, target)
+    choice = replace(choose(finished, finished.arm(arm, targets), ENCODER, seed), asked=arm)
+    rule = _rule(finished, postprocess)
     model = name or _name(choice, rule)
     if len(model.split("/")) != 2 or not all(model.split("/")):
-        raise UserError(f"--name {model}: expected organisation/name, such as our-group/xlm-r-squad")
-    revision = choice.stage.key[:40] if choice.stage else opened.experiment.encoder.fingerprint[:40]
+        raise UserError(
+            f"the model's name {model!r}: expected organisation/name, such as our-group/xlm-r-squad"
+        )
+    revision = choice.stage.key[:40] if choice.stage else finished.experiment.encoder.fingerprint[:40]
     place = f"results/{model.replace('/', '__').replace(' ', '_')}/{revision}"
     _check_place(out, place)
     with writing(out, within=f"{place}/") as draft:
@@ -153,10 +155,7 @@ def _check_place(out: Path, place: str) -> None:
     found = (path.relative_to(out).as_posix() for path in (out / place).glob("*"))
     foreign = sorted(file for file in found if file not in before)
     if foreign:
-        raise UserError(
-            f"{out / foreign[0]} was not written by xstilts. Give the model another name (--name organisation/name), "
-            "or another folder"
-        )
+        raise UserError(f"{out / foreign[0]} was not written by xstilts. Expected another folder to write to")
 
 
 def _models(out: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.errors import UserError
-from xstilts.exporting.huggingface import Tell, bare, check_out, describe, load, save, writing
+from xstilts.exporting.huggingface import Tell, bare, check_out, describe, load, opened, save, writing
 from xstilts.exporting.sentence_files import ANY, write_modules
 from xstilts.finished import BEST, ENCODER, Choice, FinishedRun, choose, only_target
 from xstilts.model_card import Centring, SentenceVectors
@@ -31,7 +31,7 @@ ENGLISH = "en"
 
 
 def export_sentence_transformers(
-    run: Path,
+    run: Path | FinishedRun,
     out: Path,
     arm: str = BEST,
     seed: int | None = None,
@@ -48,7 +48,7 @@ def export_sentence_transformers(
     says what that costs on dev, with and without the language.
 
     Args:
-        run: folder of a finished run.
+        run: a finished run, or its folder.
         out: folder to write; new, empty, or an earlier export, which is replaced.
         arm: an arm; `best` is the one chosen on dev.
         seed: default: the seed with the best dev score.
@@ -67,12 +67,12 @@ def export_sentence_transformers(
         >>> export_sentence_transformers(Path("runs/demo"), Path("model"), postprocess="center")  # doctest: +SKIP
     """
     check_out(out)
-    opened = FinishedRun.open(run)
-    choice = choose(opened, arm, target or only_target(opened, opened.targets(trained=False)), seed)
+    finished = opened(run)
+    choice = choose(finished, arm, target or only_target(finished, finished.targets(trained=False)), seed)
     if choice.has_head:
         raise UserError(
             f"--target {choice.target}: a model for sentence vectors has no head. Expected a retrieval target of the "
-            f"run ({', '.join(opened.targets(trained=False)) or 'it has none'}) or {ENCODER}"
+            f"run ({', '.join(finished.targets(trained=False)) or 'it has none'}) or {ENCODER}"
         )
     vectors = vectors_of(choice, postprocess)
     base, checkpoint = load(choice, tell)

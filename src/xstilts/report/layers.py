@@ -116,7 +116,9 @@ def another_layer(arm: str, target: str, evidence: Evidence) -> str:
     lead = f"{arm}: with each run's own layer the gain on dev is {points(own['gain'])} ({own['verdict']})."
     given = list(dict.fromkeys(row["verdict"] for row in rows))
     at = {word: [row["layer"] for row in rows if row["verdict"] == word] for word in given}
-    if given == [own["verdict"]]:
+    if given == [own["verdict"]] == ["undecided"]:
+        told = "undecided at every layer. Dev decides nothing here, whatever the layer."
+    elif given == [own["verdict"]]:
         told = f"{own['verdict']} at every layer. On dev, no other layer changes the verdict."
     else:
         where = ", ".join(f"{word} at {layer_ranges(layers)}" for word, layers in at.items())
