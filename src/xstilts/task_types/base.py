@@ -152,7 +152,7 @@ class TrainedType(TaskType):
 
     def head(self, task: Task) -> HeadSpec:
         """The head that a model for this task has."""
-        return HeadSpec(task.name, self.auto_class, task.labels)
+        return HeadSpec(task.name, self.auto_class, tuple(task.labels))
 
     def output(self, output: Any) -> torch.Tensor:
         """The logits that the loss and predictions are made from, out of what the model gives."""
