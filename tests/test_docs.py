@@ -19,6 +19,7 @@ import yaml
 from typer.main import get_command
 
 import xstilts
+from benchmark_trees import write_stand_ins
 from xstilts.cli import app
 from xstilts.demo import demo_recipe
 from xstilts.encoders.base import EncoderSpec
@@ -89,8 +90,9 @@ def test_parts_of_recipes_parse(text: str, reviews: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(REPOSITORY.glob("recipes/*.yaml")), ids=lambda path: path.name)
-def test_shipped_recipes_plan(path: Path, everything: Path) -> None:
-    assert plan_of(parse_recipe(path.read_text("utf-8"), path.name), path.parent, everything).cells
+def test_shipped_recipes_plan(path: Path, everything: Path, tmp_path: Path) -> None:
+    write_stand_ins(tmp_path)
+    assert plan_of(parse_recipe(path.read_text("utf-8"), path.name), tmp_path, everything).cells
 
 
 @pytest.mark.parametrize("quick", [False, True])
