@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import benchmark_trees as trees
+from real_data import DATA, needs_data
 from xstilts.cli import app
 from xstilts.experiment import run_experiment
 from xstilts.overlap import Finder, Overlap, sentences
 from xstilts.tasks.base import PackageSource, Row, Task
 from xstilts.tasks.files import FilesSource
-
-DATA = os.environ.get("XSTILTS_DATA")
-needs_data = pytest.mark.skipif(not DATA, reason="XSTILTS_DATA is not set to a folder of benchmark files")
 
 
 def task(name: str = "my/test", kind: str = "classification", parallel: bool = True) -> Task:

@@ -99,6 +99,16 @@ def test_every_score_of_retrieval_names_its_layer(rich_run: Results, tmp_path: P
     assert "by cosine; layer chosen on dev: none 3, definitions 3, replies 3." in heat
 
 
+def test_a_score_at_the_ceiling_tells_the_share_of_errors(make: Make, tmp_path: Path) -> None:
+    results = make(tmp_path, {"x/t": {"a": {"en": 0.43, "de": 0.1}}})
+    text = write_html(results, tmp_path / "x.html").read_text("utf-8")
+    scores = text[text.index('id="scores"') :]
+    assert re.findall(r"▲<small>[^<]*</small><small>errors (−\d+%) \(−\d+% to −\d+%\)</small>", scores) == [
+        "−92%"
+    ]
+    assert scores.count("<small>errors ") == 1
+
+
 def test_a_run_from_before_the_curves_still_lists_its_layers(rich_run: Results, tmp_path: Path) -> None:
     found = page(replace(rich_run, layers=[]), tmp_path)
     assert "The layers taken" in found.text and "The curves as tables" not in found.text

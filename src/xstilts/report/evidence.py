@@ -46,11 +46,15 @@ class Interval(NamedTuple):
 
 
 class Score(NamedTuple):
-    """Mean and standard deviation over seeds (None for one seed); `flag` is ceiling, floor or empty."""
+    """Mean and standard deviation over seeds (None for one seed); `flag` is ceiling, floor or empty.
+
+    `reduction` is the share of the baseline's errors that the arm leaves out, where it or the baseline has a flag.
+    """
 
     mean: float
     sd: float | None
     flag: str
+    reduction: Interval | None = None
 
 
 class Asked(NamedTuple):
@@ -213,8 +217,14 @@ class Evidence:
                 table = values[row["task"], row["metric"], row["postprocess"] or ""]
                 table.setdefault((row["arm"], row["language"]), []).append(row)
         return {
-            name: {place: _score(rows) for place, rows in table.items()} for name, table in values.items()
+            name: {place: _score(rows, self._reduction(*place, name)) for place, rows in table.items()}
+            for name, table in values.items()
         }
+
+    def _reduction(self, arm: str, language: str, table: tuple[str, str, str]) -> Interval | None:
+        target, metric, rule = table
+        quantity = "error_reduction"
+        return self.gain(arm, target, language, quantity=quantity, metric=metric, postprocess=rule)
 
     def layer(self, arm: str, target: str, postprocess: str) -> list[int]:
         """The layers that the runs of an arm chose, a value a seed."""
@@ -320,11 +330,12 @@ def _place(row: Row) -> tuple[str, str, str]:
     return row["arm"], row["task"], row["postprocess"]
 
 
-def _score(rows: list[Row]) -> Score:
+def _score(rows: list[Row], reduction: Interval | None) -> Score:
     values = [row["value"] for row in rows]
     seen = [row.get("flag") or "" for row in rows]
     flag = max(sorted(set(seen)), key=seen.count)
-    return Score(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None, flag)
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return Score(statistics.mean(values), deviation, flag, reduction)
 
 
 def _unique(names: Iterable[str]) -> list[str]:

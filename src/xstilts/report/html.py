@@ -88,6 +88,7 @@ def _environment() -> Environment:
         "points": words.points,
         "span": words.span,
         "percent": words.percent,
+        "errors": words.errors_changed,
         "language": display_name,
         "metric": words.metric_label,
         "condition": words.condition_label,
