@@ -13,6 +13,7 @@ from shipped_tasks import hub_rows, task
 import benchmark_trees as trees
 from real_data import DATA, needs_data
 from xstilts.errors import DataError
+from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
 from xstilts.tasks.hub import HubSource
 from xstilts.tasks.published import ConcatenatedSource, PublishedSource

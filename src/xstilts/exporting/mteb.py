@@ -323,7 +323,8 @@ def _model_meta(choice: Choice, name: str, revision: str, targets: Sequence[str]
         "open_weights": True,
         "framework": ["PyTorch", "Transformers"],
         "similarity_fn_name": "cosine",
-        "use_instructions": any(task.options.get("prefix") for task in tasks),
+        "use_instructions": run.recipe.retrieval.prefix is not None
+        or any(task.options.get("prefix") for task in tasks),
         "modalities": ["text"],
         "model_type": ["dense"],
         "is_cross_encoder": False,

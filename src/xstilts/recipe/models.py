@@ -41,6 +41,11 @@ def _as_mapping(value: Any) -> Any:
     return {} if value is None else value
 
 
+def _as_prefix(value: Any) -> Any:
+    """A single text stands before queries and documents alike: `prefix: "query: "`."""
+    return {"query": value, "document": value} if isinstance(value, str) else value
+
+
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
 Languages = Annotated[
     Literal["all"] | Annotated[tuple[str, ...], Field(min_length=1)], BeforeValidator(_as_languages)
@@ -136,6 +141,13 @@ class Training(_Model):
     )
 
 
+class Prefix(_Model):
+    """Texts that are put before what is embedded, as some encoders were trained to expect."""
+
+    query: str = Field("", description="before what is looked for")
+    document: str = Field("", description="before the candidates")
+
+
 class Retrieval(_Model):
     """How sentences are embedded for retrieval targets, the same for all arms."""
 
@@ -145,6 +157,10 @@ class Retrieval(_Model):
         ("none", "center"),
         min_length=1,
         description="center takes the mean vector away: a gain may be isotropy",
+    )
+    prefix: Annotated[Prefix | None, BeforeValidator(_as_prefix)] = Field(
+        None,
+        description="put before each text: one, or `{query: …, document: …}`; default: the task's own, else nothing",
     )
 
 

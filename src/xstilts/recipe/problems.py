@@ -14,6 +14,7 @@ from xstilts.recipe.models import (
     Mixing,
     Phase,
     PhaseOverride,
+    Prefix,
     Recipe,
     Retrieval,
     Statistics,
@@ -32,7 +33,7 @@ _UNION = re.compile(r"literal\[.*|tuple\[.*|dict\[.*|int|str|float|bool")
 
 _MODELS = {
     model.__name__: model
-    for model in (Arm, Controls, Mixing, Phase, PhaseOverride, Retrieval, Statistics, Training)
+    for model in (Arm, Controls, Mixing, Phase, PhaseOverride, Prefix, Retrieval, Statistics, Training)
 }
 _MODEL_NAME = re.compile(rf"\b({'|'.join(_MODELS)})\b")
 

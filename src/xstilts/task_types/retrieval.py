@@ -108,6 +108,16 @@ class RetrievalType(TaskType):
         return list(predictions)
 
 
+def prefixed(prefix: str, text: Text) -> Text:
+    """A text with a prefix before it.
+
+    Example:
+        >>> prefixed("query: ", ("Where?",))
+        ('query: Where?',)
+    """
+    return (prefix + text[0], *text[1:])
+
+
 def tokenise_texts(
     tokenizer: Any, texts: Sequence[Text], max_length: int
 ) -> tuple[list[Tokens], list[Tokens]]:
