@@ -32,7 +32,9 @@ def init(  # noqa: PLR0913 - a parameter an option
     train: Annotated[
         str | None,
         typer.Option(
-            "--train", help="English training file; sentence-retrieval has none", show_default=False
+            "--train",
+            help="English training file; sentence-retrieval and bitext-mining have none",
+            show_default=False,
         ),
     ] = None,
     test: Annotated[
@@ -53,7 +55,13 @@ def init(  # noqa: PLR0913 - a parameter an option
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="the recipe to write")] = Path("recipe.yaml"),
     task_type: Annotated[
-        str | None, typer.Option("--type", help="task type, if not to be guessed", show_default=False)
+        str | None,
+        typer.Option(
+            "--type",
+            help="instead of the guess: classification, multiple-choice, tagging, span-qa, sentence-retrieval, "
+            "bitext-mining or answer-retrieval",
+            show_default=False,
+        ),
     ] = None,
     changes: Annotated[
         list[str] | None,

@@ -46,7 +46,7 @@ def recipe_text(
         intermediate: the intermediate tasks, an arm each, and what they are about.
         longest: tokens that the encoder takes, where that is fewer than a training's inputs usually have.
     """
-    trained = task["type"] != "sentence-retrieval"
+    trained = "train" in task["files"]
     lines = [
         "# Written by `xstilts init`. Paths start from the folder of this file; `xstilts validate` checks it.",
         _line(0, "encoder", encoder, _COMMENTS["encoder"]),
