@@ -20,7 +20,7 @@ HEAVY = ("torch", "transformers", "scipy", "pyarrow", "sklearn", "matplotlib", "
 
 LAYERS = (
     {"errors"},
-    {"languages", "hashing", "saved"},
+    {"languages", "hashing", "saved", "drafts"},
     {"store", "metrics", "tasks"},
     {"perturbations"},
     {"stage", "recipe", "analysis", "encoders", "submissions"},
