@@ -19,7 +19,7 @@ MODULES = sorted(ROOT.rglob("*.py"))
 HEAVY = ("torch", "transformers", "scipy", "pyarrow", "sklearn", "matplotlib", "datasets", "pandas", "ray")
 
 LAYERS = (
-    {"errors"},
+    {"errors", "wording"},
     {"languages", "hashing", "saved", "drafts"},
     {"store", "metrics", "tasks"},
     {"perturbations"},
