@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from xstilts.languages import display_name
-from xstilts.overlap import sentences
+from xstilts.overlap import MEANING, sentences
 from xstilts.recipe import BASELINE
 from xstilts.report import charts, layers, words
 from xstilts.report.evidence import (
@@ -123,6 +123,7 @@ def _context(evidence: Evidence) -> dict[str, Any]:
         "scores": _scores(evidence),
         "settings": _settings(evidence),
         "overlap": sentences(evidence.run.get("overlap", [])),
+        "overlap_meaning": MEANING,
         "cautions": _cautions(evidence),
         "recipe": evidence.recipe.to_yaml() if evidence.recipe else "",
         "name": lambda target: words.short(target, evidence.targets()),
