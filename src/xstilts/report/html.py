@@ -20,7 +20,6 @@ from xstilts.report.evidence import (
     ENGLISH,
     LEARNED,
     OTHERS,
-    PERTURBED,
     Evidence,
     Interval,
     Row,
@@ -224,9 +223,7 @@ def _conditions(evidence: Evidence) -> list[dict[str, Any]]:
     rows = []
     for target in evidence.targets():
         for arm in evidence.arms:
-            verdict = evidence.verdict(arm, target, perturbed=True) or {}
-            together = len(evidence.conditions) > 1 or verdict.get("left_out")
-            for condition in [*evidence.conditions, *([PERTURBED] if together else [])]:
+            for condition in evidence.told_conditions(arm, target):
                 groups = (ENGLISH, OTHERS)
                 gains = [evidence.gain(arm, target, group, condition) for group in groups]
                 changes = [
