@@ -169,7 +169,7 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
 
     True if nothing is wrong; an overlap is none of that.
     """
-    from xstilts.overlap import find_overlap, sentences
+    from xstilts.overlap import MEANING, find_overlap, sentences
 
     plan = experiment.plan()
     problems: list[str] = []
@@ -192,15 +192,20 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
         console.print(f"[dim]left out: {escape(line)}[/]", highlight=False)
     for line in sentences(overlaps):
         console.print(f"[yellow]![/] overlap: {escape(line)}", highlight=False, soft_wrap=True)
+    if overlaps:
+        console.print(f"  {MEANING}", highlight=False, soft_wrap=True)
     if not problems:
         console.print(f"[green]✓[/] valid: {len(plan.stages)} stages, {len(plan.cells)} cells and seeds")
     return not problems
 
 
 def _rows(experiment: Experiment, stage: Stage) -> list[Row]:
-    """All rows that a prepare stage could read, whatever limit or number of examples it is given."""
+    """The rows that a prepare stage will make."""
+    from xstilts.stages import sample
+
     task = experiment.catalogue.get(stage.spec["task"]["name"])
-    return task.source.rows(stage.spec["split"], stage.spec["language"])
+    rows = task.source.rows(stage.spec["split"], stage.spec["language"])
+    return sample(rows, stage.spec["examples"], stage.spec["limit"])
 
 
 def _examined(stage: Stage, experiment: Experiment) -> tuple[int, list[str]]:
