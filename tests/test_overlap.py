@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from xstilts.cli import app
 from xstilts.experiment import run_experiment
 from xstilts.overlap import MEANING, Finder, Overlap, sentences
 from xstilts.tasks.base import PackageSource, Row, Task
+from xstilts.tasks.files import FilesSource
 
 
 def task(name: str = "my/test", kind: str = "classification", parallel: bool = True) -> Task:
@@ -165,6 +167,24 @@ def test_validate_finds_parallel_rows(parallel: Path) -> None:
     assert "! overlap:" in said
     assert MEANING in said
     assert "✓ valid" in said
+
+
+def test_every_split_is_read_once(parallel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = yaml.safe_load(parallel.read_text())
+    values["arms"] = {"none": {}, "few": {"tasks": ["my/pairs"], "training": {"examples": 10}}}
+    parallel.write_text(yaml.safe_dump(values, sort_keys=False))
+    read: Counter[tuple[str, str]] = Counter()
+    rows = FilesSource.rows
+
+    def counted(self: FilesSource, split: str, language: str) -> list[Row]:
+        read[split, language] += 1
+        return rows(self, split, language)
+
+    monkeypatch.setattr(FilesSource, "rows", counted)
+    result = CliRunner().invoke(app, ["validate", str(parallel), "--json"], catch_exceptions=False)
+    assert read == {("train", "en"): 1, ("dev", "en"): 1, ("test", "de"): 1, ("test", "en"): 1}
+    rows_told = json.loads(result.stdout)["rows"]
+    assert rows_told["my/pairs train"] + rows_told["my/pairs dev"] == rows_told["my/pairs test"] == 40
 
 
 def test_a_run_says_so(parallel: Path, tmp_path: Path) -> None:

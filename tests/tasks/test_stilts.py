@@ -16,6 +16,7 @@ from xstilts.errors import DataError
 from xstilts.tasks.base import Task
 from xstilts.tasks.hub import HubSource
 from xstilts.tasks.published import ConcatenatedSource, PublishedSource
+from xstilts.tasks.stilts import tagging
 from xstilts.tasks.xtreme_r import PROMPTS
 
 ITEMS = trees.ITEMS
@@ -181,6 +182,22 @@ def test_supertags_in_both_forms(tmp_path: Path) -> None:
         "tokens": ["ccgtest0w0", "ccgtest0w1", "ccgtest0w2"],
         "tags": ["N", "N/N", "(S\\NP)/NP"],
     }
+
+
+def test_tags_are_read_when_they_are_asked_for_and_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees.write_ccg(tmp_path)
+    read: list[str] = []
+    records = tagging.supertags
+    monkeypatch.setattr(
+        tagging, "supertags", lambda path, report: read.append(path.name) or records(path, report)
+    )
+    catalogue = Catalogue(data=tmp_path)
+    ccg = catalogue.get("stilts/ccg")
+    assert catalogue.get("stilts/squad1").labels == () and read == []
+    assert len(ccg.labels) == 4 and list(replace(ccg, notes="").labels) == list(ccg.labels)
+    assert read == ["ccg.train", "ccg.dev", "ccg.test"]
 
 
 def test_a_word_without_its_tag(tmp_path: Path) -> None:

@@ -285,6 +285,11 @@ class Evidence:
         row = next(rows, {})
         return row.get("pooling", ""), row.get("direction", ""), row.get("scoring", "")
 
+    def rules(self, target: str, metric: str) -> str:
+        """The rules that a metric of a target was counted by; empty where its rows do not say it."""
+        rows = (x for x in self.results.results if (x["task"], x["metric"]) == (target, metric))
+        return next((x.get("rules") or "" for x in rows), "")
+
     @cached_property
     def learned(self) -> list[Learned]:
         """How well each arm learned its intermediate tasks."""

@@ -289,6 +289,7 @@ def _scores(evidence: Evidence) -> list[dict[str, Any]]:
         read = {arm: layers.taken(arm, target, rule, evidence) for arm in arms}
         judged = (metric, rule) == evidence.judged(target)
         table = {"target": target, "metric": metric, "rule": rule, "arms": arms, "rows": rows}
+        table["counted"] = evidence.rules(target, metric)
         tables.append(table | {"judged": judged, "layers": read})
     tables.sort(key=lambda x: (order.index(x["target"]), not x["judged"]))
     return tables

@@ -63,6 +63,10 @@ class AnswerRetrieval(RetrievalType, TrainedType):
         """`trained` where the task says so, else `retrieval`."""
         return "trained" if task.options.get("trained") else self.family
 
+    def inputs(self, row: Row) -> list[tuple[str, ...]]:
+        """The question, and the answer that it brings itself; or a candidate."""
+        return [self.query(row), _answer(row)] if row.get("answer") else super().inputs(row)
+
     def answer(self, row: Row) -> list[str]:
         """The row's own answer: what training looks for among the answers of all rows."""
         return list(row["gold"][:1])

@@ -69,6 +69,11 @@ class RetrievalType(TaskType):
         """What is looked for."""
         return (row["text"],)
 
+    def inputs(self, row: Row) -> list[tuple[str, ...]]:
+        """The text, with the context that a candidate is read with."""
+        context = row.get("context")
+        return [(row["text"], context) if context else (row["text"],)]
+
     def candidates(self, rows: Sequence[Row], pool: Sequence[Row]) -> dict[str, Text]:
         """Candidates by id: those of the pool.
 
