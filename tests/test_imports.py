@@ -19,8 +19,8 @@ MODULES = sorted(ROOT.rglob("*.py"))
 HEAVY = ("torch", "transformers", "scipy", "pyarrow", "sklearn", "matplotlib", "datasets", "pandas", "ray")
 
 LAYERS = (
-    {"errors"},
-    {"languages", "hashing", "saved"},
+    {"errors", "wording"},
+    {"languages", "hashing", "saved", "drafts"},
     {"store", "metrics", "tasks"},
     {"perturbations"},
     {"stage", "recipe", "analysis", "encoders", "submissions"},

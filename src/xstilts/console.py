@@ -171,11 +171,11 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
 
     True if nothing is wrong; an overlap is none of that.
     """
-    from xstilts.overlap import find_overlap, sentences
+    from xstilts.overlap import MEANING, find_overlap, sentences
 
     plan = experiment.plan()
     reader = _Reader(experiment, [stage for stage in plan.stages if stage.kind == "prepare"])
-    overlaps = [one.record() for one in find_overlap(plan, experiment.catalogue, reader.rows)]
+    overlaps = [one.record() for one in find_overlap(plan, experiment.catalogue, reader.sampled)]
     counts, problems = reader.finished()
     if as_json:
         answer = {"valid": not problems, "problems": problems, "rows": counts, "overlap": overlaps}
@@ -189,6 +189,8 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
         console.print(f"[dim]left out: {escape(line)}[/]", highlight=False)
     for line in sentences(overlaps):
         console.print(f"[yellow]![/] overlap: {escape(line)}", highlight=False, soft_wrap=True)
+    if overlaps:
+        console.print(f"  {MEANING}", highlight=False, soft_wrap=True)
     if not problems:
         console.print(f"[green]✓[/] valid: {len(plan.stages)} stages, {len(plan.cells)} cells and seeds")
     return not problems
@@ -197,7 +199,7 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
 class _Reader:
     """Reads all that prepare stages could read, each split and language once, and notes what is wrong.
 
-    Limits and numbers of examples do not count. Rows that several stages read are kept, others forgotten.
+    Rows that several stages read are kept, others forgotten.
     """
 
     def __init__(self, experiment: Experiment, stages: Sequence[Stage]) -> None:
@@ -205,6 +207,12 @@ class _Reader:
         self._readers = Counter(map(_place, stages))
         self._kept: dict[_Place, list[Row]] = {}
         self._found: dict[_Place, tuple[int, str]] = {}
+
+    def sampled(self, stage: Stage) -> list[Row]:
+        """The rows that a stage will make: of its number of examples, within the recipe's limit."""
+        from xstilts.stages import sample
+
+        return sample(self.rows(stage), stage.spec["examples"], stage.spec["limit"])
 
     def rows(self, stage: Stage) -> list[Row]:
         """All rows of a stage's split and language; none where they cannot be read, which is noted."""

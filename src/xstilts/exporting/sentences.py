@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xstilts.errors import UserError
 from xstilts.exporting.huggingface import Tell, bare, check_out, describe, load, opened, save, writing
+from xstilts.exporting.postprocessing import CENTER, RAW, rule_for
 from xstilts.exporting.sentence_files import ANY, write_modules
 from xstilts.finished import BEST, ENCODER, Choice, FinishedRun, choose, only_target
 from xstilts.model_card import Centring, SentenceVectors
@@ -26,7 +27,6 @@ Vectors = NDArray[np.float32]
 Pairs = Mapping[str, tuple[Vectors, Vectors]]
 """Vectors of queries and of the sentences that they translate, by language."""
 
-RAW, CENTER = "none", "center"
 ENGLISH = "en"
 
 
@@ -98,7 +98,7 @@ def vectors_of(choice: Choice, postprocess: str | None) -> SentenceVectors:
         UserError: it has none with this post-processing.
     """
     run, layers = choice.run, choice.layers
-    rule = postprocess or (RAW if RAW in layers or not layers else next(iter(layers)))
+    rule = rule_for(postprocess, layers)
     if rule not in (layers or {RAW}):
         there = ", ".join(layers) if layers else f"{RAW}: to center takes the dev sentences of a --target"
         raise UserError(f"--postprocess {rule}: for {choice.target} the run has {there}")

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xstilts.languages import display_name
+from xstilts.perturbations import reported_apart
 from xstilts.recipe import BASELINE, Recipe, load_recipe
 
 if TYPE_CHECKING:
@@ -207,6 +208,25 @@ class Evidence:
     def conditions(self) -> list[str]:
         """The conditions other than clean, in the order of the tables."""
         return _unique(row["condition"] for row in self.results.results if row["condition"] != CLEAN)
+
+    @property
+    def apart(self) -> list[str]:
+        """The conditions that are in no mean over conditions, as they change the content."""
+        return [condition for condition in self.conditions if reported_apart(condition)]
+
+    def told_conditions(self, arm: str, target: str) -> list[str]:
+        """The conditions other than clean to tell of an arm and target.
+
+        With their mean, if that is not just one of them again.
+        """
+        there = [
+            condition
+            for condition in self.conditions
+            if any(self.gain(arm, target, group, condition) for group in (ENGLISH, OTHERS))
+        ]
+        verdict = self.verdict(arm, target, perturbed=True) or {}
+        mean = sum(condition not in self.apart for condition in there) > 1 or verdict.get("left_out")
+        return [*there, *([PERTURBED] if mean else [])]
 
     @cached_property
     def scores(self) -> dict[tuple[str, str, str], dict[tuple[str, str], Score]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from xstilts.languages import display_name
-from xstilts.overlap import sentences
+from xstilts.overlap import MEANING, sentences
 from xstilts.recipe import BASELINE
 from xstilts.report import charts, layers, words
 from xstilts.report.evidence import (
@@ -20,7 +20,6 @@ from xstilts.report.evidence import (
     ENGLISH,
     LEARNED,
     OTHERS,
-    PERTURBED,
     Evidence,
     Interval,
     Row,
@@ -124,6 +123,7 @@ def _context(evidence: Evidence) -> dict[str, Any]:
         "scores": _scores(evidence),
         "settings": _settings(evidence),
         "overlap": sentences(evidence.run.get("overlap", [])),
+        "overlap_meaning": MEANING,
         "cautions": _cautions(evidence),
         "recipe": evidence.recipe.to_yaml() if evidence.recipe else "",
         "name": lambda target: words.short(target, evidence.targets()),
@@ -224,9 +224,7 @@ def _conditions(evidence: Evidence) -> list[dict[str, Any]]:
     rows = []
     for target in evidence.targets():
         for arm in evidence.arms:
-            verdict = evidence.verdict(arm, target, perturbed=True) or {}
-            together = len(evidence.conditions) > 1 or verdict.get("left_out")
-            for condition in [*evidence.conditions, *([PERTURBED] if together else [])]:
+            for condition in evidence.told_conditions(arm, target):
                 groups = (ENGLISH, OTHERS)
                 gains = [evidence.gain(arm, target, group, condition) for group in groups]
                 changes = [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from xstilts.drafts import drafted
 from xstilts.errors import DataError, UserError
 from xstilts.languages import normalise
 from xstilts.submissions.base import Content, some
@@ -238,12 +238,7 @@ def _writing(out: Path) -> Iterator[Path]:
         raise UserError(
             f"{out} is there and is not just an earlier submission. Expected a new or empty folder: give another name"
         )
-    draft = out.absolute().with_name(f".{out.absolute().name}.{os.getpid()}")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    try:
+    with drafted(out) as draft:
         yield draft
         shutil.rmtree(out, ignore_errors=True)
         draft.replace(out)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
