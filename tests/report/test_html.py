@@ -67,6 +67,7 @@ def test_all_sections_are_told(rich_run: Results, tmp_path: Path) -> None:
         "replies, which did not learn its own task",
         "definitions~shuffled",
         "typos, strength 2 of 5",
+        "clean; casing, strength 3 of 5; typos, strength 2 of 5",
         "Centred vectors",
         "Chinese",
         "no test data in en",

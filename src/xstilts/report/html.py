@@ -306,7 +306,7 @@ def _settings(evidence: Evidence) -> list[tuple[str, str]]:
         ("Encoder", f"{encoder.get('name', 'unknown')}{layers}"),
         ("Languages", f"{len(codes)}: {', '.join(map(display_name, codes))}"),
         ("Seeds", ", ".join(map(str, seeds))),
-        ("Conditions", ", ".join(map(words.condition_label, [CLEAN, *evidence.conditions]))),
+        ("Conditions", "; ".join(map(words.condition_label, [CLEAN, *evidence.conditions]))),
         ("Precision", run.get("precision", "")),
         ("Training of intermediates", _trainings(_intermediate_tokens(evidence))),
         ("Training of targets", _trainings(_target_tokens(evidence))),
