@@ -126,7 +126,10 @@ def test_nothing_is_written_where_something_is_wrong(typed: Typed, more: str, me
 def test_doubts_and_long_runs_are_pointed_out(typed: Typed) -> None:
     table = [
         ("said", "colour", "verdict"),
-        *((f"it was so {n} and more", "redblue"[n % 2 * 3 :][:4], "yn"[n * n // 3 % 2]) for n in range(6000)),
+        *(
+            (f"it was so {n} and more", "redblue"[n % 2 * 3 :][:4], "yn"[n * n // 3 % 2])
+            for n in range(30_000)
+        ),
     ]
     write_table(Path("train-en.tsv"), table)
     for language in ("en", "de"):

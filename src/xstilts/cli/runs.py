@@ -36,12 +36,17 @@ def export(
     out: Annotated[Path, typer.Argument(help="folder to write", show_default=False)],
     arm: Annotated[str, typer.Option("--arm", help="an arm, or best: the one chosen on dev")] = "best",
     target: Annotated[
-        str | None, typer.Option("--target", help="a target, or encoder: without a head", show_default=False)
+        str | None,
+        typer.Option(
+            "--target",
+            help="a target; encoder: without a head; for xtreme also several, comma-separated",
+            show_default=False,
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", help="\\[default: the best on dev]", show_default=False)
     ] = None,
-    to: Annotated[str, typer.Option("--to", help="hf, sentence-transformers or mteb")] = "hf",
+    to: Annotated[str, typer.Option("--to", help="hf, sentence-transformers, mteb or xtreme")] = "hf",
     postprocess: Annotated[
         str | None,
         typer.Option(
@@ -52,7 +57,7 @@ def export(
     ] = None,
     data: DataOption = None,
 ) -> None:
-    """Write a checkpoint of a run as an ordinary model folder with a card, or its retrieval results for mteb."""
+    """Write a checkpoint of a run as an ordinary model folder, its results for mteb, or a submission to XTREME."""
     from xstilts import exporting
     from xstilts.errors import UnknownName
     from xstilts.finished import FinishedRun
@@ -64,6 +69,9 @@ def export(
         raise UserError(
             "--postprocess is for sentence vectors: add --to sentence-transformers, or leave it out"
         )
+    if to == "xtreme":
+        typer.echo(exporting.export_xtreme(folder, out, arm, seed, target, postprocess, data, tell))
+        return
     run = FinishedRun.open(folder, data)
     if to == "hf":
         written = exporting.export_hf(run, out, arm, target, seed, tell=tell)

@@ -2,6 +2,7 @@
 
 from xstilts.submissions.folders import (
     Predictions,
+    check_place,
     guess_suite,
     looks_like_submission,
     write_submission,
@@ -15,6 +16,7 @@ __all__ = [
     "Scores",
     "Suite",
     "TaskFiles",
+    "check_place",
     "get_suite",
     "guess_suite",
     "looks_like_submission",

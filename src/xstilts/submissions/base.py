@@ -76,6 +76,10 @@ class FileFormat(ABC):
         """Predictions and gold item by item, as metrics take them; None where a prediction is missing."""
 
     @abstractmethod
+    def gathered(self, ids: Sequence[str], predictions: Sequence[Any]) -> Any:
+        """What `text` takes, of a test file's items: their ids and what was predicted for them, in its order."""
+
+    @abstractmethod
     def text(self, predictions: Any) -> str:
         """A file's text, from predictions in the order of the test file or by id."""
 

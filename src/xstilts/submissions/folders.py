@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from xstilts.languages import normalise
 from xstilts.submissions.base import Content, some
 from xstilts.submissions.layouts import SUBMISSIONS, Suite, TaskFiles, get_suite
 from xstilts.tasks.readers import Problem, raise_problems
+
+RECORD = "xstilts.json"
+"""The file beside the tasks' folders that says where predictions come from; evaluators do not look at it."""
 
 Place = tuple[str, str]
 """Task and language, as the suite's files name them."""
@@ -159,6 +163,7 @@ def write_submission(
     suite: str = "xtreme",
     partial: bool = False,
     data: Path | None = None,
+    record: Mapping[str, Any] | None = None,
 ) -> list[Path]:
     """Write a folder that the leaderboard's evaluator reads, checked before it is there.
 
@@ -168,9 +173,10 @@ def write_submission(
         suite: `xtreme` or `xtreme-r`.
         partial: whether tasks may be left out; a task that is there needs all its languages all the same.
         data: the folder of XTREME's download script; predictions must fit the test files that are there.
+        record: where the predictions come from; kept as JSON in `xstilts.json`, beside the folders of the tasks.
 
     Returns:
-        The files written: 162 for all of XTREME, 203 for XTREME-R.
+        The files of predictions that were written: 162 for all of XTREME, 203 for XTREME-R.
 
     Raises:
         UnknownName: a task or language that the suite does not have.
@@ -195,6 +201,8 @@ def write_submission(
             (draft / task.name).mkdir()
             for name, code in _places(task):
                 (draft / task.file(code)).write_text(task.format.text(given[name, code]), "utf-8")
+        if record is not None:
+            (draft / RECORD).write_text(json.dumps(record, indent=1, ensure_ascii=False), "utf-8")
         written = read_folder(draft, layout, [task.name for task in tasks])
         problems = [*written.problems, *(match_inputs(written, data)[0] if data else ())]
         if problems:
@@ -230,14 +238,23 @@ def _moved(problem: Problem, draft: Path, out: Path) -> Problem:
     return Problem(problem.file.replace(str(draft), str(out)), problem.line, problem.message)
 
 
-@contextmanager
-def _writing(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that takes its place once all is written."""
+def check_place(out: Path) -> None:
+    """Refuse to write over anything but an earlier submission.
+
+    Raises:
+        UserError: `out` is a file, or a folder with other files in it.
+    """
     inside = {entry.name for entry in out.iterdir()} if out.is_dir() else set()
-    if out.is_file() or (inside and not (inside <= _TASKS and looks_like_submission(out))):
+    if out.is_file() or (inside and not (inside <= _TASKS | {RECORD} and looks_like_submission(out))):
         raise UserError(
             f"{out} is there and is not just an earlier submission. Expected a new or empty folder: give another name"
         )
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[Path]:
+    """A folder beside `out` that takes its place once all is written."""
+    check_place(out)
     with drafted(out) as draft:
         yield draft
         shutil.rmtree(out, ignore_errors=True)

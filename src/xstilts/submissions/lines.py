@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, final
 
+from xstilts.metrics.retrieval import mined_id
 from xstilts.submissions.base import Content, FileFormat, counted, not_empty, texts, unknown, unknown_ids
 from xstilts.tasks.readers import Problem, Report, read
 
@@ -30,6 +31,10 @@ class _Placed(FileFormat):
     def aligned(self, predicted: Content, gold: Content) -> tuple[list[Any], list[Any]]:
         """Both in order."""
         return list(predicted.values.values()), list(gold.values.values())
+
+    def gathered(self, ids: Sequence[str], predictions: Sequence[Any]) -> list[Any]:
+        """The predictions: a line says by its place what it is about."""
+        return list(predictions)
 
     def read_inputs(self, path: Path, report: Report) -> Content:
         """The lines of the test file."""
@@ -225,6 +230,11 @@ class Pairs(FileFormat):
         sources = sorted(predicted.values.keys() | gold.values.keys())
         sides = [[set(side.values.get(source, ())) for source in sources] for side in (predicted, gold)]
         return sides[0], sides[1]
+
+    def gathered(self, ids: Sequence[str], predictions: Sequence[Any]) -> list[tuple[str, str]]:
+        """The pairs that were mined."""
+        mined = zip(ids, map(mined_id, predictions), strict=True)
+        return [(foreign, english) for foreign, english in mined if english is not None]
 
     def text(self, predictions: Sequence[tuple[str, str]]) -> str:
         """A line a pair."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, final
@@ -30,6 +30,10 @@ class _Keyed(FileFormat):
     def aligned(self, predicted: Content, gold: Content) -> tuple[list[Any], list[Any]]:
         """In the order of gold."""
         return [predicted.values.get(key) for key in gold.values], list(gold.values.values())
+
+    def gathered(self, ids: Sequence[str], predictions: Sequence[Any]) -> dict[str, Any]:
+        """By id."""
+        return dict(zip(ids, predictions, strict=True))
 
     def text(self, predictions: Mapping[str, Any]) -> str:
         """One object, an id a line."""

@@ -118,11 +118,14 @@ class PublishedSource:
         """The layout that serves a split; candidates lie beside the rows that name them.
 
         The test rows decide where dev rows come from; dev alone is looked for last. Training rows come from where dev
-        rows come from, if they are there: these may have been set aside from them.
+        rows come from, if they are there: these may have been set aside from them. A submission takes all languages:
+        it comes from where most of them are.
         """
         split = base_split(split)
         if split in TOGETHER:
             return self._first("test") or self._first("dev")
+        if split == SUBMISSION:
+            return max(self.layouts, key=lambda layout: len(self._languages(layout, split)), default=None)
         beside = self._place("dev") if split == "train" else None
         return beside if beside is not None and self._languages(beside, "train") else self._first(split)
 
