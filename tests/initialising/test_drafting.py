@@ -21,6 +21,7 @@ from xstilts.errors import XstiltsError
 from xstilts.initialising import Draft, Request, draft
 from xstilts.initialising.writing import arm_names, to_flow
 from xstilts.recipe import parse_recipe
+from xstilts.recipe.models import Training
 from xstilts.tasks.files import UserTask, user_task
 
 Ask = Callable[..., Draft]
@@ -256,14 +257,16 @@ def test_translations_to_be_mined(ask: Ask) -> None:
     task = task_of(found)
     assert (task.type, task.dev_from) == ("bitext-mining", "test")
     assert task.files == {"test": dict(zip(("text", "target", "gold"), tests, strict=True))}
-    assert (
-        found.task == "my/bucc"
-        and "target:" not in found.text.partition("tasks:")[0].partition("training:")[2]
-    )
+    assert found.task == "my/bucc"
+    assert found.recipe.training == Training(
+        intermediate=found.recipe.training.intermediate
+    )  # no target is trained
     counts = found.contents.counts
     assert {code: counts["dev"][code] + counts["test"][code] for code in ("de", "sw")} == {"de": 40, "sw": 40}
+    write_table(Path("bucc/de-en.dev.de"), [("de-1", "the soup")])
     with pytest.raises(XstiltsError, match=r"dev: \{text: FILE, target: FILE, gold: FILE\}"):
-        ask(tests, None, dev="bucc/de-en.test.de")
+        ask(tests, None, dev="bucc/de-en.dev.de")
+    assert task_of(ask(tests, None, changes=("type=bitext-mining",))) == task
     with pytest.raises(XstiltsError, match="expected three times --test: lines id⇥sentence"):
         ask(tests[:1], None, changes=("type=bitext-mining",))
     Path("bucc/sw-en.test.gold").write_text("sw-1\ten-99\n", "utf-8")
@@ -516,7 +519,7 @@ def test_lines_that_cannot_be_trained_on(ask: Ask) -> None:
     with pytest.raises(XstiltsError, match="plain lines, and no English file beside them"):
         ask(("test.{language}",), None)
     Path("test.en").write_text("One sentence\nand another\n")
-    with pytest.raises(XstiltsError, match="two dev files"):
+    with pytest.raises(XstiltsError, match="have a dev file each"):
         ask(("test.{language}", "test.en"), None, dev="train.en")
     Path("test.en").write_text("One sentence only\n")
     with pytest.raises(XstiltsError, match=r"test\.en, line 2: ends before this line"):
