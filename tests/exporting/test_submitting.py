@@ -149,9 +149,12 @@ def test_what_is_told_and_kept(told: list[str], submission: Path, finished: Fini
         "The leaderboard still lacks 4 tasks, 66 files: xtreme/xnli (15), xtreme/udpos (33), xtreme/xquad (11), "
         "xtreme/mlqa (7)"
     )
-    assert told[-1].startswith(
-        f"To check the folder again: xstilts validate {submission} --suite xtreme --tasks pawsx,"
-    )
+    run, data = finished.folder, finished.experiment.catalogue.data
+    assert told[-4] == f"Have them under targets: in {run}/recipe.yaml, then type:"
+    assert told[-3] == f"  xstilts run {run}/recipe.yaml --out {run} --data {data}"
+    assert told[-2] == f"  xstilts export {run} {submission} --to xtreme"
+    check = f"xstilts validate {submission} --data {data} --suite xtreme --tasks {SCORED}"
+    assert told[-1] == f"To check them again: {check}"
     record = provenance(submission)
     assert (record["export"], record["suite"], len(record["targets"])) == ("xtreme", "xtreme", 5)
     kept = record["targets"]["xtreme/pawsx"]
@@ -261,7 +264,7 @@ def test_test_files_may_lie_in_another_folder_than_the_runs_data(
     arguments += ("--target", "my/paraphrases")
     try:
         code, _, err = cli(*arguments)
-        assert code == 2 and "xtreme/pawsx: 7 of 7 test files: pawsx/test-{de,en,es,fr,ja,ko,zh}.tsv" in err
+        assert code == 2 and "xtreme/pawsx: all 7 test files: pawsx/test-{language}.tsv" in err
         code, _, err = cli(*arguments, "--data", tmp_path / "download")
     finally:
         (tmp_path / "download/pawsx").rename(world / "data/pawsx")
@@ -298,10 +301,11 @@ def test_targets_of_two_suites_or_of_one_task(finished: FinishedRun, tmp_path: P
         find_entries(finished, "xtreme/xnli", None)
 
 
-def test_targets_of_no_leaderboard(cli: Cli, run: Path, tmp_path: Path) -> None:
-    code, out, err = cli("export", run, tmp_path / "out", "--to", "xtreme")
-    assert (code, out) == (2, "")
-    assert "none of its targets is a task of a leaderboard; it has my/mood, my/tags" in err
+def test_targets_of_no_leaderboard(finished: FinishedRun, tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match="none of its targets is a task of a leaderboard; it has my/mood, stilts/csqa"
+    ):
+        export_xtreme(with_targets(finished, "my/mood", "stilts/csqa"), tmp_path / "out")
 
 
 def test_the_metric_of_the_run_is_that_of_the_leaderboard() -> None:

@@ -57,7 +57,7 @@ class AskedRows:
 class Entry:
     """A target of a run that a leaderboard has: its `task` of the benchmark, the files of that, the rows to predict.
 
-    `dev` are the rows that thresholds are chosen on, for languages that the run did not test; None where a task has no
+    `folder` is the data folder of these rows, `dev` are the rows that thresholds are chosen on, for languages that the run did not test; None where a task has no
     threshold.
     """
 
@@ -65,6 +65,7 @@ class Entry:
     task: str
     files: TaskFiles
     rows: AskedRows
+    folder: Path | None
     dev: AskedRows | None
 
     @property
@@ -76,10 +77,12 @@ class Entry:
     def lacking(self) -> list[str]:
         """What is not there of the files that are needed, a line each."""
         missing = [code for code in self.files.languages if normalise(code) not in self.rows.languages]
-        either = ",".join(missing)
-        share = f"{len(missing)} of {len(self.files.languages)} test files"
-        where = self.files.inputs.replace("{language}", f"{{{either}}}") or f"in {either}"
-        lines = [f"{self.task}: {share}: {where}"] if missing else []
+        every = len(missing) == len(self.files.languages)
+        which = "{language}" if every else f"{{{','.join(missing)}}}"
+        where = self.files.inputs.replace("{language}", which) or f"in {', '.join(missing)}"
+        share = "all" if every else f"{len(missing)} of"
+        counted = f"{self.task}: {share} {len(self.files.languages)} test files: {where}"
+        lines = [counted] if missing else []
         untuned = [code for code in self.languages if self.dev and code not in self.dev.languages]
         if untuned:
             lines.append(f"{self.task}: dev pairs in {', '.join(untuned)}, on which thresholds are chosen")
@@ -150,11 +153,13 @@ def _entry(run: FinishedRun, target: str, task: str, data: Path | None) -> Entry
     files = _files_of(task)
     assert files is not None
     own = run.experiment.catalogue.get(task)
-    tasks = [*([local(Catalogue(data=data).get(task))] if data else []), own]
-    places = [_test_rows(one, files) for one in tasks]
+    places = [(_test_rows(own, files), run.experiment.catalogue.data)]
+    if data is not None:
+        places.insert(0, (_test_rows(local(Catalogue(data=data).get(task)), files), data))
+    rows, folder = max(places, key=lambda place: len(place[0].languages))
     kind = retrieval_type(own.type)
     dev = AskedRows(own, ("dev",), languages_there(own, "dev")) if kind is not None and kind.tunes else None
-    return Entry(target, task, files, max(places, key=lambda place: len(place.languages)), dev)
+    return Entry(target, task, files, rows, folder, dev)
 
 
 def _test_rows(task: Task, files: TaskFiles) -> AskedRows:
@@ -175,6 +180,7 @@ def _check_complete(suite: Suite, entries: Sequence[Entry], folders: Sequence[Pa
     if not missing:
         return
     complete = [entry.target for entry in entries if not entry.lacking]
+    task = next(entry.task for entry in entries if entry.lacking)
     looked = (
         ", ".join(dict.fromkeys(str(folder) for folder in folders if folder))
         or "no folder, as none was given"
@@ -183,6 +189,6 @@ def _check_complete(suite: Suite, entries: Sequence[Entry], folders: Sequence[Pa
     lines = "\n".join(f"  {line}" for line in missing)
     raise UserError(
         f"test files of {suite.title} are missing, all of which are needed to predict them:\n{lines}\n"
-        f"Looked below: {looked}. Expected what {DOWNLOAD} leaves (xstilts show TASK lists all forms of a task). Say "
-        f"where it is: --data DIR{rest}"
+        f"Looked below: {looked}. Expected what {DOWNLOAD} leaves (xstilts show {task} lists every form). Say where "
+        f"it is: --data DIR{rest}"
     )

@@ -77,11 +77,14 @@ def export_xtreme(
         "suite": suite.name,
         "targets": {part.entry.task: part.record() for part in parts},
     }
-    folder = data or finished.experiment.catalogue.data
+    folders = [entry.folder for entry in entries]
+    folder = max(folders, key=folders.count)
     files = write_submission(predictions, out, suite.name, partial=True, data=folder, record=record)
     tell(f"{len(files)} of {_count(suite.tasks)} files are written; read back, they are valid")
-    for line in _outlook(finished, suite, entries, (out, folder)):
+    for line in _outlook(finished, suite, entries, out, data):
         tell(line)
+    only = ",".join(entry.files.name for entry in entries)
+    tell(f"To check them again: {_command('validate', out, data=folder)} --suite {suite.name} --tasks {only}")
     return out
 
 
@@ -185,24 +188,22 @@ def _predicted(job: Job, rows: AskedRows, languages: Sequence[str]) -> Iterator[
 
 
 def _outlook(
-    run: FinishedRun, suite: Suite, entries: Sequence[Entry], places: tuple[Path, Path | None]
+    run: FinishedRun, suite: Suite, entries: Sequence[Entry], out: Path, data: Path | None
 ) -> Iterator[str]:
     """What the leaderboard still lacks, and what to type."""
-    out, data = places
-    done = [entry.files for entry in entries]
-    missing = [task for task in suite.tasks if task not in done]
-    below = f" --data {shlex.quote(str(data))}" if data else ""
+    missing = [task for task in suite.tasks if task not in [entry.files for entry in entries]]
     if missing:
         names = ", ".join(f"{suite.name}/{task.name} ({len(task.languages)})" for task in missing)
+        recipe = run.folder / "recipe.yaml"
         yield f"The leaderboard still lacks {len(missing)} tasks, {_count(missing)} files: {names}"
-        recipe, folder, there = (
-            shlex.quote(str(path)) for path in (run.folder / "recipe.yaml", run.folder, out)
-        )
         yield f"Have them under targets: in {recipe}, then type:"
-        yield f"  xstilts run {recipe} --out {folder}{below}"
-        yield f"  xstilts export {folder} {there} --to {FORM}{below}"
-    only = f" --tasks {','.join(task.name for task in done)}" if missing else ""
-    yield f"To check the folder again: xstilts validate {shlex.quote(str(out))} --suite {suite.name}{only}{below}"
+        yield f"  {_command('run', recipe, '--out', run.folder, data=run.experiment.catalogue.data)}"
+        yield f"  {_command('export', run.folder, out, '--to', FORM, data=data)}"
+
+
+def _command(*words: str | Path, data: Path | None) -> str:
+    """A command with its data folder, as it is typed."""
+    return shlex.join(["xstilts", *map(str, words), *(["--data", str(data)] if data else [])])
 
 
 def _count(tasks: Sequence[TaskFiles]) -> int:
