@@ -57,8 +57,8 @@ class AskedRows:
 class Entry:
     """A target of a run that a leaderboard has: its `task` of the benchmark, the files of that, the rows to predict.
 
-    `folder` is the data folder of these rows, `dev` are the rows that thresholds are chosen on, for languages that the run did not test; None where a task has no
-    threshold.
+    `folder` is the data folder of these rows. `dev` are the rows that thresholds are chosen on, for languages that the
+    run did not test; None where a task has no threshold.
     """
 
     target: str
