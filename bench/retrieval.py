@@ -105,7 +105,7 @@ def sentence_transformer(base: BaseEncoder, folder: Path) -> Any:
     model = AutoModel.from_pretrained(base.spec.folder, config=base.config)
     model.save_pretrained(folder)
     base.tokenizer.save_pretrained(folder)
-    vectors = SentenceVectors(None, "mean", "none", "", MAX_LENGTH)
+    vectors = SentenceVectors(None, "mean", "none", "", "", MAX_LENGTH)
     write_modules(folder, vectors, model.config.hidden_size, None, {})
     return SentenceTransformer(str(folder), device="cpu")
 

@@ -32,7 +32,8 @@ SECTIONS = {
         "training.per_task.TASK, arms.NAME.training",
         "The same keys as a phase's; what is given replaces the phase's own, what is not stays.",
     ),
-    "Retrieval": ("retrieval", ""),
+    "Retrieval": ("retrieval", "Targets that are trained take nothing from here."),
+    "Prefix": ("retrieval.prefix", 'One text stands for both: `prefix: "query: "`.'),
     "Statistics": ("statistics", "The formulas are in [Statistics](statistics.md)."),
     "UserTask": (
         "tasks",

@@ -455,6 +455,15 @@ def write_mewslix(folder: Path, languages: Sequence[str] = ("en", "ja")) -> None
     put_jsonl(folder, "mewslix/candidate_set_entities.jsonl", entities)
 
 
+def write_stand_ins(folder: Path) -> None:
+    """The training sets of `recipes/xtreme-small.yaml` that are in no suite: TaxiNLI, and LinES by itself."""
+    rows = [(*pair, NLI[i % 3]) for i, pair in enumerate(pairs("en", "train"))]
+    put(folder, "taxinli/taxinli10k.tsv", table(("prem", "hyp", "label"), rows))
+    for split in ("train", "dev"):
+        sentences = tagged("en", split, ("NOUN", "VERB", "PUNCT"))
+        put(folder, f"udpos/UD_English-LinES/en_lines-ud-{split}.conllu", conllu_lines(sentences))
+
+
 def write_everything(folder: Path) -> None:
     """A folder with a form of every benchmark task, as XTREME's script would leave most of them."""
     write_xtreme_tree(folder)

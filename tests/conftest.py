@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from hypothesis import settings
 
 from benchmark_trees import write_everything
 from finished_runs import finished
-from tiny_world import WORDS, Opener, tiny_recipe, write_mood, write_odd, write_pairs, write_tokenizer
+from tiny_world import WORDS, Opener, Typed, tiny_recipe, write_mood, write_odd, write_pairs, write_tokenizer
+from xstilts.cli import main
 from xstilts.experiment import Experiment, open_experiment
 from xstilts.finished import FinishedRun
 from xstilts.hashing import cache_dir
@@ -92,6 +94,20 @@ def tiny(tiny_encoder: Path, tiny_data: Path, tmp_path: Path) -> Opener:
         return open_experiment(recipe, tiny_data, store or tmp_path / "store")
 
     return opened
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Runs a command line: exit code, standard output, standard error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["xstilts", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        said = capsys.readouterr()
+        return int(stop.value.code or 0), said.out, said.err
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -11,12 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
+from typer.testing import CliRunner
 
 from finished_runs import copy_of, with_dev
+from tiny_world import Opener
 from xstilts import analysis
+from xstilts.cli import app
 from xstilts.comparing import _align, compare, print_comparison
 from xstilts.errors import DataError, UnknownName, UserError
 from xstilts.evaluating import evaluate
+from xstilts.experiment import open_experiment, run_experiment
 from xstilts.exporting import export_hf
 from xstilts.finished import FinishedRun
 from xstilts.recipe import Retrieval
@@ -198,6 +202,56 @@ def test_missing_predictions_are_named(
 def test_a_moved_run_still_compares(run: Path, tmp_path: Path) -> None:
     moved = copy_of(run, tmp_path / "moved", store="nowhere")
     assert compare(f"{moved}:odd", f"{run}:odd", ["my/tags"], statistics=QUICK).rows
+
+
+@pytest.fixture
+def on_files(tiny: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a finished run and an evaluation, both of benchmark files in its folder `data`."""
+    monkeypatch.delenv("XSTILTS_DATA", raising=False)
+    (tmp_path / "data/tatoeba").mkdir(parents=True)
+    for side, word in (("deu", "die"), ("eng", "the")):
+        lines = [f"{word} w{i} w{i * 7 % 50}" for i in range(50)]
+        (tmp_path / f"data/tatoeba/tatoeba.deu-eng.{side}").write_text("\n".join(lines) + "\n", "utf-8")
+    recipe = tiny(arms={"none": {}}, languages=["de"], statistics={"draws": 200}).recipe
+    recipe = recipe.model_copy(update={"targets": ("xtreme/tatoeba",), "tasks": {}})
+    experiment = open_experiment(recipe, tmp_path, tmp_path / "run/store", tmp_path / "data")
+    run_experiment(experiment, tmp_path / "run")
+    given: dict[str, Any] = {"data": tmp_path / "data", "max_length": 32, "threads": 1}
+    evaluate(recipe.encoder, ["xtreme/tatoeba"], ["de"], tmp_path / "evaluation", **given)
+    return tmp_path
+
+
+def compared(*arguments: str | Path) -> tuple[dict[str, Any], BaseException | None]:
+    """What `xstilts compare` says, and what it raises."""
+    result = CliRunner().invoke(app, ["compare", *map(str, arguments), "--json"])
+    return (json.loads(result.stdout) if result.exit_code == 0 else {}), result.exception
+
+
+@pytest.mark.parametrize("side", ["run:none", "evaluation"])
+def test_a_model_reads_the_data_folder_that_the_other_side_recorded(
+    on_files: Path, tiny_encoder: Path, side: str
+) -> None:
+    found, _ = compared(on_files / side, tiny_encoder)
+    assert {(row["task"], row["group"]) for row in found["rows"]} >= {("xtreme/tatoeba", "de")}
+    assert all(row["n_sources"] == found["rows"][0]["n_sources"] > 20 for row in found["rows"])
+    assert found["unpaired"] == []
+
+
+@pytest.mark.parametrize("side", ["run:none", "evaluation"])
+def test_a_data_folder_that_moved_is_asked_for(on_files: Path, tiny_encoder: Path, side: str) -> None:
+    before, _ = compared(on_files / side, tiny_encoder)
+    (on_files / "data").rename(on_files / "moved")
+    _, error = compared(on_files / side, tiny_encoder)
+    assert isinstance(error, UserError)
+    assert str(on_files / "data") in str(error) and "--data DIR" in str(error)
+    after, _ = compared(on_files / side, tiny_encoder, "--data", on_files / "moved")
+    assert after["rows"] == before["rows"]
+
+
+def test_stored_predictions_need_no_data(on_files: Path) -> None:
+    (on_files / "data").rename(on_files / "moved")
+    found, _ = compared(on_files / "evaluation", on_files / "evaluation")
+    assert all(row["difference"] == 0 for row in found["rows"]) and found["rows"]
 
 
 def scored(items: list[str], language: str = "de") -> Scored:

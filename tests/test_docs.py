@@ -19,16 +19,17 @@ import yaml
 from typer.main import get_command
 
 import xstilts
+from benchmark_trees import write_stand_ins
 from xstilts.cli import app
 from xstilts.demo import demo_recipe
 from xstilts.encoders.base import EncoderSpec
+from xstilts.experiment import catalogue_of
 from xstilts.metrics.qa import ARTICLES
 from xstilts.perturbations import PERTURBATIONS
 from xstilts.plan import Plan, make_plan
 from xstilts.recipe import Recipe, parse_recipe
 from xstilts.submissions import SUBMISSIONS
 from xstilts.tasks import Catalogue
-from xstilts.tasks.files import user_task
 from xstilts.tasks.published import published
 
 REPOSITORY = Path(__file__).parents[1]
@@ -56,8 +57,7 @@ def is_recipe(text: str) -> bool:
 
 def plan_of(recipe: Recipe, base: Path, data: Path | None = None) -> Plan:
     """The plan with an encoder that is named and not looked for: no page may need a download to be checked."""
-    own = {name: user_task(name, spec, base) for name, spec in recipe.tasks.items()}
-    return make_plan(recipe, Catalogue(own, data), EncoderSpec(recipe.encoder, base, "0" * 64))
+    return make_plan(recipe, catalogue_of(recipe, base, data)[0], EncoderSpec(recipe.encoder, base, "0" * 64))
 
 
 @pytest.fixture
@@ -89,8 +89,9 @@ def test_parts_of_recipes_parse(text: str, reviews: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(REPOSITORY.glob("recipes/*.yaml")), ids=lambda path: path.name)
-def test_shipped_recipes_plan(path: Path, everything: Path) -> None:
-    assert plan_of(parse_recipe(path.read_text("utf-8"), path.name), path.parent, everything).cells
+def test_shipped_recipes_plan(path: Path, everything: Path, tmp_path: Path) -> None:
+    write_stand_ins(tmp_path)
+    assert plan_of(parse_recipe(path.read_text("utf-8"), path.name), tmp_path, everything).cells
 
 
 @pytest.mark.parametrize("quick", [False, True])

@@ -19,8 +19,8 @@ MODULES = sorted(ROOT.rglob("*.py"))
 HEAVY = ("torch", "transformers", "scipy", "pyarrow", "sklearn", "matplotlib", "datasets", "pandas", "ray")
 
 LAYERS = (
-    {"errors"},
-    {"languages", "hashing", "saved"},
+    {"errors", "wording"},
+    {"languages", "hashing", "saved", "drafts"},
     {"store", "metrics", "tasks"},
     {"perturbations"},
     {"stage", "recipe", "analysis", "encoders", "submissions"},
@@ -145,10 +145,12 @@ def test_task_types_know_encoders_by_their_heads_only() -> None:
     assert used == {"xstilts.encoders.checkpoint.HeadSpec"}
 
 
-def test_the_command_line_imports_nothing_heavy_at_the_top() -> None:
-    tree = ast.parse((ROOT / "cli.py").read_text("utf-8"))
+@pytest.mark.parametrize("path", sorted((ROOT / "cli").glob("*.py")), ids=lambda p: names([p])[0])
+def test_the_command_line_imports_nothing_heavy_at_the_top(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"))
     top = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
     modules = {alias.name for node in top if isinstance(node, ast.Import) for alias in node.names}
     modules |= {str(node.module) for node in top if isinstance(node, ast.ImportFrom)}
-    assert {name for name in modules if name.startswith("xstilts")} == {"xstilts.errors"}
+    ours = {name for name in modules if name.startswith("xstilts") and not name.startswith("xstilts.cli")}
+    assert ours <= {"xstilts.errors"}
     assert not {name.partition(".")[0] for name in modules} & set(HEAVY)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import benchmark_trees as trees
+from real_data import DATA, needs_data
 from xstilts.cli import app
 from xstilts.experiment import run_experiment
-from xstilts.overlap import Finder, Overlap, sentences
+from xstilts.overlap import MEANING, Finder, Overlap, sentences
 from xstilts.tasks.base import PackageSource, Row, Task
-
-DATA = os.environ.get("XSTILTS_DATA")
-needs_data = pytest.mark.skipif(not DATA, reason="XSTILTS_DATA is not set to a folder of benchmark files")
+from xstilts.tasks.files import FilesSource
 
 
 def task(name: str = "my/test", kind: str = "classification", parallel: bool = True) -> Task:
@@ -66,7 +65,7 @@ def test_translations_of_a_known_item_are_known() -> None:
 def test_rows_that_are_not_counted_tell_which_originals_are_known() -> None:
     finder = Finder()
     finder.train("a", task(), [row("where is it")])
-    finder.test(task(), "en", [row("where is it", "7")], counted=False)
+    finder.test(task(), "en", [row("where is it", "7")], against=())
     finder.test(task(), "de", [row("wo ist es", "7")])
     assert found(finder) == [("de", 0, 0, 1)]
 
@@ -89,17 +88,35 @@ def test_an_item_counts_if_and_only_if_its_words_are_there(trained: list[str], t
     assert sum(one.items for one in finder.found()) == expected
 
 
+def test_a_test_set_is_compared_with_the_training_sets_it_is_told() -> None:
+    finder = Finder()
+    for name in ("a", "b"):
+        finder.train(name, task(), [row("where is it")])
+    finder.test(task(), "en", [row("where is it")], against={"b"})
+    assert [one.train for one in finder.found()] == ["b"]
+
+
 def test_in_words() -> None:
     records = [
-        Overlap("a", "b", code, 3, 10, 1, 0, 2, ["Who?"]).record()
-        for code in ["de", "en", "es", "fr", "it", "nl", "pt", "ru", "zh"]
+        Overlap("a", "b", code, items, 10, 1, 0, items - 1, [f"Who, {code}?"]).record()
+        for code, items in zip(
+            ["de", "en", "es", "fr", "it", "nl", "pt", "ru", "zh"], [2, 9, *[3] * 7], strict=True
+        )
     ]
     (line,) = sentences(records)
-    assert line.startswith("27 of 90 test items of b (de: 3, en: 3")
-    assert line.endswith(
-        "and 1 more languages) are in the training set of a (9 by text, 18 as translations): “Who?”"
+    assert line == (
+        "32 of 90 test items of b in 9 languages (en: 9, es: 3, fr: 3, it: 3, nl: 3, pt: 3, ru: 3, zh: 3 and 1 more) "
+        "are known from the training set of a: 9 by text, 23 as translations, such as “Who, en?”"
     )
     assert sentences([]) == []
+
+
+def test_training_sets_with_the_same_overlap_share_a_sentence() -> None:
+    records = [Overlap(name, "b", "de", 3, 10, 3, 0, 0, ["Wer?"]).record() for name in ("x", "y")]
+    records.append(Overlap("z", "b", "de", 4, 10, 4, 0, 0, ["Wer?"]).record())
+    first, second = sentences(records)
+    assert "known from the training sets of x, y: 3 by text" in first
+    assert "known from the training set of z: 4 by text" in second
 
 
 # --- through the command line
@@ -148,7 +165,26 @@ def test_validate_finds_parallel_rows(parallel: Path) -> None:
     assert 0 < one["translations"] == one["items"] <= one["of"] == 40
     said = CliRunner().invoke(app, ["validate", str(parallel)], env={"COLUMNS": "200"}).stdout
     assert "! overlap:" in said
+    assert MEANING in said
     assert "✓ valid" in said
+
+
+def test_every_split_is_read_once(parallel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = yaml.safe_load(parallel.read_text())
+    values["arms"] = {"none": {}, "few": {"tasks": ["my/pairs"], "training": {"examples": 10}}}
+    parallel.write_text(yaml.safe_dump(values, sort_keys=False))
+    read: Counter[tuple[str, str]] = Counter()
+    rows = FilesSource.rows
+
+    def counted(self: FilesSource, split: str, language: str) -> list[Row]:
+        read[split, language] += 1
+        return rows(self, split, language)
+
+    monkeypatch.setattr(FilesSource, "rows", counted)
+    result = CliRunner().invoke(app, ["validate", str(parallel), "--json"], catch_exceptions=False)
+    assert read == {("train", "en"): 1, ("dev", "en"): 1, ("test", "de"): 1, ("test", "en"): 1}
+    rows_told = json.loads(result.stdout)["rows"]
+    assert rows_told["my/pairs train"] + rows_told["my/pairs dev"] == rows_told["my/pairs test"] == 40
 
 
 def test_a_run_says_so(parallel: Path, tmp_path: Path) -> None:
@@ -161,7 +197,33 @@ def test_a_run_says_so(parallel: Path, tmp_path: Path) -> None:
     assert one["translations"] == one["items"]
     report = (tmp_path / "run/report.html").read_text("utf-8")
     assert "Tested and trained on" in report
-    assert "are in the training set of my/pairs" in report
+    assert "are known from the training set of my/pairs" in report
+    assert MEANING in report
+
+
+def test_examples_that_are_not_trained_on_are_no_overlap(parallel: Path) -> None:
+    (every,) = validated(parallel)
+    content = yaml.safe_load(parallel.read_text())
+    content["training"]["target"]["examples"] = 5
+    parallel.write_text(yaml.safe_dump(content))
+    (few,) = validated(parallel)
+    assert 0 < few["items"] <= 5 < every["items"]
+
+
+def test_what_no_model_meets_is_no_overlap(parallel: Path) -> None:
+    content = yaml.safe_load(parallel.read_text())
+    same = content["tasks"]["my/pairs"]
+    content["tasks"]["my/other"] = same
+    content["tasks"]["my/apart"] = same | {"files": {"train": "apart.tsv", "test": "dev-{language}.tsv"}}
+    rows = [(f"one {i}", f"two {i}", str(i % 2)) for i in range(40)]
+    trees.put_quoted(parallel.parent, "apart.tsv", rows)
+    content["targets"] = ["my/apart", "my/other"]
+    parallel.write_text(yaml.safe_dump(content))
+    assert [(one["train"], one["test"]) for one in validated(parallel)] == [("my/other", "my/other")]
+    content["arms"]["first"] = {"tasks": ["my/other"]}
+    parallel.write_text(yaml.safe_dump(content))
+    found = {(one["train"], one["test"]) for one in validated(parallel)}
+    assert found == {("my/other", "my/other"), ("my/other", "my/apart")}
 
 
 def test_nothing_in_common_is_nothing_said(everything: Path, tiny_encoder: Path, tmp_path: Path) -> None:
@@ -178,7 +240,7 @@ def test_real_panx_sentences(tiny_encoder: Path, tmp_path: Path) -> None:
     path = recipe(tmp_path, tiny_encoder, targets=["xtreme/panx"], languages=["en"])
     (one,) = validated(path, "--data", str(DATA))
     assert (one["train"], one["test"], one["of"]) == ("xtreme/panx", "xtreme/panx", 8008)
-    assert one["texts"] > 250
+    assert one["items"] == one["texts"] == 274
 
 
 @needs_data

@@ -48,6 +48,15 @@ def test_what_changes_no_result_changes_no_key(tiny: Opener, override: str) -> N
     assert keys(tiny(*WIDE, override).plan()) == keys(tiny(*WIDE).plan())
 
 
+def test_a_prefix_is_in_the_keys_of_retrieval_alone(tiny: Opener) -> None:
+    """Without one, stages have the keys that they had before there was such a setting."""
+    assert not any("prefix" in stage.spec for stage in tiny(*WIDE).plan().stages)
+    stages = tiny(*WIDE, "retrieval.prefix='query: '").plan().stages
+    given = [stage for stage in stages if "prefix" in stage.spec]
+    assert {(stage.kind, stage.spec["task"]["name"]) for stage in given} == {("predict", "my/pairs")}
+    assert all(stage.spec["prefix"] == {"query": "query: ", "document": "query: "} for stage in given)
+
+
 @pytest.mark.parametrize(
     ("override", "changed"),
     [
@@ -73,6 +82,8 @@ def test_what_changes_no_result_changes_no_key(tiny: Opener, override: str) -> N
         ("retrieval.layer=1", "predict"),
         ("retrieval.pooling=cls", "predict"),
         ("retrieval.postprocess=[none]", "predict"),
+        ("retrieval.prefix='query: '", "predict"),
+        ("retrieval.prefix={document: 'passage: '}", "predict"),
         ("conditions=[clean, typos@3]", "predict"),
         ("limit=5", "prepare"),
         ("tasks.my/mood.labels=[good, bad]", "train"),

@@ -168,6 +168,7 @@ def test_bad_overrides(override: str, words: str) -> None:
         ("training: {target: {learning_rate: []}}", "learning_rate: expected at least one value"),
         ("training: {precision: fp16}", "training.precision: expected 'auto', 'fp32' or 'bf16', got 'fp16'"),
         ("retrieval: {layer: first}", "retrieval.layer: expected 'sweep' or a valid integer, got 'first'"),
+        ("retrieval: {prefix: {docs: x}}", "retrieval.prefix.docs: unknown key. Known keys: document, query"),
         ("selection: best", "selection: expected 'english-dev', 'last', 'average' or 'target-dev', got 'best'"),
         ("keep: some", "keep: expected 'none', 'best' or 'all', got 'some'"),
         ("controls: {kinds: [long]}", "controls.kinds.0: expected 'longer' or 'shuffled', got 'long'"),

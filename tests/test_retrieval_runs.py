@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from xstilts.experiment import Experiment, Results, open_experiment, run_experim
 from xstilts.exporting import export_hf, export_mteb, export_sentence_transformers
 from xstilts.finished import FinishedRun
 from xstilts.metrics.retrieval import mined_id
-from xstilts.predicting import Job, predict_sets
+from xstilts.predicting import Job, TestSet, predict_sets
+from xstilts.task_types import retrieval_type
+from xstilts.tasks.base import PackageSource, Row, Task
 
 BITEXT = {
     "type": "bitext-mining",
@@ -383,3 +386,26 @@ def test_passes_and_half_precision_find_the_same(tiny_encoder: Path, monkeypatch
     scores = [[json.loads(text)["score"] for text in table["prediction"].to_pylist() if json.loads(text)]
               for table in (whole, half)]  # fmt: skip
     assert np.allclose(*scores, atol=5e-3)
+
+
+def test_a_prefix_is_as_good_as_typed(tiny_encoder: Path) -> None:
+    base, kind = load_encoder(find_encoder(str(tiny_encoder))), retrieval_type("sentence-retrieval")
+    assert kind is not None
+    rows = [{"id": str(n), "source": str(n), "text": f"w{n}", "target": f"w{(n + 1) % 5}"} for n in range(5)]
+    typed = [row | {"text": "the " + row["text"], "target": "was " + row["target"]} for row in rows]
+    source = PackageSource(lambda split, language: rows, {}, (), 1)
+    task = Task("my/pairs", kind.name, source, ("de",), "", options={"max_length": 16})
+    spec = {"max_length": 16, "precision": "fp32"}
+
+    def read(rows: list[Row], own: str = "", **more: Any) -> list[list[list[int]]]:
+        """Token ids of queries and of candidates."""
+        asked = replace(task, options={**task.options, "prefix": own} if own else task.options)
+        job = Job(base, Checkpoint.published(base), asked, spec | more, {})
+        found = predicting._material(job, kind, [TestSet(rows, "de", "clean")])
+        ids = [found.vocabulary.ids[sequence].tolist() for sequence in found.sequences]
+        queries, candidates, _ = found.places[0]
+        return [[ids[place] for place in side] for side in (queries, candidates)]
+
+    assert read(rows, prefix={"query": "the ", "document": "was "}) == read(typed)
+    assert read(rows, own="the ") == read(rows, prefix={"query": "the ", "document": "the "})
+    assert read(rows, own="the ", prefix={"query": "", "document": ""}) == read(rows) != read(typed)

@@ -103,7 +103,9 @@ def test_every_cell_is_scored(opened: FinishedRun) -> None:
     rows = opened.rows("results", task="my/good")
     assert {row["arm"] for row in rows} == {"none", "good", "good~longer", "good~shuffled"}
     assert {row["condition"] for row in rows} == {"clean", "typos@3", "typos:context@5"}
-    assert {row["metric"]: row["rules"] for row in rows}.keys() == set(QUESTIONS["my/good"]["metrics"])
+    rules = {"squad_f1": "squad-v1.1", "squad_em": "squad-v1.1", "qa_f1": "xstilts-1", "mlqa_em": "mlqa-v1"}
+    assert {row["metric"]: row["rules"] for row in rows} == rules
+    assert "Counted by the rules <code>mlqa-v1</code>" in (opened.folder / "report.html").read_text("utf-8")
     assert {row["n"] for row in rows} == {18}
     english = [
         r["value"]

@@ -18,7 +18,7 @@ from xstilts.executors.local import execute
 from xstilts.experiment import Experiment
 from xstilts.plan import Plan
 from xstilts.stage import Stage
-from xstilts.stages import Context, _chunks, _sample, run
+from xstilts.stages import Context, _chunks, run, sample
 from xstilts.tasks.base import Row
 
 WIDE = ("targets=[my/mood, my/pairs]", "conditions=[clean, typos@4]")
@@ -59,7 +59,7 @@ def prepared(plan: Plan, split: str, language: str) -> Stage:
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 30))
 def test_a_limit_takes_whole_sources(count: int, sources: int, limit: int) -> None:
     all_rows = rows(count, sources)
-    taken = _sample(all_rows, None, limit)
+    taken = sample(all_rows, None, limit)
     names = {row["source"] for row in taken}
     assert len(names) == min(limit, len({row["source"] for row in all_rows}))
     assert taken == [row for row in all_rows if row["source"] in names]
@@ -67,19 +67,19 @@ def test_a_limit_takes_whole_sources(count: int, sources: int, limit: int) -> No
 
 @given(st.integers(2, 20), st.integers(1, 10))
 def test_a_limit_takes_the_same_sources_in_every_language(sources: int, limit: int) -> None:
-    one = _sample(rows(sources, sources), None, limit)
-    other = _sample(rows(3 * sources, sources)[::-1], None, limit)
+    one = sample(rows(sources, sources), None, limit)
+    other = sample(rows(3 * sources, sources)[::-1], None, limit)
     assert {row["source"] for row in one} == {row["source"] for row in other}
 
 
 @given(st.integers(1, 60), st.integers(1, 60))
 def test_examples_are_nested_and_in_order(count: int, examples: int) -> None:
     all_rows = rows(count, 5)
-    few, more = (_sample(all_rows, ("hash", size), None) for size in (examples, examples + 1))
+    few, more = (sample(all_rows, ("hash", size), None) for size in (examples, examples + 1))
     assert len(few) == min(count, examples)
     assert all(row in more for row in few)
     assert few == [row for row in all_rows if row in few]
-    assert _sample(all_rows, ("first", examples), None) == all_rows[:examples]
+    assert sample(all_rows, ("first", examples), None) == all_rows[:examples]
 
 
 def test_examples_and_limit_are_applied(tiny: Opener) -> None:

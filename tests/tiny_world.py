@@ -120,6 +120,7 @@ def tiny_recipe(folder: Path, *overrides: str, **values: Any) -> Recipe:
 
 
 Opener = Callable[..., Experiment]
+Typed = Callable[..., tuple[int, str, str]]
 
 
 def store_content(store: Store) -> dict[str, Any]:

@@ -180,7 +180,7 @@ def _provenance(
     words = search_words(task)
     read = words["direction"] is not None
     return {
-        "rules": f"{cell.metric}@{cell.score.spec['rules']}",
+        "rules": get_metric(cell.metric).rules,
         "train_examples": info.get("examples"),
         "train_tokens": info.get("tokens"),
         "learning_rate": info.get("learning_rate"),

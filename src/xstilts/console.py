@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,14 @@ from xstilts.errors import DataError, Interrupted
 from xstilts.experiment import Experiment, Listener, run_experiment
 from xstilts.plan import Plan, Stage
 from xstilts.task_types import get_task_type
-from xstilts.tasks.base import Row
+from xstilts.tasks.base import Row, Task
 
 if TYPE_CHECKING:
     from xstilts.costs import Costs
     from xstilts.executors.local import Work
 
+_Place = tuple[str, str, str]
+"""Task, split, language."""
 _WHAT = {
     "prepare": "read data",
     "train": "train",
@@ -169,19 +171,14 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
 
     True if nothing is wrong; an overlap is none of that.
     """
-    from xstilts.overlap import find_overlap, sentences
+    from xstilts.overlap import MEANING, find_overlap, sentences
 
     plan = experiment.plan()
-    problems: list[str] = []
-    counts: Counter[str] = Counter()
-    for stage in (stage for stage in plan.stages if stage.kind == "prepare"):
-        rows, found = _examined(stage, experiment)
-        problems += found
-        counts[f"{stage.spec['task']['name']} {stage.spec['split']}"] += rows
-    problems = list(dict.fromkeys(problems))
-    overlaps = [one.record() for one in find_overlap(plan, experiment.catalogue, partial(_rows, experiment))]
+    reader = _Reader(experiment, [stage for stage in plan.stages if stage.kind == "prepare"])
+    overlaps = [one.record() for one in find_overlap(plan, experiment.catalogue, reader.sampled)]
+    counts, problems = reader.finished()
     if as_json:
-        answer = {"valid": not problems, "problems": problems, "rows": dict(counts), "overlap": overlaps}
+        answer = {"valid": not problems, "problems": problems, "rows": counts, "overlap": overlaps}
         echo(json.dumps(answer, ensure_ascii=False))
         return not problems
     for name, count in counts.items():
@@ -192,29 +189,70 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
         console.print(f"[dim]left out: {escape(line)}[/]", highlight=False)
     for line in sentences(overlaps):
         console.print(f"[yellow]![/] overlap: {escape(line)}", highlight=False, soft_wrap=True)
+    if overlaps:
+        console.print(f"  {MEANING}", highlight=False, soft_wrap=True)
     if not problems:
         console.print(f"[green]✓[/] valid: {len(plan.stages)} stages, {len(plan.cells)} cells and seeds")
     return not problems
 
 
-def _rows(experiment: Experiment, stage: Stage) -> list[Row]:
-    """All rows that a prepare stage could read, whatever limit or number of examples it is given."""
-    task = experiment.catalogue.get(stage.spec["task"]["name"])
-    return task.source.rows(stage.spec["split"], stage.spec["language"])
+class _Reader:
+    """Reads all that prepare stages could read, each split and language once, and notes what is wrong.
+
+    Rows that several stages read are kept, others forgotten.
+    """
+
+    def __init__(self, experiment: Experiment, stages: Sequence[Stage]) -> None:
+        self._catalogue, self._stages = experiment.catalogue, stages
+        self._readers = Counter(map(_place, stages))
+        self._kept: dict[_Place, list[Row]] = {}
+        self._found: dict[_Place, tuple[int, str]] = {}
+
+    def sampled(self, stage: Stage) -> list[Row]:
+        """The rows that a stage will make: of its number of examples, within the recipe's limit."""
+        from xstilts.stages import sample
+
+        return sample(self.rows(stage), stage.spec["examples"], stage.spec["limit"])
+
+    def rows(self, stage: Stage) -> list[Row]:
+        """All rows of a stage's split and language; none where they cannot be read, which is noted."""
+        place = _place(stage)
+        if place not in self._kept:
+            rows, problem = _examined(self._catalogue.get(place[0]), *place[1:])
+            self._found[place] = len(rows), problem
+            if self._readers[place] < 2:
+                return rows
+            self._kept[place] = rows
+        return self._kept[place]
+
+    def finished(self) -> tuple[dict[str, int], list[str]]:
+        """Read the rest. The rows of each task and split, and what is wrong, in the order of the stages."""
+        counts: Counter[str] = Counter()
+        for stage in self._stages:
+            if _place(stage) not in self._found:
+                self.rows(stage)
+        places = dict.fromkeys(map(_place, self._stages))
+        for place in places:
+            counts[f"{place[0]} {place[1]}"] += self._found[place][0]
+        problems = dict.fromkeys(self._found[place][1] for place in places)
+        return dict(counts), [problem for problem in problems if problem]
 
 
-def _examined(stage: Stage, experiment: Experiment) -> tuple[int, list[str]]:
-    """How many rows a prepare stage reads, and what is wrong with them."""
+def _place(stage: Stage) -> _Place:
     spec = stage.spec
-    task = experiment.catalogue.get(spec["task"]["name"])
+    return spec["task"]["name"], spec["split"], spec["language"]
+
+
+def _examined(task: Task, split: str, language: str) -> tuple[list[Row], str]:
+    """The rows of a split and language, and what is wrong with them, if anything."""
     try:
-        rows = task.source.rows(spec["split"], spec["language"])
+        rows = task.source.rows(split, language)
     except DataError as error:
-        return 0, [str(error)]
+        return [], str(error)
     if not rows:
-        return 0, [f"{task.name}: the {spec['split']} split in {spec['language']} is empty"]
-    reason = get_task_type(task.type).unlearnable(rows) if spec["split"] == "train" else ""
-    return len(rows), [f"{task.name}, train, {spec['language']}: {reason}"] if reason else []
+        return [], f"{task.name}: the {split} split in {language} is empty"
+    reason = get_task_type(task.type).unlearnable(rows) if split == "train" else ""
+    return rows, f"{task.name}, train, {language}: {reason}" if reason else ""
 
 
 def _duration(seconds: float) -> str:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from xstilts.encoders.base import EncoderSpec
 from xstilts.plan import Plan, Stage
 from xstilts.stage import group_of
 from xstilts.store import Store
-from xstilts.task_types import get_task_type
+from xstilts.task_types import get_task_type, is_trained
+from xstilts.task_types.base import Count
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row
 
-SAMPLE = 200
-"""Rows that are looked at to guess how many tokens a row has."""
+SAMPLE = 50
+"""Rows of a split and language whose tokens are counted."""
 ACTIVATIONS = {"bf16": 51, "fp32": 102}
 """Bytes that a training batch leaves behind for its gradients, a token, layer and unit of width.
 
@@ -27,8 +31,17 @@ own matrix): measured with the bundled encoder on windows of 384 tokens.
 """
 LONGEST = 2.5
 """How much longer the inputs of the longest batch are than the average one."""
-FLOPS_A_CORE = {"bf16": 50e9, "fp32": 22e9}
-"""Sustained in training on a core with AVX-512, model FLOPs; measured with the bundled encoder."""
+FLOPS_A_CORE = {"bf16": 100e9, "fp32": 37e9}
+"""Sustained in training on a core with AVX-512, model FLOPs; measured with the bundled encoder, padding included."""
+UPDATE = 1e-9
+"""Seconds that an update takes for each weight, however many tokens it has: AdamW reads or writes ten numbers of four
+bytes a weight, from memory of some 40 GB/s. Measured with the bundled encoder."""
+CHARACTERS = {"spaced": 4.3, "dense": 1.5}
+"""Characters a token, in scripts with spaces between words and in Han, kana or scripts like Thai: of XLM-R's pieces in
+English and Chinese, for encoders whose tokenizer is not at hand."""
+STAGE = 0.05
+"""Seconds that a stage takes beside."""
+_DENSE = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 BASE_MEMORY = 0.9e9
 """Python with torch and transformers, before any weights."""
 
@@ -54,11 +67,30 @@ class Shape:
 
 @dataclass(frozen=True)
 class _Size:
-    """Rows and sources of a split, and the mean number of inputs a row."""
+    """Rows and sources of a split in one language, the mean number of inputs a row, and a few of its rows.
+
+    `own` are hashes of the candidates that the rows of a retrieval bring themselves: what is the same in several
+    languages or conditions is embedded once.
+    """
 
     rows: int
     sources: int
     inputs: float
+    sample: list[Row]
+    own: frozenset[int]
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    """Tokens of a row, on average: of its first input, and of the others (choices, or candidates of its own)."""
+
+    first: float
+    others: float
+
+    @property
+    def all(self) -> float:
+        """Of all inputs."""
+        return self.first + self.others
 
 
 def estimate(
@@ -66,17 +98,19 @@ def estimate(
 ) -> Costs:
     """The cost of the pending stages of a plan.
 
-    Training costs 6 FLOPs a weight and token, prediction 2 (Kaplan et al. 2020, arXiv 2001.08361, section 2.1).
+    Training costs 6 FLOPs a weight and token, prediction 2 (Kaplan et al. 2020, arXiv 2001.08361, section 2.1), and
+    every update `UPDATE` beside. Word embeddings are looked up, not multiplied, and count for nothing.
     """
     shape = encoder_shape(encoder)
     speed = FLOPS_A_CORE[plan.precision] * min(plan.recipe.training.threads, os.cpu_count() or 1)
-    rows = _Rows(catalogue, store)
-    flops, pooled = 0.0, set[str]()
+    rows = _Rows(catalogue, store, token_counter(encoder.folder))
+    flops, updates, seen = 0.0, 0.0, dict[str, set[int]]()
     for stage in pending:
         if stage.kind == "train":
             flops += 6 * shape.body * _tokens_seen(stage, rows)
+            updates += _updates(stage, rows)
         elif stage.kind == "predict":
-            flops += 2 * shape.body * _tokens_read(stage, rows, pooled)
+            flops += 2 * shape.body * _tokens_read(stage, rows, seen)
     checkpoint = 4 * shape.body + 4 * shape.width * 5000
     kept = sum(stage.kind == "select" and stage.spec["rule"] != "layer" for stage in pending)
     candidates = max(
@@ -87,7 +121,7 @@ def estimate(
     if candidates:
         weights += (3 * 4 + candidates * 4) * shape.body + 16 * shape.width * 5000
     return Costs(
-        seconds=flops / speed + 0.05 * len(pending),
+        seconds=flops / speed + UPDATE * shape.body * updates + STAGE * len(pending),
         memory=BASE_MEMORY + table + weights + _activations(plan, pending, shape, rows),
         disk=checkpoint * (kept + candidates),
     )
@@ -107,78 +141,108 @@ def encoder_shape(encoder: EncoderSpec) -> Shape:
     )
 
 
-class _Rows:
-    """How many rows stages read, and how many inputs those are: from the store, the recipe, and the sources."""
+def token_counter(folder: Path) -> Count:
+    """Counts the tokens of texts: by the tokenizer of an encoder's folder, else by the number of characters."""
+    path = folder / "tokenizer.json"
+    if not path.is_file():
+        return _by_characters
+    from tokenizers import Tokenizer
 
-    def __init__(self, catalogue: Catalogue, store: Store) -> None:
-        self.catalogue, self.store = catalogue, store
-        self._tokens: dict[str, float] = {}
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return lru_cache(2**16)(lambda text: len(tokenizer.encode(text, add_special_tokens=False).ids))
+
+
+def _by_characters(text: str) -> int:
+    dense = len(_DENSE.findall(text))
+    return round(dense / CHARACTERS["dense"] + (len(text) - dense) / CHARACTERS["spaced"])
+
+
+class _Rows:
+    """How many rows stages read, and how many tokens those are: from the store, the recipe, and the sources."""
+
+    def __init__(self, catalogue: Catalogue, store: Store, count: Count) -> None:
+        self.catalogue, self.store, self._count = catalogue, store, count
+        self._tokens: dict[tuple[str, str, str, int], _Tokens] = {}
         self._sizes: dict[tuple[str, str, str], _Size] = {}
 
     def count(self, stage: Stage) -> int:
         """The rows of a prepare stage."""
         if stage.address in self.store:
             return int(self.store.open(stage.address).info["rows"])
-        size, spec = self._size(stage), stage.spec
+        size, spec = self.size(stage), stage.spec
         if spec["examples"]:
             return min(int(spec["examples"][1]), size.rows)
         if spec["limit"]:
             return round(size.rows * min(1.0, float(spec["limit"]) / size.sources))
         return size.rows
 
-    def inputs(self, stage: Stage) -> float:
-        """The texts that an encoder reads for them: in a multiple choice, one with each choice."""
-        return self.count(stage) * self.mean_inputs(stage)
-
-    def mean_inputs(self, stage: Stage) -> float:
-        """The same for one row."""
-        return self._size(stage).inputs
-
-    def _size(self, stage: Stage) -> _Size:
+    def size(self, stage: Stage) -> _Size:
+        """What there is of the split and language of a prepare stage."""
         task = self.catalogue.get(stage.spec["task"]["name"])
         place = task.name, stage.spec["split"], stage.spec["language"]
         if place not in self._sizes:
             rows = task.source.rows(*place[1:])
-            inputs = sum(map(get_task_type(task.type).inputs, rows)) / max(1, len(rows))
-            self._sizes[place] = _Size(len(rows), max(1, len({row["source"] for row in rows})), inputs)
+            inputs = list(map(get_task_type(task.type).inputs, rows))
+            own = () if is_trained(task) else (hash(text) for texts in inputs for text in texts[1:])
+            self._sizes[place] = _Size(
+                len(rows),
+                max(1, len({row["source"] for row in rows})),
+                sum(map(len, inputs)) / max(1, len(rows)),
+                rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE],
+                frozenset(own),
+            )
         return self._sizes[place]
 
-    def tokens(self, stage: Stage, max_length: int) -> float:
-        """Tokens of a row, on average."""
-        if stage.key not in self._tokens:
-            task = self.catalogue.get(stage.spec["task"]["name"])
-            tokens = get_task_type(task.type).tokens(
-                partial(self._sample, stage), task, task.max_length(max_length)
-            )
-            self._tokens[stage.key] = tokens
-        return self._tokens[stage.key]
-
-    def _sample(self, stage: Stage) -> list[Row]:
-        """Rows of a split and language, evenly spread over it."""
-        spec = stage.spec
-        rows = self.catalogue.get(spec["task"]["name"]).source.rows(spec["split"], spec["language"])
-        return rows[:: max(1, len(rows) // SAMPLE)]
+    def tokens(self, stage: Stage, max_length: int) -> _Tokens:
+        """Tokens of a row, on average; what is longer than a row's type allows is cut."""
+        task = self.catalogue.get(stage.spec["task"]["name"])
+        longest = task.max_length(max_length)
+        place = task.name, stage.spec["split"], stage.spec["language"], longest
+        if place not in self._tokens:
+            kind, sample = get_task_type(task.type), self.size(stage).sample
+            found = [
+                [kind.tokens(texts, task, longest, self._count) for texts in kind.inputs(row)]
+                for row in sample
+            ]
+            rows = max(1, len(sample))
+            first, every = sum(one[0] for one in found) / rows, sum(map(sum, found)) / rows
+            self._tokens[place] = _Tokens(first, every - first)
+        return self._tokens[place]
 
 
 def _tokens_seen(stage: Stage, rows: _Rows) -> float:
     """Tokens that a training reads, and those of its dev evaluations (a third of the cost each)."""
     phase = stage.spec["phase"]
-
-    def tokens(data: Stage) -> float:
-        return rows.inputs(data) * rows.tokens(data, phase["max_length"])
-
     total = 0.0
     for data, dev in zip(stage.parents["train"], stage.parents["dev"], strict=True):
-        total += phase["epochs"] * tokens(data) + phase["candidates"] * tokens(dev) / 3
-    longer = stage.parent("longer")
-    if longer is None:
+        once = _examples(stage, data, rows) * rows.tokens(data, phase["max_length"]).all
+        judged = rows.count(dev) * rows.tokens(dev, phase["max_length"]).all
+        total += phase["epochs"] * once + phase["candidates"] * judged / 3
+    if stage.parent("longer") is None:
         return total
-    (data,) = stage.parents["train"]  # as many updates more as the intermediate took
-    (before, *_) = longer.parents["train"]
-    earlier = before.spec["phase"]
-    updates = earlier["epochs"] * sum(map(rows.count, before.parents["train"])) / earlier["batch_size"]
-    row = rows.mean_inputs(data) * rows.tokens(data, phase["max_length"])
-    return float(total + updates * phase["batch_size"] * row)
+    (data,) = stage.parents["train"]
+    more = _longer(stage, rows) * phase["batch_size"]
+    return float(total + more * rows.tokens(data, phase["max_length"]).all)
+
+
+def _updates(stage: Stage, rows: _Rows) -> float:
+    """Updates of a training."""
+    phase = stage.spec["phase"]
+    examples = sum(_examples(stage, data, rows) for data in stage.parents["train"])
+    return float(phase["epochs"] * examples / phase["batch_size"] + _longer(stage, rows))
+
+
+def _longer(stage: Stage, rows: _Rows) -> float:
+    """Updates more than the epochs ask for: as many as the intermediate took."""
+    longer = stage.parent("longer")
+    return 0.0 if longer is None else _updates(longer.parents["train"][0], rows)
+
+
+def _examples(stage: Stage, data: Stage, rows: _Rows) -> int:
+    """Examples of one of its tasks that a training sees in a pass."""
+    return min(rows.count(data), int(stage.spec.get("cap", sys.maxsize)))
 
 
 def _activations(plan: Plan, pending: Sequence[Stage], shape: Shape, rows: _Rows) -> float:
@@ -190,21 +254,26 @@ def _activations(plan: Plan, pending: Sequence[Stage], shape: Shape, rows: _Rows
             at_once = min(phase["batch_size"], plan.recipe.training.micro_batch or phase["batch_size"])
             for task, data in zip(stage.spec["tasks"], stage.parents["train"], strict=True):
                 limit = rows.catalogue.get(task["name"]).max_length(phase["max_length"])
-                longest = min(limit, LONGEST * rows.tokens(data, phase["max_length"]))
-                most = max(most, at_once * longest)
+                longest = LONGEST * rows.tokens(data, phase["max_length"]).all
+                most = max(most, at_once * min(limit * rows.size(data).inputs, longest))
     return most * shape.layers * shape.width * ACTIVATIONS[plan.precision]
 
 
-def _tokens_read(stage: Stage, rows: _Rows, pooled: set[str]) -> float:
-    """Tokens that a prediction puts to the encoder; candidates of their own once for all conditions of a group."""
+def _tokens_read(stage: Stage, rows: _Rows, seen: dict[str, set[int]]) -> float:
+    """Tokens that a prediction puts to the encoder.
 
-    def tokens(parts: Sequence[Stage]) -> float:
-        return sum(rows.inputs(part) * rows.tokens(part, stage.spec["max_length"]) for part in parts)
-
-    queries = tokens(stage.parents["data"])
-    if "pool" not in stage.parents:
-        return queries
-    group = group_of(stage)
-    pool = 0.0 if group in pooled else tokens(stage.parents["pool"])
-    pooled.add(group)
-    return queries + pool
+    Texts that the predictions of a group share are embedded once: candidates that are rows of their own, and those
+    that rows bring themselves. `seen` has their keys and hashes, by group.
+    """
+    known, longest = seen.setdefault(group_of(stage), set()), stage.spec["max_length"]
+    total = 0.0
+    for data in stage.parents["data"]:
+        own, tokens = rows.size(data).own, rows.tokens(data, longest)
+        new = len(own - known) / len(own) if own else 1.0
+        known |= own
+        total += rows.count(data) * (tokens.first + new * tokens.others)
+    for pool in stage.parents.get("pool", ()):
+        if hash(pool.key) not in known:
+            total += rows.count(pool) * rows.tokens(pool, longest).all
+        known.add(hash(pool.key))
+    return total

@@ -200,7 +200,7 @@ def _result(row: Mapping[str, Any], record: Mapping[str, Any], layers: Mapping[A
         "severity": Condition.parse(row["condition"]).severity,
         "split": card["split"],
         **{name: value for name, value in row.items() if name not in {"arm", "seed", "task"}},
-        "rules": f"{row['metric']}@{get_metric(row['metric']).rules_version}",
+        "rules": get_metric(row["metric"]).rules,
         "layer": layer if card["direction"] else None,
         **{name: card[name] for name in ("pooling", "direction", "scoring")},
         "data_revision": card["data"][row["language"]],

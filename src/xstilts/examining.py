@@ -25,6 +25,7 @@ from xstilts.task_types import Untouched, get_trained_type, retrieval_type
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
 from xstilts.training.machine import resolve_precision
+from xstilts.wording import listed
 
 USUAL_LENGTH = 128
 """Tokens an input of tasks without a maximum of their own."""
@@ -220,7 +221,7 @@ def unfit(task: Task, base: BaseEncoder) -> str:
     if task.labels and sorted(labels) != sorted(task.labels):
         return (
             f"{task.name}: the model's head has other labels than the task. {base.spec.name} has "
-            f"{_listed(labels)}; the task has {_listed(task.labels)}. {train}"
+            f"{listed(labels, 6)}; the task has {listed(task.labels, 6)}. {train}"
         )
     return ""
 
@@ -257,8 +258,3 @@ def with_head(task: Task, base: BaseEncoder) -> tuple[Task, Checkpoint]:
 def _labels(config: Any) -> tuple[str, ...]:
     """The labels of a model's head, in the order of its outputs."""
     return tuple(str(config.id2label[number]) for number in range(config.num_labels))
-
-
-def _listed(labels: Sequence[str]) -> str:
-    more = f" and {len(labels) - 6} more" if len(labels) > 6 else ""
-    return ", ".join(labels[:6]) + more

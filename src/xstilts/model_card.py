@@ -38,12 +38,17 @@ class Centring:
 
 @dataclass(frozen=True)
 class SentenceVectors:
-    """How an exported model makes vectors of sentences. No `layer`: the last one. `similarity`: cosine or dot."""
+    """How an exported model makes vectors of sentences.
+
+    No `layer`: the last one. `prefix` stands before queries, `document_prefix` before what is found. `similarity`:
+    cosine or dot.
+    """
 
     layer: int | None
     pooling: str
     postprocess: str
     prefix: str
+    document_prefix: str
     max_length: int
     similarity: str = "cosine"
     centring: Centring | None = None

@@ -7,19 +7,22 @@ are XQuAD's). But a gain on such items may be memory.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import regex
 
 from xstilts.errors import DataError
-from xstilts.hashing import short_hash
+from xstilts.hashing import digest, short_hash
 from xstilts.plan import Plan
-from xstilts.stage import Stage
+from xstilts.stage import WEIGHT_ROLES, Stage
 from xstilts.task_types import get_task_type
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row, Task
+
+MEANING = "Such items are tested like all others, and what an arm gains on them may be memory."
+"""What an overlap means, to be said beside it."""
 
 EXAMPLES = 3
 """Items that are named for each training and test set."""
@@ -56,32 +59,46 @@ class Overlap:
 
 
 def sentences(found: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Overlaps in words: a sentence for each training and test set, its languages together.
+    """Overlaps in words: a sentence for each test set and training set, its languages together, most items first.
+
+    Training sets with the same overlap, such as those of XQuAD and MLQA, which both are SQuAD, share a sentence.
 
     Example:
-        >>> one = Overlap("my/qa", "xtreme/xquad", "de", 583, 1190, 0, 583, 0, ["Who?"]).record()
+        >>> one = Overlap("my/qa", "my/test", "de", 7, 90, 0, 7, 0, ["Who?"]).record()
         >>> sentences([one])
-        ['583 of 1,190 test items of xtreme/xquad (de: 583) are in the training set of my/qa (583 by id): “Who?”']
+        ['7 of 90 test items of my/test (de: 7) are known from the training set of my/qa: 7 by id, such as “Who?”']
     """
-    pairs = dict.fromkeys((one["train"], one["test"]) for one in found)
-    return [_sentence([one for one in found if (one["train"], one["test"]) == pair]) for pair in pairs]
+    pairs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for one in found:
+        pairs.setdefault((one["train"], one["test"]), []).append(one)
+    alike: dict[str, tuple[list[str], list[Mapping[str, Any]]]] = {}
+    for (train, _), rows in pairs.items():
+        same = digest([{**one, "train": ""} for one in rows])
+        alike.setdefault(same, ([], rows))[0].append(train)
+    return [_sentence(trains, rows) for trains, rows in alike.values()]
 
 
-def _sentence(found: Sequence[Mapping[str, Any]]) -> str:
+def _sentence(trains: Sequence[str], found: Sequence[Mapping[str, Any]]) -> str:
     def total(name: str) -> int:
         return sum(one[name] for one in found)
 
+    found = sorted(found, key=lambda one: (-one["items"], one["language"] != "en"))
     by = {"texts": "by text", "ids": "by id", "translations": "as translations"}
     how = ", ".join(f"{total(name):,} {words}" for name, words in by.items() if total(name))
     shown = ", ".join(f"{one['language']}: {one['items']:,}" for one in found[:8])
-    more = f" and {len(found) - 8} more languages" if len(found) > 8 else ""
+    more = f" and {len(found) - 8} more" if len(found) > 8 else ""
     example = next((text for one in found for text in one["examples"]), "")
-    where = f"test items of {found[0]['test']} ({shown}{more}) are in the training set of {found[0]['train']}"
-    return f"{total('items'):,} of {total('of'):,} {where} ({how}): “{example}”"
+    where = f" in {len(found)} languages" if len(found) > 1 else ""
+    items = f"{total('items'):,} of {total('of'):,} test items of {found[0]['test']}{where} ({shown}{more})"
+    sets = f"the training set{'s' if len(trains) > 1 else ''} of {', '.join(trains)}"
+    return f"{items} are known from {sets}: {how}, such as “{example}”"
 
 
 def find_overlap(plan: Plan, catalogue: Catalogue, rows_of: Rows) -> list[Overlap]:
-    """Every overlap of a training set with a test set of a plan; none is left out for being small.
+    """Every overlap of a test set with what a model was trained on before it is tested on that set.
+
+    None is left out for being small. What one target is trained on and another is tested on is no overlap: no model
+    meets both.
 
     Args:
         plan: what is trained and tested.
@@ -93,27 +110,40 @@ def find_overlap(plan: Plan, catalogue: Catalogue, rows_of: Rows) -> list[Overla
         []
     """
     finder = Finder()
-    trained, tested = _stages(plan, "train"), _stages(plan, "data")
-    for stage in trained:
+    tested = _tested(plan)
+    for stage in {key: stage for _, seen in tested.values() for key, stage in seen.items()}.values():
         finder.train(stage.spec["task"]["name"], *_read(stage, catalogue, rows_of))
-    known = {(stage.spec["task"]["name"], stage.spec["language"]) for stage in tested}
-    for stage in [*tested, *_untested(known, catalogue)]:
-        name, language = stage.spec["task"]["name"], stage.spec["language"]
+    for stage, seen in tested.values():
+        names = {one.spec["task"]["name"] for one in seen.values()}
         task, rows = _read(stage, catalogue, rows_of)
-        finder.test(task, language, rows, counted=(name, language) in known)
+        finder.test(task, stage.spec["language"], rows, names)
+    known = {(stage.spec["task"]["name"], stage.spec["language"]) for stage, _ in tested.values()}
+    for stage in _untested(known, catalogue):
+        task, rows = _read(stage, catalogue, rows_of)
+        finder.test(task, stage.spec["language"], rows, ())
     return finder.found()
 
 
-def _stages(plan: Plan, role: str) -> list[Stage]:
-    """The distinct prepare stages that trainings read as training rows, or predictions as test rows."""
-    kind = "train" if role == "train" else "predict"
-    every = [
-        data
-        for stage in plan.stages
-        if stage.kind == kind and not stage.spec.get("sweep")
-        for data in stage.parents.get(role, ())
-    ]
-    return list({stage.key: stage for stage in every}.values())
+def _tested(plan: Plan) -> dict[str, tuple[Stage, dict[str, Stage]]]:
+    """By key: each prepare stage of test rows, and those of the training rows of models that are tested on them."""
+    trained: dict[str, dict[str, Stage]] = {}
+    found: dict[str, tuple[Stage, dict[str, Stage]]] = {}
+    for stage in plan.stages:
+        if stage.kind == "predict" and not stage.spec.get("sweep"):
+            for data in stage.parents["data"]:
+                found.setdefault(data.key, (data, {}))[1].update(_trained_on(stage, trained))
+    return found
+
+
+def _trained_on(stage: Stage, known: dict[str, dict[str, Stage]]) -> dict[str, Stage]:
+    """By key, the prepare stages of all training rows that the weights behind a stage have seen."""
+    if stage.key not in known:
+        behind = [parent for role in sorted(WEIGHT_ROLES) for parent in stage.parents.get(role, ())]
+        rows = {parent.key: parent for parent in behind if parent.kind == "prepare"}
+        for parent in behind:
+            rows |= _trained_on(parent, known)
+        known[stage.key] = rows
+    return known[stage.key]
 
 
 def _untested(known: set[tuple[str, str]], catalogue: Catalogue) -> list[Stage]:
@@ -170,7 +200,7 @@ class Finder:
         self._natives: dict[str, set[str]] = {}
         self._tests: dict[tuple[str, str], list[_Item]] = {}
         self._tasks: dict[str, Task] = {}
-        self._counted: set[tuple[str, str]] = set()
+        self._against: dict[tuple[str, str], set[str] | None] = {}
 
     def train(self, name: str, task: Task, rows: Sequence[Row]) -> None:
         """Take the training rows of a task, under a name."""
@@ -178,20 +208,30 @@ class Finder:
         self._words.setdefault(name, set()).update(item.words for item in items if item.words)
         self._natives.setdefault(name, set()).update(item.native for item in items if item.native)
 
-    def test(self, task: Task, language: str, rows: Sequence[Row], counted: bool = True) -> None:
-        """Take the test rows of a task in a language; those not `counted` only say which originals are known."""
+    def test(
+        self, task: Task, language: str, rows: Sequence[Row], against: Collection[str] | None = None
+    ) -> None:
+        """Take the test rows of a task in a language.
+
+        Args:
+            task: whose rows they are.
+            language: their language, BCP-47.
+            rows: in canonical columns.
+            against: the training sets they are compared with; default: all. With none of them the rows only say
+                which originals are known.
+        """
         place = (task.name, language)
         self._tasks[task.name] = task
         self._tests.setdefault(place, []).extend(_item(task, row) for row in rows)
-        self._counted |= {place} if counted else set()
+        self._against[place] = None if against is None else set(against)
 
     def found(self) -> list[Overlap]:
         """Every overlap, by training set, test set and language."""
         every = (
             self._between(name, *place)
             for name in self._words
-            for place in self._tests
-            if place in self._counted
+            for place, against in self._against.items()
+            if against is None or name in against
         )
         return [one for one in every if one is not None]
 

@@ -110,7 +110,9 @@ def reading(
     layer = retrieval.layer
     if layer != "sweep" and not 0 <= layer <= (depth or layer):
         raise RecipeError(f"retrieval.layer: {layer} is none of the encoder's layers, 0 to {depth}")
-    embedding = {"pooling": retrieval.pooling, "postprocess": list(retrieval.postprocess)}
+    embedding: dict[str, Any] = {"pooling": retrieval.pooling, "postprocess": list(retrieval.postprocess)}
+    if retrieval.prefix is not None:  # else the keys are those of runs from before there was such a setting
+        embedding["prefix"] = retrieval.prefix.model_dump()
     return Reading(maker, task, kind, retrieval, {**spec, **embedding})
 
 

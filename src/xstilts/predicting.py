@@ -19,7 +19,7 @@ from xstilts.errors import RecipeError
 from xstilts.perturbations import Condition, perturb_text, perturb_tokens, perturb_with_offsets
 from xstilts.task_types import RetrievalType, get_task_type, get_trained_type, retrieval_type
 from xstilts.task_types.base import Span, Tokens
-from xstilts.task_types.retrieval import Search, Text, tokenise_texts
+from xstilts.task_types.retrieval import Search, Text, prefixed, tokenise_texts
 from xstilts.task_types.vectors import Places, Vectors
 from xstilts.tasks.base import Row, Task
 from xstilts.training import inference
@@ -49,6 +49,13 @@ class Job:
     def max_length(self) -> int:
         """Tokens an input: the task's own maximum, else that of its training."""
         return self.task.max_length(self.spec["max_length"])
+
+    @property
+    def prefixes(self) -> tuple[str, str]:
+        """What is put before queries and before candidates: as the recipe says, else the task."""
+        own = self.task.options.get("prefix", "")
+        given = self.spec.get("prefix", {"query": own, "document": own})
+        return given["query"], given["document"]
 
 
 @dataclass(frozen=True)
@@ -179,17 +186,23 @@ class _Material:
 
 
 def _material(job: Job, kind: RetrievalType, sets: Sequence[TestSet]) -> _Material:
-    queries = [
+    before, before_candidates = job.prefixes
+    asked_for = [
         [*map(kind.query, one.perturbed(job.task.type)), *kind.beside(one.rows, one.pool)] for one in sets
     ]
-    candidates = [kind.candidates(one.rows, one.pool) for one in sets]
+    queries = [[prefixed(before, text) for text in texts] for texts in asked_for]
+    candidates = [
+        {
+            name: prefixed(before_candidates, text)
+            for name, text in kind.candidates(one.rows, one.pool).items()
+        }
+        for one in sets
+    ]
     known: dict[Text, int] = {}
     for texts in (*queries, *(found.values() for found in candidates)):
         for text in texts:
             known.setdefault(text, len(known))
-    prefix = job.task.options.get("prefix", "")
-    prefixed = [(prefix + text[0], *text[1:]) for text in known]
-    sequences, types = tokenise_texts(job.base.tokenizer, prefixed, job.max_length)
+    sequences, types = tokenise_texts(job.base.tokenizer, list(known), job.max_length)
     vocabulary = Vocabulary.of(sequences, job.base.tokenizer.pad_token_id)
     places = [
         (_places(known, asked), _places(known, found.values()), list(found))

@@ -97,7 +97,7 @@ def prepare(stages: Sequence[Stage], context: Context) -> None:
         rows = task.source.rows(spec["split"], spec["language"])
         if not rows:
             raise DataError(f"{task.name}: the {spec['split']} split in {spec['language']} is empty")
-        rows = _sample(rows, spec["examples"], spec["limit"])
+        rows = sample(rows, spec["examples"], spec["limit"])
         reason = get_task_type(task.type).unlearnable(rows) if spec["split"] == "train" else ""
         if reason:
             raise DataError(f"{task.name}, train, {spec['language']}: {reason}")
@@ -246,8 +246,18 @@ _RUN: dict[str, Callable[[Sequence[Stage], Context], None]] = {
 }
 
 
-def _sample(rows: list[Row], examples: tuple[str, int] | None, limit: int | None) -> list[Row]:
-    """So many `examples`, and the rows of `limit` sources: by their hash, so the same sources in every language."""
+def sample(rows: list[Row], examples: tuple[str, int] | None, limit: int | None) -> list[Row]:
+    """So many `examples`, and the rows of `limit` sources: by their hash, so the same sources in every language.
+
+    Args:
+        rows: of one split and language.
+        examples: how many rows, and which: `first`, or `hash` for those with the smallest; None: all.
+        limit: of how many sources; None: of all.
+
+    Example:
+        >>> sample([{"id": str(number), "source": "1"} for number in range(9)], ("first", 2), None)
+        [{'id': '0', 'source': '1'}, {'id': '1', 'source': '1'}]
+    """
     if examples is not None:
         order, count = examples
         chosen = (

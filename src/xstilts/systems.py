@@ -57,10 +57,14 @@ class Scored:
 
 @dataclass(frozen=True)
 class _Stored:
-    """The scored cells that a folder holds, and how a model must be evaluated to be comparable with them."""
+    """The scored cells that a folder holds, and how a model must be evaluated to be comparable with them.
+
+    `gone`: the folder of benchmark data that was read, where it is no longer there: only a model needs it.
+    """
 
     scored: list[Scored]
     options: Options
+    gone: Path | None = None
 
     def asked(self) -> dict[str, tuple[str, ...]]:
         """The languages of each task."""
@@ -125,6 +129,11 @@ def _stored(what: str, data: Path | None) -> _Stored | None:
 
 def _like(what: str, other: _Stored, options: Options) -> list[Scored]:
     """A model put to what the other side was put to: its tasks, each in the languages that it has there."""
+    if other.gone and "catalogue" not in options:
+        raise UserError(
+            f"{what} is to be put to the tasks of the other side, whose data folder, {other.gone}, is not there. "
+            "Say where it is now: --data DIR"
+        )
     asked, chosen = other.asked(), Options(**{**other.options, **options})
     settings = Settings(**chosen)
     base = load_encoder(find_encoder(what))
@@ -162,9 +171,11 @@ def _of_evaluation(folder: Path) -> _Stored:
     if "retrieval" in settings:
         settings["retrieval"] = Retrieval.model_validate(settings["retrieval"])
     known = {name: value for name, value in settings.items() if name in _ASKED}
-    if record.get("data"):
-        known["catalogue"] = Catalogue(data=Path(record["data"]))
-    return _Stored(_scored(tables, record), cast("Options", known))
+    data = Path(record["data"]) if record.get("data") else None
+    gone = data if data and not data.is_dir() else None
+    if data and not gone:
+        known["catalogue"] = Catalogue(data=data)
+    return _Stored(_scored(tables, record), cast("Options", known), gone)
 
 
 def _scored(predictions: Mapping[str, Any], record: Mapping[str, Any]) -> list[Scored]:

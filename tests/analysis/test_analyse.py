@@ -180,6 +180,50 @@ def test_untrained_retrieval_baseline_stands_for_every_seed(simulate) -> None:
     assert analysis.verdicts[0]["verdict"] == "persists"
 
 
+def near_the_top(make, seeds: int = 3) -> list[Cell]:
+    """English at 97 and 99 of 100 items right, German at 60 and 70: the first is at the ceiling."""
+    rng = np.random.default_rng(0)
+    right = {"none": {"en": 97, "de": 60}, "squad": {"en": 99, "de": 70}}
+    return [
+        make(arm, language, seed, rng.permutation(np.arange(100) < number + seed % 2))
+        for arm, each in right.items()
+        for language, number in each.items()
+        for seed in range(seeds)
+    ]
+
+
+def test_a_gain_at_the_ceiling_is_also_told_as_a_share_of_errors(make) -> None:
+    analysis = analyse(near_the_top(make), DESIGN, FAST)
+    (row,) = rows(analysis, quantity="error_reduction")
+    assert (row["group"], row["condition"], row["reference"]) == ("en", "clean", "none")
+    errors = 1 - gain(analysis, "en", quantity="score", arm="none", reference="")["estimate"]
+    assert row["estimate"] == pytest.approx(gain(analysis, "en")["estimate"] / errors)
+    assert row["p"] is None
+    perfect = [make("none", "en", seed, np.ones(100)) for seed in range(3)]
+    rest = [c for c in near_the_top(make) if (c.arm, c.language) != ("none", "en")]
+    assert not rows(analyse([*rest, *perfect], DESIGN, FAST), quantity="error_reduction")
+
+
+def test_the_share_of_errors_has_the_interval_of_a_ratio(make) -> None:
+    """With one seed it is over items: near that of a percentile bootstrap of the ratio itself."""
+    rng = np.random.default_rng(1)
+    before = rng.random(2000) < 0.96
+    after = before | (rng.random(2000) < 0.5)
+    cells = [make("none", "en", 0, before), make("squad", "en", 0, after)]
+    (row,) = rows(analyse(cells, DESIGN, Settings(draws=4000)), quantity="error_reduction")
+    weights = rng.multinomial(2000, np.full(2000, 1 / 2000), size=4000)
+    drawn = 1 - (weights @ ~after) / (weights @ ~before)
+    assert row["over"] == "items"
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.02)
+
+
+def test_the_share_of_errors_is_taken_over_common_seeds(make) -> None:
+    cells = near_the_top(make, seeds=4)
+    fewer = [c for c in cells if c.arm == "none" or c.seed < 2]
+    (row,) = rows(analyse(fewer, DESIGN, FAST), quantity="error_reduction")
+    assert (row["estimate"], row["seeds"]) == (pytest.approx(0.02 / 0.025), 2)
+
+
 def test_partial_grids(cells: list[Cell]) -> None:
     lost = [c for c in cells if (c.arm, c.language, c.seed) != ("squad", "sw", 2)]
     row = gain(analyse(lost, DESIGN, FAST), "non-en")

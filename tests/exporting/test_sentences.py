@@ -112,9 +112,23 @@ def test_it_embeds_as_the_run_did(
     assert len(model[0].auto_model.encoder.layer) == layer
 
 
+@pytest.mark.parametrize(
+    ("overrides", "before"),
+    [
+        ((), ("query: ", "query: ")),
+        (("retrieval.prefix={query: 'the ', document: 'was '}",), ("the ", "was ")),
+    ],
+)
 def test_pooling_and_prefix_go_with_it(
-    tiny: Opener, tmp_path: Path, library: Any, monkeypatch: pytest.MonkeyPatch
+    tiny: Opener,
+    tmp_path: Path,
+    library: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    overrides: tuple[str, ...],
+    before: tuple[str, str],
 ) -> None:
+    """The prefix is the recipe's, else the task's own."""
+
     def prefixed(*arguments: Any) -> Task:
         task = user_task(*arguments)
         return replace(task, options={**task.options, "prefix": "query: "})
@@ -122,6 +136,7 @@ def test_pooling_and_prefix_go_with_it(
     monkeypatch.setattr("xstilts.experiment.user_task", prefixed)
     experiment = tiny(
         "retrieval.pooling=cls",
+        *overrides,
         targets=["my/pairs"],
         languages=["de"],
         statistics={"draws": 200},
@@ -132,11 +147,18 @@ def test_pooling_and_prefix_go_with_it(
     opened = FinishedRun.open(tmp_path / "run")
     layer = choose(opened, "odd", "my/pairs", 0).layers["none"]
     stage = opened.plan.intermediates["odd", 0]
-    expected = postprocess(embedded(opened.experiment, stage, TEXTS, layer, "query: ", "cls"), "none")
+    query, document = (
+        postprocess(embedded(opened.experiment, stage, TEXTS, layer, prefix, "cls"), "none")
+        for prefix in before
+    )
     model = library.SentenceTransformer(str(out))
-    for encode in (model.encode, model.encode_query, model.encode_document):
+    for encode, expected in (
+        (model.encode, query),
+        (model.encode_query, query),
+        (model.encode_document, document),
+    ):
         np.testing.assert_allclose(encode(TEXTS), expected, atol=1e-5)
-    assert "begin with `query: `" in (out / "README.md").read_text("utf-8")
+    assert f"begin with `{before[0]}`" in (out / "README.md").read_text("utf-8")
 
 
 def _questions(split: str, language: str) -> list[dict[str, Any]]:

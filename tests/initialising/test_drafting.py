@@ -21,6 +21,7 @@ from xstilts.errors import XstiltsError
 from xstilts.initialising import Draft, Request, draft
 from xstilts.initialising.writing import arm_names, to_flow
 from xstilts.recipe import parse_recipe
+from xstilts.recipe.models import Training
 from xstilts.tasks.files import UserTask, user_task
 
 Ask = Callable[..., Draft]
@@ -204,6 +205,73 @@ def test_pairs_in_tables(ask: Ask) -> None:
     assert task_of(found).type == "sentence-retrieval"
     write_table(Path("train-en.tsv"), table)
     assert "train" not in task_of(ask()).files
+
+
+def _write_answers(split: str, language: str, count: int) -> None:
+    records = [
+        {
+            "id": f"q{number}",
+            "query": f"How is the {language} thing {number} mended?",
+            "response": f"With the {language} tool {number}, by turning it.",
+        }
+        for number in range(count)
+    ]
+    write_jsonl(Path(f"{split}-{language}.jsonl"), records)
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_questions_and_what_answers_them(ask: Ask, trained: bool) -> None:
+    for language in LANGUAGES:
+        _write_answers("test", language, 40)
+    _write_answers("train", "en", 60)
+    found = ask(("test-{language}.jsonl",), "train-en.jsonl" if trained else None)
+    task = task_of(found)
+    assert task.type == "answer-retrieval"
+    assert task.columns == {"text": "query", "answer": "response", "id": "id"}
+    assert (task.options, task.dev_from) == (({"trained": True}, "train") if trained else ({}, "test"))
+    assert found.contents.parallel and ("target:" in found.text) == trained
+    source = user_task("my/x", task, Path()).source
+    assert source.languages("test") == source.languages("test-candidates") == tuple(sorted(LANGUAGES))
+
+
+def test_a_label_beside_question_and_answer_is_classified(ask: Ask) -> None:
+    for split, language in (("train", "en"), ("test", "de"), ("test", "sw")):
+        _write_answers(split, language, 40)
+        path = Path(f"{split}-{language}.jsonl")
+        records = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        write_jsonl(path, [one | {"label": label_of(number)} for number, one in enumerate(records)])
+    found = ask(("test-{language}.jsonl",), "train-en.jsonl")
+    assert task_of(found).type == "classification"
+
+
+def test_translations_to_be_mined(ask: Ask) -> None:
+    for language in ("de", "sw"):
+        sides = [
+            [(f"{code}-{n}", f"the soup {n} was {code}") for n in range(40)] for code in (language, "en")
+        ]
+        pairs = [(f"{language}-{n}", f"en-{n}") for n in range(0, 40, 2)]
+        for suffix, table in zip((language, "en", "gold"), (*sides, pairs), strict=True):
+            write_table(Path(f"bucc/{language}-en.test.{suffix}"), table)
+    tests = tuple(f"bucc/{{language}}-en.test.{suffix}" for suffix in ("{language}", "en", "gold"))
+    found = ask(tests, None)
+    task = task_of(found)
+    assert (task.type, task.dev_from) == ("bitext-mining", "test")
+    assert task.files == {"test": dict(zip(("text", "target", "gold"), tests, strict=True))}
+    assert found.task == "my/bucc"
+    assert found.recipe.training == Training(
+        intermediate=found.recipe.training.intermediate
+    )  # no target is trained
+    counts = found.contents.counts
+    assert {code: counts["dev"][code] + counts["test"][code] for code in ("de", "sw")} == {"de": 40, "sw": 40}
+    write_table(Path("bucc/de-en.dev.de"), [("de-1", "the soup")])
+    with pytest.raises(XstiltsError, match=r"dev: \{text: FILE, target: FILE, gold: FILE\}"):
+        ask(tests, None, dev="bucc/de-en.dev.de")
+    assert task_of(ask(tests, None, changes=("type=bitext-mining",))) == task
+    with pytest.raises(XstiltsError, match="expected three times --test: lines id⇥sentence"):
+        ask(tests[:1], None, changes=("type=bitext-mining",))
+    Path("bucc/sw-en.test.gold").write_text("sw-1\ten-99\n", "utf-8")
+    with pytest.raises(XstiltsError, match=r"sw-en\.test\.gold, line 1: there is no sentence 'en-99'"):
+        ask(tests, None)
 
 
 @pytest.mark.parametrize("suffix", ["json", "jsonl", "txt"])
@@ -451,7 +519,7 @@ def test_lines_that_cannot_be_trained_on(ask: Ask) -> None:
     with pytest.raises(XstiltsError, match="plain lines, and no English file beside them"):
         ask(("test.{language}",), None)
     Path("test.en").write_text("One sentence\nand another\n")
-    with pytest.raises(XstiltsError, match="two dev files"):
+    with pytest.raises(XstiltsError, match="have a dev file each"):
         ask(("test.{language}", "test.en"), None, dev="train.en")
     Path("test.en").write_text("One sentence only\n")
     with pytest.raises(XstiltsError, match=r"test\.en, line 2: ends before this line"):

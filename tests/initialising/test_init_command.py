@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +12,18 @@ import pytest
 import yaml
 from own_files import write_reviews, write_table
 
-from xstilts.cli import main
-
-Type = Callable[..., tuple[int, str, str]]
-DATA = os.environ.get("XSTILTS_DATA")
+from real_data import DATA, needs_data
+from tiny_world import Typed
 
 
 @pytest.fixture
-def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Type:
+def typed(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Typed:
     """Runs a command line in an empty folder: exit code, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
 
     def run(line: str, **names: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["xstilts", *shlex.split(line.format_map(names) if names else line)])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        return code, *capsys.readouterr()
+        return typed(*shlex.split(line.format_map(names) if names else line))
 
     return run
 
@@ -42,7 +31,7 @@ def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 INIT = "init --train train-en.tsv --test 'test-{language}.tsv'"
 
 
-def test_from_files_to_an_answer(typed: Type, tiny_encoder: Path) -> None:
+def test_from_files_to_an_answer(typed: Typed, tiny_encoder: Path) -> None:
     write_reviews(Path())
     code, out, _ = typed(f"{INIT} --encoder {tiny_encoder}")
     assert code == 0
@@ -73,7 +62,7 @@ def test_from_files_to_an_answer(typed: Type, tiny_encoder: Path) -> None:
     assert set(results["arm"]) == {"none", "definitions"}
 
 
-def test_json_for_scripts(typed: Type, tiny_encoder: Path) -> None:
+def test_json_for_scripts(typed: Typed, tiny_encoder: Path) -> None:
     write_reviews(Path())
     code, out, _ = typed(
         f"{INIT} --json --encoder {tiny_encoder} --out made/mine.yaml --intermediate pocket/replies"
@@ -97,7 +86,7 @@ def test_json_for_scripts(typed: Type, tiny_encoder: Path) -> None:
     assert typed("validate made/mine.yaml")[0] == 0
 
 
-def test_files_that_the_shell_found(typed: Type, tiny_encoder: Path) -> None:
+def test_files_that_the_shell_found(typed: Typed, tiny_encoder: Path) -> None:
     write_reviews(Path())
     more = "test-de.tsv test-en.tsv test-sw.tsv"  # as the shell makes of test-*.tsv
     code, _, err = typed(f"init --train train-en.tsv --encoder {tiny_encoder} --test {more}")
@@ -105,7 +94,7 @@ def test_files_that_the_shell_found(typed: Type, tiny_encoder: Path) -> None:
     assert "test: test-{language}.tsv" in Path("recipe.yaml").read_text()
 
 
-def test_a_recipe_is_not_lost(typed: Type, tiny_encoder: Path) -> None:
+def test_a_recipe_is_not_lost(typed: Typed, tiny_encoder: Path) -> None:
     write_reviews(Path())
     Path("recipe.yaml").write_text("mine")
     code, _, err = typed(INIT)
@@ -125,7 +114,7 @@ def test_a_recipe_is_not_lost(typed: Type, tiny_encoder: Path) -> None:
         ("--set 'columns.text=[stars, revue]'", "no column 'revue'. Did you mean 'review'"),
     ],
 )
-def test_nothing_is_written_where_something_is_wrong(typed: Type, more: str, message: str) -> None:
+def test_nothing_is_written_where_something_is_wrong(typed: Typed, more: str, message: str) -> None:
     write_reviews(Path())
     code, out, err = typed(f"{INIT} {more}")
     assert code == 2
@@ -134,10 +123,13 @@ def test_nothing_is_written_where_something_is_wrong(typed: Type, more: str, mes
     assert not Path("recipe.yaml").exists()
 
 
-def test_doubts_and_long_runs_are_pointed_out(typed: Type) -> None:
+def test_doubts_and_long_runs_are_pointed_out(typed: Typed) -> None:
     table = [
         ("said", "colour", "verdict"),
-        *((f"it was so {n} and more", "redblue"[n % 2 * 3 :][:4], "yn"[n * n // 3 % 2]) for n in range(6000)),
+        *(
+            (f"it was so {n} and more", "redblue"[n % 2 * 3 :][:4], "yn"[n * n // 3 % 2])
+            for n in range(30_000)
+        ),
     ]
     write_table(Path("train-en.tsv"), table)
     for language in ("en", "de"):
@@ -180,9 +172,9 @@ REAL: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not DATA, reason="XSTILTS_DATA is not set to a folder of benchmark files")
+@needs_data
 @pytest.mark.parametrize("name", REAL)
-def test_published_files(typed: Type, tiny_encoder: Path, tmp_path: Path, name: str) -> None:
+def test_published_files(typed: Typed, tiny_encoder: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "data").symlink_to(Path(str(DATA)).resolve(), target_is_directory=True)
     line, expected = REAL[name]
     line = line.replace("{data}", "data")
@@ -198,8 +190,8 @@ def test_published_files(typed: Type, tiny_encoder: Path, tmp_path: Path, name: 
 
 
 @pytest.mark.data
-@pytest.mark.skipif(not DATA, reason="XSTILTS_DATA is not set to a folder of benchmark files")
-def test_what_does_not_go_together_says_how_it_might(typed: Type, tmp_path: Path) -> None:
+@needs_data
+def test_what_does_not_go_together_says_how_it_might(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "data").symlink_to(Path(str(DATA)).resolve(), target_is_directory=True)
     code, _, err = typed("init --train data/taxinli/taxinli10k.tsv --test 'data/xnli/dev-{language}.tsv'")
     assert code == 2

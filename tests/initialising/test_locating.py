@@ -140,7 +140,7 @@ def test_paths_are_relative_to_the_recipe(files: Files, tmp_path: Path) -> None:
             ["test-{language}.tsv"],
             r"none of these files is English|no such file",
         ),
-        ("only-{language}.tsv", None, ["a{language}", "b", "c"], r"3 patterns"),
+        ("only-{language}.tsv", None, ["a{language}", "b", "c", "d"], r"4 patterns"),
     ],
 )
 def test_what_cannot_be_located(

@@ -9,6 +9,8 @@ import pytest
 from xstilts.experiment import Results
 from xstilts.recipe import Recipe
 from xstilts.report.evidence import OTHERS, Evidence, Interval, Learned
+from xstilts.report.html import write_html
+from xstilts.report.tables import write_markdown
 
 Make = Callable[..., Results]
 
@@ -82,3 +84,26 @@ def test_the_order_of_targets_is_that_of_the_recipe_beside_the_tables(
     (tmp_path / "recipe.yaml").write_text(recipe.to_yaml(), "utf-8")
     evidence = Evidence(replace(rich_run, folder=tmp_path))
     assert evidence.targets() == ("pocket/messages", "pocket/intents")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "told"),
+    [
+        (["clean"], []),
+        (["clean", "typos@2"], ["typos@2"]),
+        (["clean", "casing@3", "typos@2"], ["casing@3", "typos@2", "perturbed"]),
+        (["clean", "omission:context@3", "typos@2"], ["omission:context@3", "typos@2"]),
+    ],
+)
+def test_a_mean_over_conditions_is_told_where_it_has_several(
+    tmp_path: Path, make: Make, conditions: list[str], told: list[str]
+) -> None:
+    results = make(tmp_path, {"my/task": {"nli": {"en": 0.05, "de": 0.04}}}, conditions=conditions)
+    assert Evidence(results).told_conditions("nli", "my/task") == told
+    for write in (write_html, write_markdown):
+        text = write(results, tmp_path / "report").read_text("utf-8")
+        assert ("all changed input together</small>" in text or "all changed input together |" in text) == (
+            "perturbed" in told
+        )
+    apart = "omission in context, strength 3 of 5" in write_html(results, tmp_path / "r").read_text("utf-8")
+    assert apart == ("omission:context@3" in conditions)

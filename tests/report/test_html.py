@@ -67,6 +67,7 @@ def test_all_sections_are_told(rich_run: Results, tmp_path: Path) -> None:
         "replies, which did not learn its own task",
         "definitions~shuffled",
         "typos, strength 2 of 5",
+        "clean; casing, strength 3 of 5; typos, strength 2 of 5",
         "Centred vectors",
         "Chinese",
         "no test data in en",
@@ -97,6 +98,16 @@ def test_every_score_of_retrieval_names_its_layer(rich_run: Results, tmp_path: P
     assert ["layer 3" in tables[0], "layer 2" in tables[1]] == [True, True]
     heat = text[text.index('id="gains"') : text.index('id="languages"')]
     assert "by cosine; layer chosen on dev: none 3, definitions 3, replies 3." in heat
+
+
+def test_a_score_at_the_ceiling_tells_the_share_of_errors(make: Make, tmp_path: Path) -> None:
+    results = make(tmp_path, {"x/t": {"a": {"en": 0.43, "de": 0.1}}})
+    text = write_html(results, tmp_path / "x.html").read_text("utf-8")
+    scores = text[text.index('id="scores"') :]
+    assert re.findall(r"▲<small>[^<]*</small><small>errors (−\d+%) \(−\d+% to −\d+%\)</small>", scores) == [
+        "−92%"
+    ]
+    assert scores.count("<small>errors ") == 1
 
 
 def test_a_run_from_before_the_curves_still_lists_its_layers(rich_run: Results, tmp_path: Path) -> None:

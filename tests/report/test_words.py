@@ -12,6 +12,7 @@ from xstilts.report.evidence import Evidence, Interval
 from xstilts.report.words import (
     condition_label,
     counted,
+    errors_changed,
     listed,
     metric_label,
     overall,
@@ -164,3 +165,15 @@ def test_what_is_left_out_of_a_perturbed_verdict_is_said(rich_run: Results) -> N
         "Left out: 2 pairs of language and condition where arm or baseline scores above 95 or no better than guessing."
     )
     assert "Left out" not in sentence({**row, "left_out": 6, "flags": "immovable"}, evidence)
+
+
+@pytest.mark.parametrize(
+    ("reduction", "told"),
+    [
+        (Interval(0.3, 0.09, 0.481), "errors −30% (−48% to −9%)"),
+        (Interval(-0.2, -0.5, 0.1), "errors +20% (−10% to +50%)"),
+        (Interval(0.001, None, None), "errors 0%"),
+    ],
+)
+def test_a_share_of_errors(reduction: Interval, told: str) -> None:
+    assert errors_changed(reduction) == told

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from submission_world import all_predictions, write_labels
-from xstilts.cli import main
+from tiny_world import Typed
 from xstilts.submissions import get_suite, write_submission
-
-Cli = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="session")
@@ -28,16 +24,8 @@ def submission(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Runs a command: exit code, standard output, standard error."""
+def cli(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Runs a command without a data folder: exit code, standard output, standard error."""
     monkeypatch.delenv("XSTILTS_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "100")
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["xstilts", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        said = capsys.readouterr()
-        return int(stop.value.code or 0), said.out, said.err
-
-    return run
+    return typed

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from submission_world import all_predictions, write_labels
+from tiny_world import Typed
 from xstilts.submissions import get_suite, write_submission
 
-Cli = Callable[..., tuple[int, str, str]]
 
-
-def test_a_table_for_people(cli: Cli, submission: Path, xtreme_labels: Path) -> None:
+def test_a_table_for_people(cli: Typed, submission: Path, xtreme_labels: Path) -> None:
     code, out, err = cli("score", submission, xtreme_labels)
     assert (code, err) == (0, "")
     assert out.startswith("XTREME, official rules, in percent")
@@ -24,7 +22,7 @@ def test_a_table_for_people(cli: Cli, submission: Path, xtreme_labels: Path) -> 
     assert rows[-1][:2] == ["all", "tasks"]
 
 
-def test_json_for_scripts(cli: Cli, submission: Path, xtreme_labels: Path) -> None:
+def test_json_for_scripts(cli: Typed, submission: Path, xtreme_labels: Path) -> None:
     code, out, _ = cli(
         "score", submission, xtreme_labels, "--rules", "fixed", "--tasks", "udpos,xquad", "--json"
     )
@@ -36,7 +34,7 @@ def test_json_for_scripts(cli: Cli, submission: Path, xtreme_labels: Path) -> No
     assert scores["tasks"]["xquad"]["items"]["de"] == 5
 
 
-def test_what_is_wrong_ends_with_exit_code_2(cli: Cli, submission: Path, xtreme_labels: Path) -> None:
+def test_what_is_wrong_ends_with_exit_code_2(cli: Typed, submission: Path, xtreme_labels: Path) -> None:
     (submission / "xquad/test-de.json").write_text('{"de-q0": "in')
     code, out, err = cli("score", submission, xtreme_labels)
     assert (code, out) == (2, "")
@@ -44,7 +42,7 @@ def test_what_is_wrong_ends_with_exit_code_2(cli: Cli, submission: Path, xtreme_
     assert "Traceback" not in err
 
 
-def test_a_submission_is_validated(cli: Cli, submission: Path, xtreme_labels: Path) -> None:
+def test_a_submission_is_validated(cli: Typed, submission: Path, xtreme_labels: Path) -> None:
     code, out, _ = cli("validate", submission)
     assert code == 0
     assert "panx      40 of 40 files, 120 items" in out
@@ -54,7 +52,7 @@ def test_a_submission_is_validated(cli: Cli, submission: Path, xtreme_labels: Pa
     assert "valid; 162 files fit those in" in out
 
 
-def test_all_problems_are_listed(cli: Cli, submission: Path, xtreme_labels: Path) -> None:
+def test_all_problems_are_listed(cli: Typed, submission: Path, xtreme_labels: Path) -> None:
     (submission / "xnli/test-sw.tsv").write_text("yes\n" * 7)
     (submission / "bucc2018/test-zh.tsv").unlink()
     code, out, _ = cli("validate", submission, "--labels", xtreme_labels)
@@ -69,7 +67,7 @@ def test_all_problems_are_listed(cli: Cli, submission: Path, xtreme_labels: Path
     assert checked["problems"][0]["line"] == 1
 
 
-def test_the_suite_may_be_named(cli: Cli, submission: Path) -> None:
+def test_the_suite_may_be_named(cli: Typed, submission: Path) -> None:
     code, out, _ = cli("validate", submission, "--suite", "xtreme-r")
     assert code == 2
     assert "lareqa    0 of 11 files" in out
@@ -77,7 +75,7 @@ def test_the_suite_may_be_named(cli: Cli, submission: Path) -> None:
     assert code == 0
 
 
-def test_xtreme_r_says_what_its_overall_score_is(cli: Cli, tmp_path: Path) -> None:
+def test_xtreme_r_says_what_its_overall_score_is(cli: Typed, tmp_path: Path) -> None:
     suite = get_suite("xtreme-r")
     write_submission(all_predictions(suite), tmp_path / "ours", "xtreme-r")
     code, out, _ = cli(

@@ -17,7 +17,7 @@ from xstilts.errors import RecipeError
 from xstilts.perturbations import Condition
 from xstilts.predicting import TestSet
 from xstilts.task_types import get_trained_type, takes
-from xstilts.task_types.base import Feature, collate
+from xstilts.task_types.base import SPECIAL_TOKENS, Feature, collate
 from xstilts.task_types.span_qa import Found, Frame, Passage, SpanQa, Window, best_spans, windows
 from xstilts.tasks.base import PackageSource, Row, Task
 
@@ -437,9 +437,10 @@ def test_what_the_type_says() -> None:
 
 
 def test_cost_counts_windows() -> None:
-    short, long = [row("was it?", "a" * 400)], [row("was it?", "a" * 8000)]
-    assert QA.tokens(lambda: short, task(), 384) == 105
-    several = QA.tokens(lambda: long, task(), 384)
-    assert 2000 < several < 3500
-    assert QA.tokens(lambda: long, task(doc_stride=0), 384) < several
-    assert QA.tokens(lambda: [], task(), 384) == 0
+    def tokens(context: int, **options: Any) -> int:
+        (texts,) = QA.inputs(row("was it?", "a" * context))
+        return QA.tokens(texts, task(**options), 384, len)
+
+    assert tokens(100) == 100 + len("was it?") + SPECIAL_TOKENS
+    assert tokens(2000, doc_stride=0) == 2000 + 6 * (len("was it?") + SPECIAL_TOKENS)
+    assert tokens(2000, doc_stride=0) < tokens(2000) < 2 * 2000

@@ -14,11 +14,6 @@ from xstilts.tasks.base import SPLITS, Task
 from xstilts.tasks.files import FilesSource, UserTask, user_task
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XSTILTS_CACHE", str(tmp_path / "cache"))
-
-
 def write(base: Path, name: str, *lines: str) -> Path:
     path = base / name
     path.parent.mkdir(parents=True, exist_ok=True)

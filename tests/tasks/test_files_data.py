@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from real_data import DATA, needs_data
 from xstilts.tasks.base import Task
 from xstilts.tasks.files import UserTask, user_task
 
-DATA = os.environ.get("XSTILTS_DATA")
-pytestmark = [
-    pytest.mark.data,
-    pytest.mark.skipif(not DATA, reason="XSTILTS_DATA is not set to a folder of benchmark files"),
-]
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XSTILTS_CACHE", str(tmp_path / "cache"))
+pytestmark = [pytest.mark.data, needs_data]
 
 
 def real(**settings: Any) -> Task:

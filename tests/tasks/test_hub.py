@@ -20,11 +20,6 @@ from xstilts.tasks.rows import RowRules
 LABELS = ("no", "yes")
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XSTILTS_CACHE", str(tmp_path / "cache"))
-
-
 def records(prefix: str, count: int = 4) -> list[dict[str, Any]]:
     return [{"sentence": f"{prefix} {i}", "label": i % 3 - 1} for i in range(count)]
 

@@ -17,11 +17,6 @@ SIDES = {"text": "{language}-en.{split}.{language}", "target": "{language}-en.{s
 BITEXT = {"type": "bitext-mining", "files": SIDES | {"gold": "{language}-en.{split}.gold"}}
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XSTILTS_CACHE", str(tmp_path / "cache"))
-
-
 def write(path: Path, *lines: str) -> None:
     path.write_text("".join(line + "\n" for line in lines), "utf-8")
 

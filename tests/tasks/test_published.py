@@ -26,11 +26,6 @@ from xstilts.tasks.reading import Reading
 from xstilts.tasks.rows import BadRowError
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XSTILTS_CACHE", str(tmp_path / "cache"))
-
-
 @dataclass(frozen=True)
 class Fixed:
     """A source of rows that are given: texts by (split, language)."""

@@ -2,49 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from shipped_tasks import hub_rows, rows, task
 
 import benchmark_trees as trees
+from real_data import DATA, needs_data
 from xstilts.errors import DataError
-from xstilts.tasks import Catalogue
 from xstilts.tasks.base import CANDIDATES, Row, Task
 from xstilts.tasks.building import SUBMISSION
-from xstilts.tasks.hub import HubSource
 from xstilts.tasks.published import JoinedSource, PublishedSource
 
-DATA = os.environ.get("XSTILTS_DATA")
-needs_data = pytest.mark.skipif(not DATA, reason="XSTILTS_DATA is not set to a folder of benchmark files")
 ITEMS = trees.ITEMS
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XSTILTS_CACHE", str(tmp_path / "cache"))
-
-
-def task(name: str, folder: Path | None) -> Task:
-    return Catalogue(data=folder).get(name)
-
-
-def rows(found: Task, split: str, language: str = "en") -> list[Row]:
-    return found.source.rows(split, language)
 
 
 def ids(found: Task, split: str, language: str = "en") -> set[str]:
     return {row["id"] for row in rows(found, split, language)}
-
-
-def hub_rows(name: str, folder: str, split: str, language: str) -> list[Row]:
-    source = task(name, None).source
-    published = source.test if isinstance(source, JoinedSource) else source
-    assert isinstance(published, PublishedSource)
-    assert isinstance(published.hub, HubSource)
-    return HubSource(replace(published.hub.spec, repository=folder)).rows(split, language)
 
 
 # --- SQuAD

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from shipped_tasks import hub_rows, task
 
 import benchmark_trees as trees
+from real_data import DATA, needs_data
 from xstilts.errors import DataError
 from xstilts.tasks import Catalogue
-from xstilts.tasks.base import Row, Task
+from xstilts.tasks.base import Task
 from xstilts.tasks.hub import HubSource
 from xstilts.tasks.published import ConcatenatedSource, PublishedSource
+from xstilts.tasks.stilts import tagging
 from xstilts.tasks.xtreme_r import PROMPTS
 
-DATA = os.environ.get("XSTILTS_DATA")
-needs_data = pytest.mark.skipif(not DATA, reason="XSTILTS_DATA is not set to a folder of benchmark files")
 ITEMS = trees.ITEMS
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XSTILTS_CACHE", str(tmp_path / "cache"))
-
-
-def task(name: str, folder: Path | None) -> Task:
-    return Catalogue(data=folder).get(name)
 
 
 def counts(found: Task, language: str = "en") -> list[int]:
@@ -38,13 +29,6 @@ def counts(found: Task, language: str = "en") -> list[int]:
         len(found.source.rows(split, language)) if language in found.source.languages(split) else 0
         for split in ("train", "dev", "test")
     ]
-
-
-def hub_rows(name: str, folder: str, split: str, language: str = "en") -> list[Row]:
-    source = task(name, None).source
-    hub = getattr(source, "hub", None) or getattr(source, "test", source).hub
-    assert isinstance(hub, HubSource)
-    return HubSource(replace(hub.spec, repository=folder)).rows(split, language)
 
 
 # --- pairs
@@ -199,6 +183,22 @@ def test_supertags_in_both_forms(tmp_path: Path) -> None:
         "tokens": ["ccgtest0w0", "ccgtest0w1", "ccgtest0w2"],
         "tags": ["N", "N/N", "(S\\NP)/NP"],
     }
+
+
+def test_tags_are_read_when_they_are_asked_for_and_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trees.write_ccg(tmp_path)
+    read: list[str] = []
+    records = tagging.supertags
+    monkeypatch.setattr(
+        tagging, "supertags", lambda path, report: read.append(path.name) or records(path, report)
+    )
+    catalogue = Catalogue(data=tmp_path)
+    ccg = catalogue.get("stilts/ccg")
+    assert catalogue.get("stilts/squad1").labels == () and read == []
+    assert len(ccg.labels) == 4 and list(replace(ccg, notes="").labels) == list(ccg.labels)
+    assert read == ["ccg.train", "ccg.dev", "ccg.test"]
 
 
 def test_a_word_without_its_tag(tmp_path: Path) -> None:

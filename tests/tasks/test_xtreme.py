@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from shipped_tasks import hub_rows, rows, task
 
 import benchmark_trees as trees
+from real_data import DATA, needs_data
 from xstilts.errors import DataError
 from xstilts.hashing import short_hash
-from xstilts.tasks import Catalogue
-from xstilts.tasks.base import CANDIDATES, Row, Task
+from xstilts.tasks.base import CANDIDATES, Task
 from xstilts.tasks.building import SUBMISSION
-from xstilts.tasks.hub import HubSource
 from xstilts.tasks.published import published
 from xstilts.tasks.xtreme import file_code
 from xstilts.tasks.xtreme.retrieval import sorted_order, sorted_queries
-
-DATA = os.environ.get("XSTILTS_DATA")
-needs_data = pytest.mark.skipif(not DATA, reason="XSTILTS_DATA is not set to a folder of benchmark files")
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XSTILTS_CACHE", str(tmp_path / "cache"))
-
-
-def task(name: str, folder: Path | None) -> Task:
-    return Catalogue(data=folder).get(name)
 
 
 def place(found: Task, split: str) -> str:
     layout = published(found.source)[0].found(split)
     return layout[0].name if layout else ""
-
-
-def rows(found: Task, split: str, language: str) -> list[Row]:
-    return found.source.rows(split, language)
 
 
 # --- XNLI and PAWS-X
@@ -199,12 +181,6 @@ def test_files_of_different_length(tmp_path: Path) -> None:
 
 
 # --- the Hub, from local folders of the same schema
-
-
-def hub_rows(name: str, folder: str, split: str, language: str) -> list[Row]:
-    (source,) = published(task(name, None).source)
-    assert isinstance(source.hub, HubSource)
-    return HubSource(replace(source.hub.spec, repository=folder)).rows(split, language)
 
 
 def test_xnli_on_the_hub(tmp_path: Path) -> None:

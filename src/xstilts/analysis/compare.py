@@ -8,6 +8,7 @@ from dataclasses import replace
 from xstilts.analysis.cells import Cell, Design, Settings
 from xstilts.analysis.estimates import Row, by_target, estimate_target, finite
 from xstilts.errors import DataError
+from xstilts.wording import listed
 
 _A, _B = "a", "b"
 
@@ -74,7 +75,7 @@ def _on_common_places(a_cells: Sequence[Cell], b_cells: Sequence[Cell]) -> list[
     a, b = _by_place(a_cells), _by_place(b_cells)
     if not a.keys() & b.keys():
         raise DataError(
-            f"the two systems share no cell: one has {_listed(a)}, the other {_listed(b)}. Expected at least "
+            f"the two systems share no cell: one has {_named(a)}, the other {_named(b)}. Expected at least "
             "one task, language and metric in both: xstilts evaluate MODEL --tasks TASK"
         )
     common = sorted(a.keys() & b.keys())
@@ -95,6 +96,6 @@ def _by_place(cells: Sequence[Cell]) -> dict[_Where, list[Cell]]:
     return places
 
 
-def _listed(places: dict[_Where, list[Cell]]) -> str:
+def _named(places: dict[_Where, list[Cell]]) -> str:
     names = sorted({f"{target} in {language}" for target, language, *_ in places})
-    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "") or "no cells"
+    return listed(names, 4) or "no cells"

@@ -12,9 +12,10 @@ import numpy as np
 from scipy.sparse import csr_array, eye_array, vstack
 
 from xstilts.analysis.cells import Cell, Design, Settings
-from xstilts.analysis.contrasts import ENGLISH, OTHERS, contrasts
-from xstilts.analysis.grid import Contrast, Grid, Key, grids
-from xstilts.analysis.intervals import Estimate, fieller, item_variance
+from xstilts.analysis.contrasts import contrasts
+from xstilts.analysis.grid import Grid, Key, grids
+from xstilts.analysis.intervals import Estimate, item_variance
+from xstilts.analysis.ratios import Asked, Ratio, ratios
 from xstilts.analysis.resampling import item_variances
 
 Row = dict[str, Any]
@@ -22,11 +23,11 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class TargetEstimates:
-    """One target's grids, the estimate of each contrast, retentions, and its rows of the results table."""
+    """One target's grids, the estimate of each contrast, gains as shares, and its rows of the results table."""
 
     grids: list[Grid]
     estimates: dict[Key, Estimate]
-    retentions: dict[Key, tuple[float, float, float]]
+    ratios: dict[Key, Ratio]
     results: list[Row]
 
 
@@ -53,12 +54,10 @@ def estimate_target(cells: Sequence[Cell], design: Design, settings: Settings) -
     variances = item_variances(cells, matrix, settings)
     own, rest = variances[: len(cells)], variances[len(cells) :]
     estimates = {x.key: grid.estimate(x, float(v)) for (grid, x), v in zip(asked, rest, strict=True)}
-    items = {
-        contrast.key: (grid, contrast, float(v)) for (grid, contrast), v in zip(asked, rest, strict=True)
-    }
-    retentions = _retentions(estimates, items, settings.alpha)
+    known = {x.key: Asked(grid, x, float(v)) for (grid, x), v in zip(asked, rest, strict=True)}
+    shares = ratios(estimates, known, settings.alpha)
     results = [_result(cell, float(v), settings) for cell, v in zip(cells, own, strict=True)]
-    return TargetEstimates(found, estimates, retentions, results)
+    return TargetEstimates(found, estimates, shares, results)
 
 
 def _matrix(rows: Sequence[Mapping[int, float]], columns: int) -> csr_array:
@@ -68,28 +67,6 @@ def _matrix(rows: Sequence[Mapping[int, float]], columns: int) -> csr_array:
     ends = np.cumsum([0, *(len(row) for row in rows)])
     contrasts = csr_array((data, indices, ends), shape=(len(rows), columns))
     return csr_array(vstack([eye_array(columns), contrasts]))
-
-
-def _retentions(
-    estimates: Mapping[Key, Estimate], items: Mapping[Key, tuple[Grid, Contrast, float]], alpha: float
-) -> dict[Key, tuple[float, float, float]]:
-    """Mean gain over other languages / English gain with its interval, where the English gain is clear."""
-    found = {}
-    for key, gap in estimates.items():
-        if key.quantity != "transfer_gap" or gap.items_only:
-            continue
-        keys = [key._replace(quantity="gain", group=group) for group in (ENGLISH, OTHERS)]
-        # One choice of pooling for all three: the covariance comes from their difference.
-        pooled = all(estimates[x].pooled for x in (*keys, key))
-        english, others, both = (
-            grid.estimate(x, v, pooled) for grid, x, v in map(items.__getitem__, (*keys, key))
-        )
-        known = not (english.items_only or others.items_only or both.items_only)
-        interval = fieller(english, others, both, alpha) if known else None
-        if interval and estimates[keys[0]].value > 0:
-            ratio = others.value / english.value
-            found[key._replace(quantity="retention", group=OTHERS)] = ratio, *interval
-    return found
 
 
 def _result(cell: Cell, variance: float, settings: Settings) -> Row:
@@ -119,7 +96,7 @@ def gain_rows(target: TargetEstimates, settings: Settings) -> list[Row]:
     for key, estimate in target.estimates.items():
         numbers = _numbers(estimate, settings, difference=bool(key.reference))
         rows.append(_identity(key, of_grid[key.metric, key.postprocess]) | numbers)
-    for key, (value, low, high) in target.retentions.items():
+    for key, (value, low, high) in target.ratios.items():
         of = target.estimates[key._replace(quantity="gain")]
         numbers = dict.fromkeys(_numbers(of, settings)) | {
             "estimate": value,

@@ -181,19 +181,19 @@ def homogeneous(by_arm: list[Float], level: float = POOLING_LEVEL) -> bool:
 
 
 def fieller(
-    english: Estimate, others: Estimate, gap: Estimate, alpha: float = 0.05
+    denominator: Estimate, numerator: Estimate, difference: Estimate, alpha: float = 0.05
 ) -> tuple[float, float] | None:
-    """Interval of others / English (retention), None where it is unbounded: the English gain is not clear.
+    """Interval of numerator / denominator, None where it is unbounded: the denominator is not clearly above 0.
 
-    All r with (N − r E)² ≤ T_NN − 2 r T_EN + r² T_EE, where T sums the two variances (or covariances), each
+    All r with (N − r D)² ≤ T_NN − 2 r T_DN + r² T_DD, where T sums the two variances (or covariances), each
     times its squared t quantile (Fieller 1954, "Some problems in interval estimation", JRSS B 16(2)). The
-    covariance comes from the variance of the gap E − N. The three must share their degrees of freedom.
+    covariance comes from the variance of the difference D − N. The three must share their degrees of freedom.
     """
-    t_ee, t_nn, t_gap = (x.margin(alpha / 2) ** 2 for x in (english, others, gap))
-    t_en = (t_ee + t_nn - t_gap) / 2
-    square = english.value**2 - t_ee
-    half = english.value * others.value - t_en
-    discriminant = half**2 - square * (others.value**2 - t_nn)
+    t_dd, t_nn, t_difference = (x.margin(alpha / 2) ** 2 for x in (denominator, numerator, difference))
+    t_dn = (t_dd + t_nn - t_difference) / 2
+    square = denominator.value**2 - t_dd
+    half = denominator.value * numerator.value - t_dn
+    discriminant = half**2 - square * (numerator.value**2 - t_nn)
     if not (square > 0 and discriminant >= 0):
         return None
     root = sqrt(discriminant)

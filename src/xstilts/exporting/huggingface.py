@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xstilts import __version__
+from xstilts.drafts import drafted
 from xstilts.errors import UserError
 from xstilts.finished import BEST, Choice, FinishedRun, choose
 from xstilts.model_card import SentenceVectors, write_card
@@ -183,14 +182,9 @@ def writing(out: Path, within: str = "") -> Iterator[Path]:
 
     Files of an earlier export are removed first: all, or those whose paths begin with `within`.
     """
-    draft = out.absolute().with_name(f".{out.absolute().name}.{os.getpid()}")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    try:
+    with drafted(out) as draft:
         yield draft
         _move(draft, out, within)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _move(draft: Path, out: Path, within: str) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import UserError
 from xstilts.exporting.huggingface import PROVENANCE, Tell, opened, origin, writing, written_before
+from xstilts.exporting.postprocessing import RAW, rule_for
 from xstilts.finished import BEST, ENCODER, Choice, FinishedRun, choose
 from xstilts.hashing import digest
 from xstilts.languages import script
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 FORM = "mteb"
-RAW = "none"
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _targets(run: FinishedRun, target: str | None) -> tuple[str, ...]:
 
 def _rule(run: FinishedRun, postprocess: str | None) -> str:
     rules = run.recipe.retrieval.postprocess
-    rule = postprocess or (RAW if RAW in rules else rules[0])
+    rule = rule_for(postprocess, rules)
     if rule not in rules:
         raise UserError(f"--postprocess {rule}: the run has {', '.join(rules)}")
     return rule
@@ -323,7 +323,8 @@ def _model_meta(choice: Choice, name: str, revision: str, targets: Sequence[str]
         "open_weights": True,
         "framework": ["PyTorch", "Transformers"],
         "similarity_fn_name": "cosine",
-        "use_instructions": any(task.options.get("prefix") for task in tasks),
+        "use_instructions": run.recipe.retrieval.prefix is not None
+        or any(task.options.get("prefix") for task in tasks),
         "modalities": ["text"],
         "model_type": ["dense"],
         "is_cross_encoder": False,

@@ -51,7 +51,8 @@ def write_modules(
         folder / "sentence_bert_config.json", {"max_seq_length": vectors.max_length, "do_lower_case": False}
     )
     # `encode_query` and `encode_document` take the prompt of their name, an empty one where there is none
-    prompts = {"query": vectors.prefix, "document": vectors.prefix} if vectors.prefix else {}
+    given = {"query": vectors.prefix, "document": vectors.document_prefix}
+    prompts = given if any(given.values()) else {}
     settings = {"prompts": prompts, "default_prompt_name": "query" if prompts else None}
     _write(
         folder / "config_sentence_transformers.json", settings | {"similarity_fn_name": vectors.similarity}

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from xstilts.errors import UserError
 from xstilts.exporting.huggingface import Tell, bare, check_out, describe, load, opened, save, writing
+from xstilts.exporting.postprocessing import CENTER, RAW, rule_for
 from xstilts.exporting.sentence_files import ANY, write_modules
 from xstilts.finished import BEST, ENCODER, Choice, FinishedRun, choose, only_target
 from xstilts.model_card import Centring, SentenceVectors
@@ -26,7 +27,6 @@ Vectors = NDArray[np.float32]
 Pairs = Mapping[str, tuple[Vectors, Vectors]]
 """Vectors of queries and of the sentences that they translate, by language."""
 
-RAW, CENTER = "none", "center"
 ENGLISH = "en"
 
 
@@ -42,7 +42,7 @@ def export_sentence_transformers(
     """Write a checkpoint's encoder so that `SentenceTransformer(out)` embeds as the run's retrieval did.
 
     The model ends with the layer that was chosen on dev; pooling, centring and unit length are modules of
-    sentence-transformers itself, a task's prefix is the prompt of queries and documents. In a run, queries and
+    sentence-transformers itself, prefixes are the prompts of queries and documents. In a run, queries and
     candidates are centred each by their own mean, which takes a whole set of sentences. A model sees one sentence: it
     subtracts a mean of the target's dev sentences, one for each language (`encode(texts, task="de")`), and its card
     says what that costs on dev, with and without the language.
@@ -98,17 +98,20 @@ def vectors_of(choice: Choice, postprocess: str | None) -> SentenceVectors:
         UserError: it has none with this post-processing.
     """
     run, layers = choice.run, choice.layers
-    rule = postprocess or (RAW if RAW in layers or not layers else next(iter(layers)))
+    rule = rule_for(postprocess, layers)
     if rule not in (layers or {RAW}):
         there = ", ".join(layers) if layers else f"{RAW}: to center takes the dev sentences of a --target"
         raise UserError(f"--postprocess {rule}: for {choice.target} the run has {there}")
     task = run.experiment.catalogue.get(choice.target) if choice.target != ENCODER else None
     longest = run.recipe.phase("target", choice.target).max_length
+    own = str(task.options.get("prefix", "")) if task else ""
+    given = None if choice.is_trained else run.recipe.retrieval.prefix
     return SentenceVectors(
         layer=layers.get(rule),
         pooling="mean" if choice.is_trained else run.recipe.retrieval.pooling,  # as it was trained
         postprocess=rule,
-        prefix=str(task.options.get("prefix", "")) if task else "",
+        prefix=own if given is None else given.query,
+        document_prefix=own if given is None else given.document,
         max_length=task.max_length(longest) if task else longest,
         similarity="dot" if task and search_words(task)["scoring"] == "dot" else "cosine",
     )
@@ -164,13 +167,17 @@ def _first_layers(model: Any, layers: int) -> Any:
     return cut
 
 
-def _centring(choice: Choice, embed: Callable[[list[str]], Vectors]) -> tuple[dict[str, Vectors], Centring]:
+def _centring(
+    choice: Choice, embed: Callable[[list[str], bool], Vectors]
+) -> tuple[dict[str, Vectors], Centring]:
     """The mean vectors of a target's dev sentences by route, and what centring by them gives on dev.
 
     Means are judged on sentences that they were not taken of: those of one half of the dev part on the other half.
     """
     sides = _dev_sides(choice.run.experiment.catalogue.get(choice.target), choice)
-    pairs: Pairs = {code: (embed(queries), embed(targets)) for code, (queries, targets) in sides.items()}
+    pairs: Pairs = {
+        code: (embed(queries, True), embed(targets, False)) for code, (queries, targets) in sides.items()
+    }
     halves = [{code: (one[i::2], other[i::2]) for code, (one, other) in pairs.items()} for i in (0, 1)]
     folds = [(_means(taken), held) for taken, held in (halves, halves[::-1])]
 
@@ -242,15 +249,18 @@ def _dev_sides(task: Task, choice: Choice) -> dict[str, tuple[list[str], list[st
     return sides
 
 
-def _embedder(base: BaseEncoder, model: Any, vectors: SentenceVectors) -> Callable[[list[str]], Vectors]:
-    """Embeds texts as the run did, in fp32."""
+def _embedder(
+    base: BaseEncoder, model: Any, vectors: SentenceVectors
+) -> Callable[[list[str], bool], Vectors]:
+    """Embeds texts, queries or not, as the run did, in fp32."""
     from xstilts.task_types.base import tokenise
     from xstilts.training.inference import embed
 
     layer = base.layer_count if vectors.layer is None else vectors.layer
 
-    def embedded(texts: list[str]) -> Vectors:
-        prefixed = [vectors.prefix + text for text in texts]
+    def embedded(texts: list[str], query: bool) -> Vectors:
+        prefix = vectors.prefix if query else vectors.document_prefix
+        prefixed = [prefix + text for text in texts]
         sequences, _ = tokenise(base.tokenizer, prefixed, None, vectors.max_length)
         return embed(model, sequences, [layer], vectors.pooling, "fp32")[layer]
 

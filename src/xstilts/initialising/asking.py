@@ -80,7 +80,11 @@ def decided(changes: tuple[str, ...]) -> dict[str, Any]:
             raise UnknownName("column of a task", name, set(known))
     values["columns"] = {name: tuple(one) if isinstance(one, list) else one for name, one in columns.items()}
     others = {key: value for key, value in values.items() if key not in {"columns", "labels"}}
-    task_of({"type": kind, "files": "{language}", **others})
+    sides = SHAPES[kind].sides
+    files = (
+        dict.fromkeys(sides, "{language}") if "gold" in sides else "{language}"
+    )  # more than columns of one file
+    task_of({"type": kind, "files": files, **others})
     return values
 
 

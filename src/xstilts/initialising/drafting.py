@@ -23,11 +23,12 @@ from xstilts.initialising.sampling import SQUAD, Sample, take_sample
 from xstilts.recipe import Recipe, parse_recipe
 from xstilts.tasks import Catalogue
 from xstilts.tasks.files import FilesSource, UserTask
+from xstilts.tasks.pools import with_candidates
 from xstilts.tasks.rows import SHAPES, Column, absent_column
 
 SPAN_QA = "span-qa"
 _QUESTIONS = {"question", "context", "answers"}
-_RETRIEVAL = "sentence-retrieval"
+_RETRIEVAL, _ANSWERS, _MINING = "sentence-retrieval", "answer-retrieval", "bitext-mining"
 _GENERIC = frozenset(
     ("data", "dataset", "datasets", "raw", "files", "corpus", "tmp", "train", "test", "download", "task1")
 )
@@ -100,14 +101,15 @@ def _encoder_name(name: str, base: Path) -> str:
 
 def _fitting(places: Places, kind: str) -> Places:
     """The files that a task of this type has."""
-    if kind == _RETRIEVAL:
+    if kind in {_RETRIEVAL, _MINING}:
         if places.is_aligned and "dev" in places.patterns:
+            sides = ", ".join(f"{role}: FILE" for role in places.roles)
             raise UserError(
-                "--dev: line files side by side have two dev files. Leave --dev out, and a fifth of the test rows is "
-                "set aside, or add `dev: {text: FILE, target: FILE}` under `files:` of the recipe"
+                f"--dev: line files side by side have a dev file each. Leave --dev out, and a fifth of the test rows "
+                f"is set aside, or add `dev: {{{sides}}}` under `files:` of the recipe"
             )
         return places.without_training()
-    if "train" not in places.patterns:
+    if "train" not in places.patterns and kind != _ANSWERS:
         raise UserError(
             f"--train is missing: a {kind} task is trained, on English rows such as --train en.tsv"
         )
@@ -144,8 +146,16 @@ def _read(sample: Sample, places: Places, fixed: Mapping[str, Any]) -> Reading:
     if sample.format == SQUAD or (kind in {None, SPAN_QA} and set(sample.records[0]) >= _QUESTIONS):
         return _span_qa(sample, columns)
     if places.is_aligned:
-        sides = {"text": Role("text", "line files"), "target": Role("target", "line files")}
+        sides = {role: Role(role, "line files") for role in places.roles}
+        if "gold" in sides:
+            return Reading(_MINING, "sentences of two sides by id, and pairs of ids", sides)
         return Reading(_RETRIEVAL, "aligned lines, and no labels", sides)
+    if kind == _MINING:
+        raise UserError(
+            f"--type {_MINING}: expected three times --test: lines id⇥sentence in every language, the same in English, "
+            "and lines id⇥id, the pairs. Such as --test '{language}.txt' --test '{language}-en.txt' "
+            "--test '{language}.pairs'"
+        )
     if sample.format == "conllu":
         usual = {"tokens": Role("form", "CoNLL-U"), "tags": Role("upos", "CoNLL-U; xpos is the other one")}
         given = {name: Role(column, "as you say") for name, column in columns.items()}
@@ -190,7 +200,7 @@ def _spec(
     relative = places.relative(base)
     test = relative["test"]
     files: dict[str, Any] = {split: relative[split][0] for split in ("train", "dev") if split in relative}
-    files["test"] = {"text": test[0], "target": test[1]} if len(test) == 2 else test[0]
+    files["test"] = dict(zip(places.roles, test, strict=True)) if places.is_aligned else test[0]
     spec: dict[str, Any] = {"type": reading.type, "files": files}
     columns = {name: role.column for name, role in reading.roles.items() if role.column != name}
     usual = sample.format == "conllu" or columns == {"tokens": 0, "tags": 1}
@@ -202,8 +212,10 @@ def _spec(
         spec["languages"] = list(places.languages)
     if places.train_language != "en":
         spec["train_language"] = places.train_language
-    if reading.type == _RETRIEVAL and "dev" not in files:
+    if not {"train", "dev"} & set(files):
         spec["dev_from"] = "test"
+    if reading.type == _ANSWERS and "train" in files:
+        spec["options"] = {"trained": True}
     others = {key: value for key, value in fixed.items() if key not in {"type", "columns", "files"}}
     return spec | others
 
@@ -247,7 +259,10 @@ def _checked(
     """Read all rows; ids, if they are whole, and whether rows are parallel join the task's keys."""
 
     def contents_of(keys: Mapping[str, Any]) -> Contents:
-        return read_contents(FilesSource(name, task_of(keys), base))
+        task = task_of(keys)
+        files, shape = FilesSource(name, task, base), SHAPES[task.type]
+        of_lines = shape.pooled and shape.sides
+        return read_contents(files, with_candidates(files, shape.sides, task.parallel) if of_lines else None)
 
     contents = None
     for more in _more_keys(spec, id_column):  # ids may repeat, or be missing in some file

@@ -11,6 +11,7 @@ from xstilts.initialising.locating import Places
 from xstilts.initialising.roles import Reading
 from xstilts.initialising.sampling import Sample, take_sample
 from xstilts.tasks.rows import Column, column_parts
+from xstilts.wording import listed
 
 _SHOWN = 8
 
@@ -64,5 +65,4 @@ def _shown(sample: Sample) -> str:
     columns = list(sample.records[0])
     if sample.by_position:
         return f"{len(columns)} columns without names"
-    more = f" and {len(columns) - _SHOWN} more" if len(columns) > _SHOWN else ""
-    return f"columns {', '.join(columns[:_SHOWN])}{more}"
+    return f"columns {listed(columns, _SHOWN)}"

@@ -28,9 +28,10 @@ _EXPECTED = "Expected test files with the code of their language in their names,
 class Places:
     """The files of a task.
 
-    `patterns` are those of each split: one, or two for aligned line files (text, target), as they were typed or
-    inferred. `languages` are the codes in the test files' names; `chosen` says that not all files that fit the
-    pattern are meant. `left_out` tells why files that fit are not test files.
+    `patterns` are those of each split, as they were typed or inferred: one, or those of line files that belong
+    together, two that are aligned (text, target) or three (text, target, and which of their sentences are pairs).
+    `languages` are the codes in the test files' names; `chosen` says that not all files that fit the pattern are meant.
+    `left_out` tells why files that fit are not test files.
     """
 
     patterns: Mapping[str, tuple[str, ...]]
@@ -41,8 +42,13 @@ class Places:
 
     @property
     def is_aligned(self) -> bool:
-        """Whether the test files are two line files side by side."""
-        return len(self.patterns["test"]) == 2
+        """Whether the test files are line files side by side."""
+        return len(self.patterns["test"]) > 1
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What each of several line files holds, by the name that a recipe gives it."""
+        return ("text", "target", "gold")[: len(self.patterns["test"])]
 
     def file(self, split: str) -> Path | None:
         """The first file of a split."""
@@ -88,7 +94,8 @@ def locate(train: str | None, dev: str | None, tests: Sequence[str], declared: S
     Args:
         train: path or pattern of the English training file.
         dev: likewise of the dev file.
-        tests: one pattern with `{language}`, two for aligned line files (text, target), or files one by one.
+        tests: one pattern with `{language}`, two for aligned line files (text, target), three for the line files of
+            translations to be mined (text, target, pairs), or files one by one.
         declared: the languages, where the user says them.
 
     Raises:
@@ -155,10 +162,11 @@ def _test_patterns(tests: Sequence[str], declared: Sequence[str]) -> tuple[tuple
         raise UserError(f"--test is missing. {_EXPECTED}")
     starred = [_language_for_star(pattern) for pattern in tests]
     if any(LANGUAGE in pattern for pattern in starred):
-        if len(starred) > 2:
+        if len(starred) > 3:
             raise UserError(
                 f"--test: {len(starred)} patterns. Expected one with {LANGUAGE}, or two for line files side by side: "
-                "the text in every language, and its English"
+                "the text in every language, and its English; or three for translations to be mined: id⇥sentence in "
+                "every language, the same in English, and id⇥id of the pairs"
             )
         for pattern in starred:
             _check_there("--test", pattern)

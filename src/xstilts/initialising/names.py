@@ -54,6 +54,11 @@ CHOICES = (
 )
 """Of columns with one choice each, before a number or letter; with an s, of one column with all of them."""
 
+QUESTIONS = ("question", "query", "prompt", "faqquestion")
+REPLIES = ("answer", "reply", "response", "answertext", "answersentence", "faqanswer")
+"""Of texts that answer a question."""
+CONTEXTS = ("context", "passage", "paragraph")
+
 TOKENS = ("tokens", "words", "token", "word", "form", "forms")
 TAGS = ("tags", "nertags", "ner", "postags", "pos", "upos", "labels", "slots", "tag", "label", "chunktags")
 TARGETS = ("target", "translation", "english", "en", "eng", "reference", "englishtext", "textenglish")
@@ -97,7 +102,7 @@ def is_known(name: str) -> bool:
     """Whether a cell is a name that columns have."""
     plain = plain_name(name)
     pairs = {side for pair in PAIRS for side in pair if len(side) > 1}
-    groups = (LABELS, ANSWERS, TEXTS, STEMS, TOKENS, TAGS, TARGETS, IDS)
+    groups = (LABELS, ANSWERS, TEXTS, STEMS, REPLIES, TOKENS, TAGS, TARGETS, IDS)
     return len(plain) > 1 and (
         plain in pairs
         or any(plain in group for group in groups)

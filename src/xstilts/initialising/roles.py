@@ -193,17 +193,33 @@ def _classification(fields: Sequence[Field], fixed: Fixed) -> Reading | None:
     return Reading("classification", why, {name: roles[name] for name in order if name in roles})
 
 
+def _answer_retrieval(fields: Sequence[Field], fixed: Fixed) -> Reading | None:
+    """A question and the text that answers it, both by name, and if there is one the text it stands in."""
+    roles = _given(fixed)
+    texts = [one for one in _free(fields, fixed) if one.is_wordy and not one.is_list]
+    for name, known in (("text", names.QUESTIONS), ("answer", names.REPLIES), ("context", names.CONTEXTS)):
+        named = [one for one in _named(texts, known) if not one.repeats]
+        if name not in roles and named:
+            others = [str(one.column) for one in named[1:]]
+            roles[name] = Role(named[0].column, f"its name{_or(others)}", not others)
+    complete = {"text", "answer"} <= set(roles)
+    return Reading("answer-retrieval", "a question and its answer in words", roles) if complete else None
+
+
 FINDERS: Mapping[str, Finder] = MappingProxyType(
     {
         "tagging": _tagging,
         "multiple-choice": _multiple_choice,
         "sentence-retrieval": _named_retrieval,
         "classification": _classification,
+        "answer-retrieval": _answer_retrieval,
     }
 )
-"""By type, in the order in which they are tried: what has more structure comes first."""
+"""By type, in the order in which they are tried: what has more structure comes first, what has no label last."""
 
-_UNTRAINED: Mapping[str, Finder] = {"sentence-retrieval": _sentence_retrieval}
+_UNTRAINED: Mapping[str, Finder] = MappingProxyType(
+    {"answer-retrieval": _answer_retrieval, "sentence-retrieval": _sentence_retrieval}
+)
 
 
 def _none(fields: Sequence[Field], fixed: Fixed) -> Reading | None:

@@ -26,6 +26,7 @@ _COMMENTS = {
     "seeds": "everything is trained once for each; intervals narrow with more",
     "parallel": "rows of one id are translations of each other",
     "dev_from": "a fifth of the test sources chooses the layer, the rest is tested",
+    "trained": "to find answers, on the training rows; without this the encoder is read as it is",
     "carved": "no dev: a tenth of the training rows, at most 1,000, is set aside to choose checkpoints",
 }
 
@@ -46,7 +47,7 @@ def recipe_text(
         intermediate: the intermediate tasks, an arm each, and what they are about.
         longest: tokens that the encoder takes, where that is fewer than a training's inputs usually have.
     """
-    trained = task["type"] != "sentence-retrieval"
+    trained = "train" in task["files"]
     lines = [
         "# Written by `xstilts init`. Paths start from the folder of this file; `xstilts validate` checks it.",
         _line(0, "encoder", encoder, _COMMENTS["encoder"]),
@@ -115,7 +116,8 @@ def _task(task: Mapping[str, Any]) -> list[str]:
             if "train" in value and "dev" not in value:
                 lines.append(f"      # {_COMMENTS['carved']}")
         else:
-            lines.append(_line(4, key, value, _COMMENTS.get(key, "")))
+            known = _COMMENTS["trained"] if value == {"trained": True} else _COMMENTS.get(key, "")
+            lines.append(_line(4, key, value, known))
     return lines
 
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xstilts.languages import display_name
+from xstilts.perturbations import reported_apart
 from xstilts.recipe import BASELINE, Recipe, load_recipe
 
 if TYPE_CHECKING:
@@ -46,11 +47,15 @@ class Interval(NamedTuple):
 
 
 class Score(NamedTuple):
-    """Mean and standard deviation over seeds (None for one seed); `flag` is ceiling, floor or empty."""
+    """Mean and standard deviation over seeds (None for one seed); `flag` is ceiling, floor or empty.
+
+    `reduction` is the share of the baseline's errors that the arm leaves out, where it or the baseline has a flag.
+    """
 
     mean: float
     sd: float | None
     flag: str
+    reduction: Interval | None = None
 
 
 class Asked(NamedTuple):
@@ -204,6 +209,25 @@ class Evidence:
         """The conditions other than clean, in the order of the tables."""
         return _unique(row["condition"] for row in self.results.results if row["condition"] != CLEAN)
 
+    @property
+    def apart(self) -> list[str]:
+        """The conditions that are in no mean over conditions, as they change the content."""
+        return [condition for condition in self.conditions if reported_apart(condition)]
+
+    def told_conditions(self, arm: str, target: str) -> list[str]:
+        """The conditions other than clean to tell of an arm and target.
+
+        With their mean, if that is not just one of them again.
+        """
+        there = [
+            condition
+            for condition in self.conditions
+            if any(self.gain(arm, target, group, condition) for group in (ENGLISH, OTHERS))
+        ]
+        verdict = self.verdict(arm, target, perturbed=True) or {}
+        mean = sum(condition not in self.apart for condition in there) > 1 or verdict.get("left_out")
+        return [*there, *([PERTURBED] if mean else [])]
+
     @cached_property
     def scores(self) -> dict[tuple[str, str, str], dict[tuple[str, str], Score]]:
         """Clean scores: by (target, metric, post-processing), then by (arm, language)."""
@@ -213,8 +237,14 @@ class Evidence:
                 table = values[row["task"], row["metric"], row["postprocess"] or ""]
                 table.setdefault((row["arm"], row["language"]), []).append(row)
         return {
-            name: {place: _score(rows) for place, rows in table.items()} for name, table in values.items()
+            name: {place: _score(rows, self._reduction(*place, name)) for place, rows in table.items()}
+            for name, table in values.items()
         }
+
+    def _reduction(self, arm: str, language: str, table: tuple[str, str, str]) -> Interval | None:
+        target, metric, rule = table
+        quantity = "error_reduction"
+        return self.gain(arm, target, language, quantity=quantity, metric=metric, postprocess=rule)
 
     def layer(self, arm: str, target: str, postprocess: str) -> list[int]:
         """The layers that the runs of an arm chose, a value a seed."""
@@ -254,6 +284,11 @@ class Evidence:
         rows = (x for x in self.results.results if x["task"] == target and x.get("pooling"))
         row = next(rows, {})
         return row.get("pooling", ""), row.get("direction", ""), row.get("scoring", "")
+
+    def rules(self, target: str, metric: str) -> str:
+        """The rules that a metric of a target was counted by; empty where its rows do not say it."""
+        rows = (x for x in self.results.results if (x["task"], x["metric"]) == (target, metric))
+        return next((x.get("rules") or "" for x in rows), "")
 
     @cached_property
     def learned(self) -> list[Learned]:
@@ -315,11 +350,12 @@ def _place(row: Row) -> tuple[str, str, str]:
     return row["arm"], row["task"], row["postprocess"]
 
 
-def _score(rows: list[Row]) -> Score:
+def _score(rows: list[Row], reduction: Interval | None) -> Score:
     values = [row["value"] for row in rows]
     seen = [row.get("flag") or "" for row in rows]
     flag = max(sorted(set(seen)), key=seen.count)
-    return Score(statistics.mean(values), statistics.stdev(values) if len(values) > 1 else None, flag)
+    deviation = statistics.stdev(values) if len(values) > 1 else None
+    return Score(statistics.mean(values), deviation, flag, reduction)
 
 
 def _unique(names: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from xstilts.languages import display_name
-from xstilts.overlap import sentences
+from xstilts.overlap import MEANING, sentences
 from xstilts.recipe import BASELINE
 from xstilts.report import charts, layers, words
 from xstilts.report.evidence import (
@@ -20,7 +20,6 @@ from xstilts.report.evidence import (
     ENGLISH,
     LEARNED,
     OTHERS,
-    PERTURBED,
     Evidence,
     Interval,
     Row,
@@ -88,6 +87,7 @@ def _environment() -> Environment:
         "points": words.points,
         "span": words.span,
         "percent": words.percent,
+        "errors": words.errors_changed,
         "language": display_name,
         "metric": words.metric_label,
         "condition": words.condition_label,
@@ -123,6 +123,7 @@ def _context(evidence: Evidence) -> dict[str, Any]:
         "scores": _scores(evidence),
         "settings": _settings(evidence),
         "overlap": sentences(evidence.run.get("overlap", [])),
+        "overlap_meaning": MEANING,
         "cautions": _cautions(evidence),
         "recipe": evidence.recipe.to_yaml() if evidence.recipe else "",
         "name": lambda target: words.short(target, evidence.targets()),
@@ -223,9 +224,7 @@ def _conditions(evidence: Evidence) -> list[dict[str, Any]]:
     rows = []
     for target in evidence.targets():
         for arm in evidence.arms:
-            verdict = evidence.verdict(arm, target, perturbed=True) or {}
-            together = len(evidence.conditions) > 1 or verdict.get("left_out")
-            for condition in [*evidence.conditions, *([PERTURBED] if together else [])]:
+            for condition in evidence.told_conditions(arm, target):
                 groups = (ENGLISH, OTHERS)
                 gains = [evidence.gain(arm, target, group, condition) for group in groups]
                 changes = [
@@ -290,6 +289,7 @@ def _scores(evidence: Evidence) -> list[dict[str, Any]]:
         read = {arm: layers.taken(arm, target, rule, evidence) for arm in arms}
         judged = (metric, rule) == evidence.judged(target)
         table = {"target": target, "metric": metric, "rule": rule, "arms": arms, "rows": rows}
+        table["counted"] = evidence.rules(target, metric)
         tables.append(table | {"judged": judged, "layers": read})
     tables.sort(key=lambda x: (order.index(x["target"]), not x["judged"]))
     return tables
@@ -306,7 +306,7 @@ def _settings(evidence: Evidence) -> list[tuple[str, str]]:
         ("Encoder", f"{encoder.get('name', 'unknown')}{layers}"),
         ("Languages", f"{len(codes)}: {', '.join(map(display_name, codes))}"),
         ("Seeds", ", ".join(map(str, seeds))),
-        ("Conditions", ", ".join(map(words.condition_label, [CLEAN, *evidence.conditions]))),
+        ("Conditions", "; ".join(map(words.condition_label, [CLEAN, *evidence.conditions]))),
         ("Precision", run.get("precision", "")),
         ("Training of intermediates", _trainings(_intermediate_tokens(evidence))),
         ("Training of targets", _trainings(_target_tokens(evidence))),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xstilts.languages import display_name
 from xstilts.recipe import BASELINE
-from xstilts.report.evidence import ALL, CLEAN, ENGLISH, OTHERS, PERTURBED, Evidence, flags, of_verdict
+from xstilts.report.evidence import ALL, CLEAN, ENGLISH, OTHERS, Evidence, flags, of_verdict
 from xstilts.report.layers import taken, vectors
 from xstilts.report.words import (
     FAMILIES,
@@ -122,12 +122,11 @@ def _verdicts(evidence: Evidence) -> Table:
 
 def _gains(evidence: Evidence) -> Table:
     names = {ENGLISH: "English (mean)", OTHERS: "other languages (mean)"}
-    conditions = [CLEAN, *evidence.conditions, *([PERTURBED] if len(evidence.conditions) > 1 else [])]
     table = []
     for target in evidence.targets():
         languages = [x for x in evidence.languages(target) if x != ENGLISH]
         for arm in evidence.all_arms():
-            for condition in conditions:
+            for condition in (CLEAN, *evidence.told_conditions(arm, target)):
                 for group in (ENGLISH, OTHERS, *languages):
                     gain = evidence.gain(arm, target, group, condition)
                     if gain:

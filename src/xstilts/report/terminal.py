@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xstilts.languages import display_name
-from xstilts.overlap import sentences
+from xstilts.overlap import MEANING, sentences
 from xstilts.report.evidence import ENGLISH, OTHERS, Evidence, Interval, Row, of_verdict
 from xstilts.report.layers import reading
 from xstilts.report.words import (
@@ -64,8 +64,9 @@ def print_answer(results: Results, console: Console) -> None:
         console.print()
         for line in _lines(evidence, console.width < _WIDE):
             console.print(put(line), markup=False, highlight=False)
-    for line in sentences(results.run.get("overlap", [])):
-        console.print(put(f"! {line}"), markup=False, highlight=False, soft_wrap=True)
+    overlap = sentences(results.run.get("overlap", []))
+    for line in [f"! {text}" for text in overlap] + ([f"  {MEANING}"] if overlap else []):
+        console.print(put(line), markup=False, highlight=False, soft_wrap=True)
     report = results.folder / "report.html"
     if report.is_file():
         console.print(f"Report: {report}", markup=False, highlight=False, soft_wrap=True)

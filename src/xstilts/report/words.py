@@ -101,6 +101,23 @@ def percent(value: float | None) -> str:
     return NOTHING if value is None else f"{100 * value:.0f}%".replace("-", MINUS)
 
 
+def errors_changed(reduction: Interval) -> str:
+    """What a share of the baseline's errors that an arm leaves out means: `errors −30% (−48% to −9%)`.
+
+    Example:
+        >>> errors_changed(Interval(-0.25, None, None))
+        'errors +25%'
+    """
+
+    def change(share: float) -> str:
+        text = percent(-share)
+        return f"+{text}" if share < 0 and text != "0%" else text.replace(f"{MINUS}0%", "0%")
+
+    bounds = [change(x) for x in (reduction.high, reduction.low) if x is not None]
+    told = f" ({' to '.join(bounds)})" if len(bounds) == 2 else ""
+    return f"errors {change(reduction.value)}{told}"
+
+
 def short(task: str, tasks: Sequence[str]) -> str:
     """A task's name without its suite, where that is clear among the tasks.
 

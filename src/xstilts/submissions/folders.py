@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from xstilts.drafts import drafted
 from xstilts.errors import DataError, UserError
 from xstilts.languages import normalise
 from xstilts.submissions.base import Content, some
@@ -255,12 +255,7 @@ def check_place(out: Path) -> None:
 def _writing(out: Path) -> Iterator[Path]:
     """A folder beside `out` that takes its place once all is written."""
     check_place(out)
-    draft = out.absolute().with_name(f".{out.absolute().name}.{os.getpid()}")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    try:
+    with drafted(out) as draft:
         yield draft
         shutil.rmtree(out, ignore_errors=True)
         draft.replace(out)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)

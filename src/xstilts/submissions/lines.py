@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,29 +44,41 @@ class _Placed(FileFormat):
         return content
 
 
+class _Bare(_Placed):
+    """A prediction is the text of a line."""
+
+    @abstractmethod
+    def parse(self, text: str) -> tuple[Any, str]:
+        """The prediction, and what is wrong with it; nothing where it fits."""
+
+    def read(self, path: Path, report: Report) -> Content:
+        """Predictions by place."""
+        content = Content(path)
+        for line, text in texts(path, report):
+            prediction, wrong = self.parse(text.strip())
+            content.add(line - 1, prediction, line)
+            if wrong:
+                report(Problem(str(path), line, wrong))
+        return not_empty(content, self.expected, report)
+
+    def text(self, predictions: Sequence[Any]) -> str:
+        """A line a prediction."""
+        return "".join(f"{prediction}\n" for prediction in predictions)
+
+
 @final
 @dataclass(frozen=True)
-class Labels(_Placed):
+class Labels(_Bare):
     """One of a task's labels a line."""
 
     labels: tuple[str, ...]
     expected: ClassVar[str] = "one label a line"
 
-    def read(self, path: Path, report: Report) -> Content:
-        """Labels by place."""
-        content = Content(path)
-        for line, text in texts(path, report):
-            label = text.strip()
-            content.add(line - 1, label, line)
-            if not label:
-                report(Problem(str(path), line, f"a blank line. Expected {self.expected}"))
-            elif label not in self.labels:
-                report(Problem(str(path), line, unknown("label", label, self.labels)))
-        return not_empty(content, self.expected, report)
-
-    def text(self, predictions: Sequence[Any]) -> str:
-        """A line a label."""
-        return "".join(f"{label}\n" for label in predictions)
+    def parse(self, text: str) -> tuple[str, str]:
+        """The label as it stands."""
+        if not text:
+            return text, f"a blank line. Expected {self.expected}"
+        return text, "" if text in self.labels else unknown("label", text, self.labels)
 
 
 @final
@@ -128,21 +141,16 @@ class Tags(_Placed):
 
 @final
 @dataclass(frozen=True)
-class Indices(_Placed):
+class Indices(_Bare):
     """For each line of the English file the place, from 0, of its translation in the other file."""
 
     expected: ClassVar[str] = "one whole number a line: the place, from 0, of the translation"
 
-    def read(self, path: Path, report: Report) -> Content:
-        """Numbers by place."""
-        content = Content(path)
-        for line, text in texts(path, report):
-            number = text.strip()
-            fits = number.isascii() and number.isdigit()
-            content.add(line - 1, int(number) if fits else -1, line)
-            if not fits:
-                report(Problem(str(path), line, f"{number!r} is not a number. Expected {self.expected}"))
-        return not_empty(content, self.expected, report)
+    def parse(self, text: str) -> tuple[int, str]:
+        """The number; -1 for what is none."""
+        if text.isascii() and text.isdigit():
+            return int(text), ""
+        return -1, f"{text!r} is not a number. Expected {self.expected}"
 
     def match_inputs(self, predicted: Content, inputs: Content, report: Report) -> None:
         """One for each English line, none behind the last line: both files have the same number of them."""
@@ -151,10 +159,6 @@ class Indices(_Placed):
             if number >= len(inputs.values):
                 message = f"{number} is behind the last line. Expected 0 to {len(inputs.values) - 1}"
                 report(Problem(str(predicted.path), predicted.lines[key], message))
-
-    def text(self, predictions: Sequence[Any]) -> str:
-        """A line a number."""
-        return "".join(f"{number}\n" for number in predictions)
 
 
 @final

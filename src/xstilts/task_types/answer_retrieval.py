@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from xstilts.errors import DataError
 from xstilts.metrics.retrieval import DEPTH
 from xstilts.task_types.base import Batch, Feature, TrainedType, permuted
-from xstilts.task_types.retrieval import RetrievalType, Search, Text, tokenise_texts
+from xstilts.task_types.retrieval import RetrievalType, Search, Text, prefixed, tokenise_texts
 from xstilts.task_types.vectors import nearest
 from xstilts.tasks.base import Row, Task
 
@@ -63,6 +63,10 @@ class AnswerRetrieval(RetrievalType, TrainedType):
         """`trained` where the task says so, else `retrieval`."""
         return "trained" if task.options.get("trained") else self.family
 
+    def inputs(self, row: Row) -> list[tuple[str, ...]]:
+        """The question, and the answer that it brings itself; or a candidate."""
+        return [self.query(row), _answer(row)] if row.get("answer") else super().inputs(row)
+
     def answer(self, row: Row) -> list[str]:
         """The row's own answer: what training looks for among the answers of all rows."""
         return list(row["gold"][:1])
@@ -101,7 +105,7 @@ class AnswerRetrieval(RetrievalType, TrainedType):
         settings = task.options.get("temperature", TEMPERATURE), bool(task.options.get("symmetric"))
         texts = [
             *((prefix + row["text"],) for row in rows),
-            *(_prefixed(prefix, _answer(row)) for row in rows),
+            *(prefixed(prefix, _answer(row)) for row in rows),
         ]
         ids, types = tokenise_texts(tokenizer, texts, max_length)
         count = len(rows)
@@ -167,10 +171,6 @@ def _answer(row: Row) -> Text:
             "train on and to choose a checkpoint on"
         )
     return (row["answer"], row["context"]) if row.get("context") else (row["answer"],)
-
-
-def _prefixed(prefix: str, text: Text) -> Text:
-    return (prefix + text[0], *text[1:])
 
 
 def _embedded(model: Any, inputs: Mapping[str, torch.Tensor], side: int) -> torch.Tensor:

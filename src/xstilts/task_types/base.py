@@ -69,8 +69,10 @@ class Batch:
     features: Sequence[Feature]
 
 
-TOKENS_A_TEXT = 24
-"""Tokens of an input where nothing better is known: short texts; a longer maximum length hardly changes it."""
+SPECIAL_TOKENS = 3
+"""Tokens that stand around and between the texts of an input, roughly: two around one, three or four around two."""
+Count = Callable[[str], int]
+"""How many tokens a text has, without special ones."""
 
 
 class Change(Protocol):
@@ -121,13 +123,14 @@ class TaskType(ABC):
         """Among how many answers a guesser would choose; None where that differs from item to item."""
         return len(task.labels) or None
 
-    def tokens(self, rows: Callable[[], Sequence[Row]], task: Task, max_length: int) -> float:
-        """Tokens that an input of a row makes on average, roughly, for estimates of cost; `rows()` reads a sample."""
-        return TOKENS_A_TEXT
+    def inputs(self, row: Row) -> list[tuple[str, ...]]:
+        """The texts, or groups of texts read as one, that an encoder reads for a row."""
+        parts = [row[name] for name in self.texts if row.get(name)]
+        return [tuple(part if isinstance(part, str) else " ".join(part) for part in parts)]
 
-    def inputs(self, row: Row) -> int:
-        """How many texts, or pairs of texts, an encoder reads for a row."""
-        return 1
+    def tokens(self, texts: Sequence[str], task: Task, max_length: int, count: Count) -> int:
+        """Tokens that one of `inputs` makes, for estimates of cost."""
+        return min(max_length, SPECIAL_TOKENS + sum(map(count, texts)))
 
     def unlearnable(self, rows: Sequence[Row]) -> str:
         """Why nothing can be learned from training rows; empty where something can."""
@@ -152,7 +155,7 @@ class TrainedType(TaskType):
 
     def head(self, task: Task) -> HeadSpec:
         """The head that a model for this task has."""
-        return HeadSpec(task.name, self.auto_class, task.labels)
+        return HeadSpec(task.name, self.auto_class, tuple(task.labels))
 
     def output(self, output: Any) -> torch.Tensor:
         """The logits that the loss and predictions are made from, out of what the model gives."""

@@ -63,9 +63,9 @@ class MultipleChoice(TrainedType):
         count = task.options.get("choices")
         return int(count) if count else None
 
-    def inputs(self, row: Row) -> int:
-        """One with each choice."""
-        return len(row["choices"])
+    def inputs(self, row: Row) -> list[tuple[str, ...]]:
+        """The text with each choice."""
+        return [(row["text"], choice) for choice in row["choices"]]
 
     def perturb(self, row: Row, change: Change) -> Row:
         """Text and choices changed."""

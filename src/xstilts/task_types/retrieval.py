@@ -69,6 +69,11 @@ class RetrievalType(TaskType):
         """What is looked for."""
         return (row["text"],)
 
+    def inputs(self, row: Row) -> list[tuple[str, ...]]:
+        """The text, with the context that a candidate is read with."""
+        context = row.get("context")
+        return [(row["text"], context) if context else (row["text"],)]
+
     def candidates(self, rows: Sequence[Row], pool: Sequence[Row]) -> dict[str, Text]:
         """Candidates by id: those of the pool.
 
@@ -101,6 +106,16 @@ class RetrievalType(TaskType):
     def apply(self, predictions: Sequence[Any], setting: Any) -> list[Any]:
         """Predictions after what `tune` found."""
         return list(predictions)
+
+
+def prefixed(prefix: str, text: Text) -> Text:
+    """A text with a prefix before it.
+
+    Example:
+        >>> prefixed("query: ", ("Where?",))
+        ('query: Where?',)
+    """
+    return (prefix + text[0], *text[1:])
 
 
 def tokenise_texts(

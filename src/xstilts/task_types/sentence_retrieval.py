@@ -33,9 +33,10 @@ class SentenceRetrieval(RetrievalType):
         """The id of the right candidate."""
         return str(row.get("gold", row["id"]))
 
-    def inputs(self, row: Row) -> int:
+    def inputs(self, row: Row) -> list[tuple[str, ...]]:
         """The query, and the target that it brings itself where the task has no candidates of their own."""
-        return 1 if "gold" in row else 2
+        own = [] if "gold" in row or "target" not in row else [(row["target"],)]
+        return [self.query(row), *own]
 
     def candidates(self, rows: Sequence[Row], pool: Sequence[Row]) -> dict[str, Text]:
         """Those of the pool, or without one the rows' own targets."""

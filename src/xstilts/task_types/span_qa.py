@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, final
@@ -13,7 +13,17 @@ import regex
 from numpy.typing import NDArray
 
 from xstilts.encoders.checkpoint import HeadSpec
-from xstilts.task_types.base import Batch, Change, Feature, Span, Tokens, TrainedType, permuted
+from xstilts.task_types.base import (
+    SPECIAL_TOKENS,
+    Batch,
+    Change,
+    Count,
+    Feature,
+    Span,
+    Tokens,
+    TrainedType,
+    permuted,
+)
 from xstilts.tasks.base import Row, Task
 from xstilts.tasks.squad import Answer, SpanOptions
 
@@ -96,15 +106,18 @@ class SpanQa(TrainedType):
                 features.append(Feature(place, (sequence,), target, segments, window=window))
         return features
 
-    def tokens(self, rows: Callable[[], Sequence[Row]], task: Task, max_length: int) -> float:
-        """Tokens of a row's windows, of four characters each (with XLM-R's pieces 4.3 in English, 1.5 in Chinese)."""
-        options, sample = _options(task), rows()
-        total = 0
-        for row in sample:
-            asked = min(len(row["question"]) // 4, options.max_question_length, max_length // 2) + 4
-            parts = windows(len(row["context"]) // 4, max_length - asked, options.doc_stride)
-            total += sum(asked + last - first for first, last in parts)
-        return total / max(len(sample), 1)
+    def inputs(self, row: Row) -> list[tuple[str, ...]]:
+        """The question with its context."""
+        return [(row["question"], row["context"])]
+
+    def tokens(self, texts: Sequence[str], task: Task, max_length: int, count: Count) -> int:
+        """Tokens of all windows of a context, each with the question."""
+        options = _options(task)
+        question, context = map(count, texts)
+        longest = min(options.max_question_length, (max_length - SPECIAL_TOKENS) // 2)
+        asked = min(question, longest) + SPECIAL_TOKENS
+        parts = windows(context, max_length - asked, options.doc_stride)
+        return sum(asked + last - first for first, last in parts)
 
     def output(self, output: Any) -> torch.Tensor:
         """Start and end logits side by side: [batch, length, 2]."""

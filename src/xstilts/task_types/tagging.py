@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.task_types.base import IGNORED, Batch, Change, Feature, TrainedType, only_answer, permuted
+from xstilts.task_types.base import (
+    IGNORED,
+    SPECIAL_TOKENS,
+    Batch,
+    Change,
+    Count,
+    Feature,
+    TrainedType,
+    only_answer,
+    permuted,
+)
 from xstilts.tasks.base import Row, Task
 
 if TYPE_CHECKING:
@@ -49,6 +59,10 @@ class Tagging(TrainedType):
                 target = tags[window.words.start : window.words.stop]
                 features.append(Feature(place, (sequence,), target, positions=positions))
         return features
+
+    def tokens(self, texts: Sequence[str], task: Task, max_length: int, count: Count) -> int:
+        """Tokens of all parts of a row."""
+        return SPECIAL_TOKENS + sum(map(count, texts))
 
     def loss(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Cross-entropy at the first sub-word of each token; logits [batch, length, tags]."""

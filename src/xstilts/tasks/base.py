@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib import metadata
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, final, overload
 
 from xstilts.errors import MissingPackage
 
@@ -51,6 +52,46 @@ class Source(Protocol):
         ...
 
 
+@final
+class FoundLabels(Sequence[str]):
+    """Labels that only the files of a task tell: read when they are first asked for, so for tasks in use alone.
+
+    Args:
+        find: reads them; called at most once.
+
+    Example:
+        >>> labels = FoundLabels(lambda: ("N", "NP"))
+        >>> len(labels), labels[0], labels == ("N", "NP")
+        (2, 'N', True)
+    """
+
+    def __init__(self, find: Callable[[], tuple[str, ...]]) -> None:
+        self._find = find
+
+    @cached_property
+    def _found(self) -> tuple[str, ...]:
+        return self._find()
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, place: int | slice) -> str | tuple[str, ...]:
+        return self._found[place]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._found == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self._found)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._found!r})"
+
+
 @dataclass(frozen=True)
 class Task:
     """Data, task type, languages and metrics, declared once.
@@ -64,7 +105,7 @@ class Task:
     source: Source
     languages: tuple[str, ...]
     summary: str
-    labels: tuple[str, ...] = ()
+    labels: Sequence[str] = ()
     metrics: tuple[str, ...] = ()
     parallel: bool = False
     train_language: str = "en"

@@ -20,6 +20,9 @@ from xstilts.tasks.rows import Column, RowRules, build_rows, located
 EXPORTS = "refs/convert/parquet"
 """The branch with the Parquet files that the Hub makes of a dataset repository."""
 
+HUB_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
+"""Our splits as most repositories name theirs."""
+
 _VERSION = 1  # raised whenever the same repository would give other rows
 
 

@@ -14,6 +14,7 @@ from xstilts.languages import normalise
 from xstilts.tasks.problems import BrokenFileError, Problem, Report
 from xstilts.tasks.readers import Numbered, Record, find_files, fixed_folder
 from xstilts.tasks.rows import SHAPES, BadRowError
+from xstilts.wording import listed
 
 Clean = Callable[[Record, str], Record | None]
 """Changes a record of a language, or leaves it out by giving None; a `BadRowError` says what is wrong with it."""
@@ -113,21 +114,17 @@ def what_is_there(base: Path, pattern: str, at_most: int = 8) -> str:
     folder, rest = fixed_folder(base / pattern)
     if not folder.is_dir():
         above = next(parent for parent in folder.absolute().parents if parent.is_dir())
-        return f"The folder {folder} does not exist. {_listed(above, folder.name, at_most)}"
+        return f"The folder {folder} does not exist. {_contents(above, folder.name, at_most)}"
     fitting = [path.name for paths in find_files(base, pattern).values() for path in paths]
     if fitting:
-        return f"Files there: {_first(fitting, at_most)}."
-    return f"Nothing there fits; {_listed(folder, rest, at_most)}"
+        return f"Files there: {listed(fitting, at_most)}."
+    return f"Nothing there fits; {_contents(folder, rest, at_most)}"
 
 
-def _listed(folder: Path, wanted: str, at_most: int) -> str:
+def _contents(folder: Path, wanted: str, at_most: int) -> str:
     names = sorted(path.name for path in folder.iterdir())
     names.sort(key=lambda name: -SequenceMatcher(None, wanted, name).ratio())
-    return f"{folder} has: {_first(names, at_most) or 'nothing'}."
-
-
-def _first(names: list[str], at_most: int) -> str:
-    return ", ".join(names[:at_most]) + (f" and {len(names) - at_most} more" if len(names) > at_most else "")
+    return f"{folder} has: {listed(names, at_most) or 'nothing'}."
 
 
 def check_sides(type: str, given: tuple[str, ...]) -> None:

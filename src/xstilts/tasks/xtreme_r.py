@@ -18,7 +18,7 @@ from xstilts.tasks.published import JoinedSource, Layout, PublishedSource, files
 from xstilts.tasks.readers import Numbered, Record, read
 from xstilts.tasks.reading import Reading
 from xstilts.tasks.rows import Column, RowRules
-from xstilts.tasks.stilts.choices import choice_layout, choice_task
+from xstilts.tasks.stilts.choices import choice_hub, choice_layout, choice_task
 from xstilts.tasks.xtreme.answers import lareqa, mewslix
 from xstilts.tasks.xtreme.common import DOWNLOAD, TREE
 from xstilts.tasks.xtreme.pairs import xnli
@@ -85,15 +85,7 @@ def _copa(data: Path | None) -> Task:
         )
         for name, (pattern, get, splits) in forms.items()
     ]
-    hub = HubTask(
-        "aps/super_glue",
-        {"en": "copa"},
-        {"train": "train", "dev": "validation"},
-        _COPA_COLUMNS,
-        RowRules("multiple-choice", parallel=True),
-        clean=prompted,
-        export=True,
-    )
+    hub = choice_hub("aps/super_glue", _COPA_COLUMNS, "copa", clean=prompted, export=True)
     return choice_task(
         f"{SUITE}/copa",
         (layouts[0], _copa_xml(), *layouts[1:]),
@@ -241,14 +233,7 @@ def _siqa(data: Path | None) -> Task:
             forms.items(), ("https://maartensap.com/social-iqa: socialIQa_v1.4.tgz", DOWNLOAD), strict=True
         )
     )
-    hub = HubTask(
-        "allenai/social_i_qa",
-        {"en": ""},
-        {"train": "train", "dev": "validation"},
-        columns | {"label": "label"},
-        RowRules("multiple-choice", label_base=1, parallel=True),
-        export=True,
-    )
+    hub = choice_hub("allenai/social_i_qa", columns | {"label": "label"}, export=True, label_base=1)
     return choice_task(
         f"{SUITE}/siqa",
         layouts,

@@ -15,8 +15,6 @@ from xstilts.tasks.reading import Clean, Reading, as_it_is
 from xstilts.tasks.rows import Column, RowRules
 from xstilts.tasks.stilts.common import english
 
-_ENGLISH = {"en": ""}
-
 
 def choice_task(
     name: str,
@@ -47,6 +45,20 @@ def choice_layout(
     return files_layout(name, get, spec, reading=lambda folder: Reading(clean=clean), exercised=exercised)
 
 
+def choice_hub(
+    repository: str,
+    columns: Mapping[str, Column],
+    configuration: str = "",
+    clean: Clean = as_it_is,
+    export: bool = False,
+    label_base: int = 0,
+) -> HubTask:
+    """A repository of a multiple-choice task in English. Their test rows, where there are any, have no labels."""
+    rules = RowRules("multiple-choice", label_base=label_base, parallel=True)
+    splits = {"train": "train", "dev": "validation"}
+    return HubTask(repository, {"en": configuration}, splits, columns, rules, clean=clean, export=export)
+
+
 def endings(record: Record, language: str) -> Record:
     """HellaSwag's choices as jiant puts them: the start of the last sentence, and each ending."""
     start = str(record.get("ctx_b") or "")
@@ -66,18 +78,10 @@ def hellaswag(data: Path | None) -> Task:
         columns,
         endings,
     )
-    hub = HubTask(
-        "Rowan/hellaswag",
-        _ENGLISH,
-        {"train": "train", "dev": "validation"},
-        columns,
-        RowRules("multiple-choice", parallel=True),
-        clean=endings,
-    )
     return choice_task(
         "stilts/hellaswag",
         (original,),
-        hub,
+        choice_hub("Rowan/hellaswag", columns, clean=endings),
         data,
         summary="how a scene goes on, among four endings",
         licence="MIT",
@@ -102,18 +106,10 @@ def cosmosqa(data: Path | None) -> Task:
         )
         for name, suffix in (("cosmosqa", "csv"), ("cosmosqa-jsonl", "jsonl"))
     )
-    hub = HubTask(
-        "allenai/cosmos_qa",
-        _ENGLISH,
-        {"train": "train", "dev": "validation"},
-        columns,
-        RowRules("multiple-choice", parallel=True),
-        export=True,
-    )
     return choice_task(
         "stilts/cosmosqa",
         layouts,
-        hub,
+        choice_hub("allenai/cosmos_qa", columns, export=True),
         data,
         summary="a question on an everyday story that it does not answer in so many words, four answers",
         licence="CC BY 4.0",
@@ -131,17 +127,11 @@ def csqa(data: Path | None) -> Task:
         columns,
         exercised=True,
     )
-    hub = HubTask(
-        "tau/commonsense_qa",
-        _ENGLISH,
-        {"train": "train", "dev": "validation"},
-        {"text": "question", "choices": "choices.text", "label": "answerKey", "id": "id"},
-        RowRules("multiple-choice", parallel=True),
-    )
+    on_hub = {"text": "question", "choices": "choices.text", "label": "answerKey", "id": "id"}
     return choice_task(
         "stilts/csqa",
         (original,),
-        hub,
+        choice_hub("tau/commonsense_qa", on_hub),
         data,
         summary="a question of common sense, five answers (three in version 1.0)",
         licence="MIT",

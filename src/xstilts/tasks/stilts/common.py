@@ -10,4 +10,4 @@ from xstilts.tasks.base import Source, Task
 
 def english(name: str, type: str, source: Source, labels: Sequence[str] = (), **facts: Any) -> Task:
     """A task in English, the only language of the suite."""
-    return Task(name=name, type=type, source=source, languages=("en",), labels=tuple(labels), **facts)
+    return Task(name=name, type=type, source=source, languages=("en",), labels=labels, **facts)

@@ -15,10 +15,9 @@ from xstilts.tasks.reading import Reading
 from xstilts.tasks.rows import Column, RowRules
 from xstilts.tasks.stilts.common import english
 from xstilts.tasks.xtreme.common import DOWNLOAD, TREE
-from xstilts.tasks.xtreme.pairs import NLI_LABELS
+from xstilts.tasks.xtreme.pairs import NLI_LABELS, nli_hub
 
 _ENGLISH = {"en": ""}
-_HUB_NLI = ("entailment", "neutral", "contradiction")
 _GLUE = "https://gluebenchmark.com/tasks"
 _LETTERS = {"e": "entailment", "n": "neutral", "c": "contradiction"}
 
@@ -74,14 +73,8 @@ def _mnli_source(name: str, data: Path | None) -> PublishedSource:
             quoting="csv",
         ),
     )
-    hub = HubTask(
-        "nyu-mll/glue",
-        {"en": "mnli"},
-        {"train": "train", "dev": "validation_matched", "test": "validation_mismatched"},
-        {"text": "premise", "text_pair": "hypothesis", "label": "label"},
-        RowRules("classification", NLI_LABELS),
-        clean=named("label", _HUB_NLI),
-    )
+    splits = {"train": "train", "dev": "validation_matched", "test": "validation_mismatched"}
+    hub = nli_hub("nyu-mll/glue", {"en": "mnli"}, splits)
     return PublishedSource(name, (original, glue, tree), data, HubSource(hub))
 
 
@@ -93,14 +86,7 @@ def _snli_source(name: str, data: Path | None) -> PublishedSource:
         _nli(files, _SENTENCES),
         reading=lambda folder: Reading(clean=with_gold),
     )
-    hub = HubTask(
-        "stanfordnlp/snli",
-        _ENGLISH,
-        {"train": "train", "dev": "validation", "test": "test"},
-        {"text": "premise", "text_pair": "hypothesis", "label": "label"},
-        RowRules("classification", NLI_LABELS),
-        clean=named("label", _HUB_NLI),
-    )
+    hub = nli_hub("stanfordnlp/snli", _ENGLISH)
     return PublishedSource(name, (original,), data, HubSource(hub))
 
 
@@ -118,15 +104,8 @@ def _anli_source(name: str, data: Path | None) -> PublishedSource:
         _nli(files, {"text": "context", "text_pair": "hypothesis", "label": "label"}),
         reading=lambda folder: Reading(clean=_full_label),
     )
-    rounds = {"train": "train", "dev": "dev", "test": "test"}
-    hub = HubTask(
-        "facebook/anli",
-        _ENGLISH,
-        {split: "+".join(f"{part}_r{number}" for number in (1, 2, 3)) for split, part in rounds.items()},
-        {"text": "premise", "text_pair": "hypothesis", "label": "label"},
-        RowRules("classification", NLI_LABELS),
-        clean=named("label", _HUB_NLI),
-    )
+    rounds = {split: "+".join(f"{split}_r{number}" for number in (1, 2, 3)) for split in files}
+    hub = nli_hub("facebook/anli", _ENGLISH, rounds)
     return PublishedSource(name, (original,), data, HubSource(hub))
 
 

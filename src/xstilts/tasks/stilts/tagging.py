@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from xstilts.errors import DataError
-from xstilts.tasks.base import Source, Task
+from xstilts.tasks.base import FoundLabels, Source, Task
 from xstilts.tasks.files import UserTask
 from xstilts.tasks.problems import Problem, Report, raw_lines
 from xstilts.tasks.published import PublishedSource, files_layout
@@ -49,7 +50,7 @@ def ccg(data: Path | None) -> Task:
         name,
         "tagging",
         source,
-        _tags_there(source),
+        FoundLabels(partial(_tags_there, source)),
         metrics=("token_accuracy",),
         summary="the CCG category of every word",
         licence="LDC user agreement",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from xstilts.tasks.base import Task
 from xstilts.tasks.building import Unlabelled
@@ -59,20 +60,15 @@ def xquad(suite: str, languages: Sequence[str], data: Path | None) -> Task:
         RULES,
         carved=True,
     )
-    test = PublishedSource(name, (original,), data, HubSource(hub), ("dev", "test"))
-    return Task(
-        name=name,
-        type="span-qa",
-        source=JoinedSource(squad1_source(f"{name} (SQuAD)", data), "en", test),
-        languages=tags(languages),
+    return _trained_on_squad(
+        PublishedSource(name, (original,), data, HubSource(hub), ("dev", "test")),
+        languages,
         metrics=("squad_f1", "squad_em"),
-        parallel=True,
         summary="the answer to a question, marked in a paragraph; SQuAD questions translated, trained on SQuAD 1.1",
         licence="CC BY-SA 4.0",
         url="https://github.com/google-deepmind/xquad",
         notes="Its questions are of SQuAD's dev set: never train on that. There is one labelled set, so a fifth of "
         "its paragraphs selects and the rest is reported on" + _EMPTIED + ".",
-        options=OPTIONS,
     )
 
 
@@ -102,21 +98,29 @@ def mlqa(suite: str, data: Path | None) -> Task:
         COLUMNS,
         RULES,
     )
-    test = PublishedSource(name, layouts, data, HubSource(hub), ("dev", "test"))
-    return Task(
-        name=name,
-        type="span-qa",
-        source=JoinedSource(squad1_source(f"{name} (SQuAD)", data), "en", test),
-        languages=tags(MLQA_LANGUAGES),
+    return _trained_on_squad(
+        PublishedSource(name, layouts, data, HubSource(hub), ("dev", "test")),
+        MLQA_LANGUAGES,
         metrics=("mlqa_f1", "mlqa_em"),
-        parallel=True,
         summary="the answer to a question, marked in a paragraph; trained on SQuAD 1.1",
         licence="CC BY-SA 3.0",
         url="https://github.com/facebookresearch/MLQA",
         notes="Languages share ids in part: each question is in four of the seven on average"
         + _EMPTIED
         + ".",
+    )
+
+
+def _trained_on_squad(test: PublishedSource, languages: Sequence[str], **facts: Any) -> Task:
+    """A task of translated questions in SQuAD's form, which brings no training set of its own."""
+    return Task(
+        name=test.task,
+        type="span-qa",
+        source=JoinedSource(squad1_source(f"{test.task} (SQuAD)", test.data), "en", test),
+        languages=tags(languages),
+        parallel=True,
         options=OPTIONS,
+        **facts,
     )
 
 

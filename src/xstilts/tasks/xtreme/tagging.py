@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from xstilts.languages import normalise
 from xstilts.tasks.base import Task
 from xstilts.tasks.building import Unlabelled
 from xstilts.tasks.files import UserTask
-from xstilts.tasks.hub import HubSource, HubTask, named
+from xstilts.tasks.hub import HUB_SPLITS, HubSource, HubTask, named
 from xstilts.tasks.published import Layout, PublishedSource, files_layout
 from xstilts.tasks.readers import Record
 from xstilts.tasks.reading import Reading
@@ -70,14 +70,7 @@ def udpos(suite: str, codes: Sequence[str], data: Path | None) -> Task:
         _token_tags("udpos", UPOS, codes, False),
     )
     by_tag = {normalise(code): f"udpos.{_UD_NAMES[code]}" for code in codes if code in _UD_NAMES}
-    hub = HubTask(
-        HUB,
-        by_tag,
-        {"train": "train", "dev": "validation", "test": "test"},
-        {"tokens": "tokens", "tags": "pos_tags"},
-        RowRules("tagging", UPOS),
-        clean=named("pos_tags", UPOS),
-    )
+    hub = _hub(HUB, by_tag, "pos_tags", UPOS)
     return Task(
         name=name,
         type="tagging",
@@ -142,6 +135,18 @@ def _token_tags(folder: str, labels: tuple[str, ...], codes: Sequence[str], exer
     )
 
 
+def _hub(repository: str, configurations: Mapping[str, str], column: str, classes: Sequence[str]) -> HubTask:
+    """A repository whose tags are numbers; `classes` are their names, in order."""
+    return HubTask(
+        repository,
+        configurations,
+        HUB_SPLITS,
+        {"tokens": "tokens", "tags": column},
+        RowRules("tagging", tuple(sorted(classes))),
+        clean=named(column, classes),
+    )
+
+
 def panx(suite: str, codes: Sequence[str], data: Path | None) -> Task:
     """Named entities of Wikipedia (Pan et al. 2017; the splits of Rahimi et al. 2019, arXiv 1902.00193)."""
     name = f"{suite}/panx"
@@ -161,14 +166,8 @@ def panx(suite: str, codes: Sequence[str], data: Path | None) -> Task:
             labels=ENTITIES,
         ),
     )
-    hub = HubTask(
-        "unimelb-nlp/wikiann",
-        {normalise(code): code for code in codes},
-        {"train": "train", "dev": "validation", "test": "test"},
-        {"tokens": "tokens", "tags": "ner_tags"},
-        RowRules("tagging", ENTITIES),
-        clean=named("ner_tags", _HUB_ENTITIES),
-    )
+    by_tag = {normalise(code): code for code in codes}
+    hub = _hub("unimelb-nlp/wikiann", by_tag, "ner_tags", _HUB_ENTITIES)
     return Task(
         name=name,
         type="tagging",

@@ -1,26 +1,14 @@
-"""A recipe says what one asks for: frozen models, YAML in and out. Nothing here touches data or models."""
+"""What a recipe may say, and what it says by default: frozen models."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from xstilts.errors import RecipeError
+from xstilts.recipe.dialect import RecipeDumper
 from xstilts.tasks.files import UserTask
 
 BASELINE = "none"
@@ -51,6 +39,11 @@ def _as_languages(value: Any) -> Any:
 def _as_mapping(value: Any) -> Any:
     """Nothing behind a key stands for defaults: `none:` with no braces."""
     return {} if value is None else value
+
+
+def _as_prefix(value: Any) -> Any:
+    """A single text stands before queries and documents alike: `prefix: "query: "`."""
+    return {"query": value, "document": value} if isinstance(value, str) else value
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
@@ -148,6 +141,13 @@ class Training(_Model):
     )
 
 
+class Prefix(_Model):
+    """Texts that are put before what is embedded, as some encoders were trained to expect."""
+
+    query: str = Field("", description="before what is looked for")
+    document: str = Field("", description="before the candidates")
+
+
 class Retrieval(_Model):
     """How sentences are embedded for retrieval targets, the same for all arms."""
 
@@ -157,6 +157,10 @@ class Retrieval(_Model):
         ("none", "center"),
         min_length=1,
         description="center takes the mean vector away: a gain may be isotropy",
+    )
+    prefix: Annotated[Prefix | None, BeforeValidator(_as_prefix)] = Field(
+        None,
+        description="put before each text: one, or `{query: …, document: …}`; default: the task's own, else nothing",
     )
 
 
@@ -182,14 +186,15 @@ class JoinedTask(_Model):
     train: str = Field(description="the task whose training rows are used; of the same type and labels")
 
 
-_FORMS = {"UserTask": UserTask, "JoinedTask": JoinedTask}
+TASK_FORMS = {"UserTask": UserTask, "JoinedTask": JoinedTask}
+"""The two ways to declare a task of one's own, by the tags that problems name them by."""
 
 
 def _form_of(value: Any) -> str:
     """Which of the two ways to declare a task a mapping is."""
     if isinstance(value, Mapping):
         return "JoinedTask" if "test" in value and "type" not in value else "UserTask"
-    return type(value).__name__ if type(value).__name__ in _FORMS else "UserTask"
+    return type(value).__name__ if type(value).__name__ in TASK_FORMS else "UserTask"
 
 
 OwnTask = Annotated[
@@ -262,176 +267,3 @@ class Recipe(_Model):
         return yaml.dump(
             self.model_dump(mode="json"), Dumper=RecipeDumper, sort_keys=False, allow_unicode=True, width=100
         )
-
-
-class RecipeDumper(yaml.SafeDumper):
-    """Writes what `_Loader` reads back: the label `1e5` in quotes, as it would else be a number."""
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.1 with three of its traps closed: `no` is Norwegian, `1e-5` is a number, no key is silently lost."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        """A mapping; a key that stands there twice is an error, where YAML would take the last one."""
-        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
-        for place, key in enumerate(keys):
-            if key in keys[:place]:
-                problem = f"the key {key!r} stands there twice. Leave one out"
-                raise yaml.constructor.ConstructorError(None, None, problem, node.value[place][0].start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [
-        (tag, rule) for tag, rule in rules if tag not in {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"}
-    ]
-    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|false|True|False)$"), list("tTfF")
-)
-for _side in (_Loader, RecipeDumper):
-    _side.add_implicit_resolver(
-        "tag:yaml.org,2002:float",
-        re.compile(r"^[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?$"),
-        list("-+.0123456789"),
-    )
-
-
-def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
-    """Read a recipe; `overrides` are `key.sub=value` pairs as given to `--set`.
-
-    Raises:
-        RecipeError: the file cannot be read, or says something that cannot be done.
-    """
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        raise RecipeError(
-            f"there is no recipe {path}. Expected a YAML file; `xstilts init` writes one from your data"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot read the recipe {path}: {error}") from None
-    return parse_recipe(text, str(path), overrides)
-
-
-def parse_recipe(text: str, name: str = "recipe", overrides: tuple[str, ...] = ()) -> Recipe:
-    """A recipe from YAML text.
-
-    Example:
-        >>> parse_recipe("{encoder: xlm-roberta-base, arms: {none: {}}, targets: [pocket/intents]}").seeds
-        (0, 1, 2)
-    """
-    try:
-        values = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{name} is not YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise RecipeError(
-            f"{name}: expected a mapping with encoder, arms and targets, got {type(values).__name__}"
-        )
-    try:
-        values = _unshared(values)
-    except RecursionError:
-        raise RecipeError(f"{name}: an anchor (&name) stands inside itself (*name)") from None
-    for override in overrides:
-        set_key(values, override)
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        problems = "\n".join(f"  {line}" for line in _explain_all(error.errors()))
-        raise RecipeError(f"{name}:\n{problems}") from None
-
-
-def _unshared(value: Any) -> Any:
-    """A copy in which what an anchor stands for is there once for each place: an override changes one of them."""
-    if isinstance(value, dict):
-        return {key: _unshared(part) for key, part in value.items()}
-    return [_unshared(part) for part in value] if isinstance(value, list) else value
-
-
-def set_key(values: dict[str, Any], override: str) -> None:
-    """Set one dotted key: `training.target.epochs=5`. Keys of tasks and arms may hold dots' neighbours, not dots."""
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise RecipeError(f"--set {override!r}: expected key=value, such as training.target.epochs=5")
-    *above, last = key.strip().split(".")
-    place: Any = values
-    for part in above:
-        place = place.setdefault(part, {})
-        if not isinstance(place, dict):
-            raise RecipeError(f"--set {override!r}: {part!r} holds a value, not further keys")
-    try:
-        place[last] = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise RecipeError(f"--set {override!r}: {text!r} is not a YAML value: {error}") from None
-
-
-_EXPECTED = {
-    "tuple_type": "a list, such as [a, b]",
-    "dict_type": "a mapping of keys to values",
-    "model_type": "a mapping of keys to values",
-    "too_short": "at least one value",
-    "string_type": "text",
-    "invalid_key": "text as a key",
-}
-_UNION = re.compile(r"literal\[.*|tuple\[.*|dict\[.*|int|str|float|bool")
-
-
-def _explain_all(problems: Sequence[Any]) -> list[str]:
-    """One line for each place; where several forms are allowed, it names all of them."""
-    by_place: dict[tuple[Any, ...], list[Any]] = {}
-    for problem in problems:
-        parts = problem["loc"]
-        place = tuple(part for part in parts if not (isinstance(part, str) and _UNION.fullmatch(part)))
-        by_place.setdefault(place, []).append(problem)
-    inner = {place[:-1] for place in by_place}
-    return [
-        _explain(place, found)
-        for place, found in by_place.items()
-        if place not in inner
-        or {"missing", "extra_forbidden", "value_error"} & {one["type"] for one in found}
-    ]
-
-
-def _explain(place: tuple[Any, ...], problems: Sequence[Any]) -> str:
-    """What is wrong at one place of a recipe, with the nearest key for an unknown one."""
-    problem, where = problems[0], ".".join(str(part) for part in place if part not in _FORMS)
-    if problem["type"] == "extra_forbidden":
-        known = _keys_at(place[:-1])
-        close = get_close_matches(str(place[-1]), known, n=1)
-        hint = f"Did you mean {close[0]!r}?" if close else f"Known keys: {', '.join(known)}"
-        return f"{where}: unknown key. {hint}"
-    if problem["type"] == "missing":
-        return f"{where}: this key is needed"
-    if problem["type"] == "value_error":
-        message = problem["msg"].removeprefix("Value error, ")
-        return f"{where}: {message}" if where else str(message)
-    expected = " or ".join(dict.fromkeys(_expected(one) for one in problems))
-    return f"{where}: expected {expected}, got {problem['input']!r}"
-
-
-def _expected(problem: Any) -> str:
-    """`Input should be a valid integer, unable to …` → `a valid integer`."""
-    message = str(problem["msg"]).removeprefix("Input should be ").split(", unable")[0]
-    message = message.split(", got")[0]
-    prefix = "a number " if message.startswith(("greater", "less")) else ""
-    return _EXPECTED.get(problem["type"], prefix + message)
-
-
-def _keys_at(place: tuple[Any, ...]) -> list[str]:
-    """The keys that may stand at a place of a recipe, found from the models' fields."""
-    model: Any = Recipe
-    for part in place:
-        if part in _FORMS:
-            model = _FORMS[part]
-            continue
-        fields = getattr(model, "model_fields", None)
-        if fields is None or part not in fields:
-            continue  # the name of an arm or task in a mapping
-        found = re.findall(
-            r"\b(Phase|PhaseOverride|Mixing|Arm|Controls|Training|Retrieval|Statistics)\b",
-            str(fields[part].annotation),
-        )
-        model = globals()[found[0]] if found else None
-    return sorted(getattr(model, "model_fields", {}))

@@ -1,0 +1,82 @@
+"""Commands on the folder of a finished run: report, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from xstilts.cli.options import DataOption, console_for
+from xstilts.errors import UserError
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="folder of a run", show_default=False)],
+    form: Annotated[str, typer.Option("--format", help="html, markdown or latex")] = "html",
+) -> None:
+    """Write the report of a run again, as HTML, Markdown or LaTeX."""
+    from xstilts import report as reports
+    from xstilts.errors import UnknownName
+    from xstilts.experiment import Results
+
+    writers: dict[str, tuple[Any, str]] = {
+        "html": (reports.write_html, "report.html"),
+        "markdown": (reports.write_markdown, "report.md"),
+        "latex": (reports.write_latex, "report.tex"),
+    }
+    if form not in writers:
+        raise UnknownName("report format", form, writers)
+    write, name = writers[form]
+    typer.echo(write(Results.load(folder), folder / name))
+
+
+def export(
+    folder: Annotated[Path, typer.Argument(help="folder of a run", show_default=False)],
+    out: Annotated[Path, typer.Argument(help="folder to write", show_default=False)],
+    arm: Annotated[str, typer.Option("--arm", help="an arm, or best: the one chosen on dev")] = "best",
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target",
+            help="a target; encoder: without a head; for xtreme also several, comma-separated",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="\\[default: the best on dev]", show_default=False)
+    ] = None,
+    to: Annotated[str, typer.Option("--to", help="hf, sentence-transformers, mteb or xtreme")] = "hf",
+    postprocess: Annotated[
+        str | None,
+        typer.Option(
+            "--postprocess",
+            help="none or center: the sentence vectors [default: what the verdicts rest on]",
+            show_default=False,
+        ),
+    ] = None,
+    data: DataOption = None,
+) -> None:
+    """Write a checkpoint of a run as an ordinary model folder, its results for mteb, or a submission to XTREME."""
+    from xstilts import exporting
+    from xstilts.errors import UnknownName
+    from xstilts.finished import FinishedRun
+
+    tell = console_for(to_stderr=True).print
+    if to not in exporting.FORMS:
+        raise UnknownName("export format", to, exporting.FORMS)
+    if postprocess and to == "hf":
+        raise UserError(
+            "--postprocess is for sentence vectors: add --to sentence-transformers, or leave it out"
+        )
+    if to == "xtreme":
+        typer.echo(exporting.export_xtreme(folder, out, arm, seed, target, postprocess, data, tell))
+        return
+    run = FinishedRun.open(folder, data)
+    if to == "hf":
+        written = exporting.export_hf(run, out, arm, target, seed, tell=tell)
+    elif to == "mteb":
+        written = exporting.export_mteb(run, out, arm, seed, target, postprocess, tell=tell)
+    else:
+        written = exporting.export_sentence_transformers(run, out, arm, seed, target, postprocess, tell)
+    typer.echo(written)
