@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +10,13 @@ from typing import Any
 import pytest
 
 from leaderboard_world import ITEMS, MORE, SCORED, TARGETS, codes, contents, leaderboard_run, provenance
-from xstilts.cli import main
+from tiny_world import Typed
 from xstilts.errors import UnknownName, UserError
 from xstilts.exporting import export_xtreme
 from xstilts.exporting.entries import find_entries
 from xstilts.finished import FinishedRun
 from xstilts.metrics import get_metric
 
-Cli = Callable[..., tuple[int, str, str]]
 XTREME = ",".join(TARGETS)
 
 
@@ -35,19 +32,11 @@ def finished(world: Path) -> FinishedRun:
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """Runs a command: exit code, standard output, standard error on lines that are not broken."""
+def cli(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Runs a command without a data folder, its lines not broken."""
     monkeypatch.delenv("XSTILTS_DATA", raising=False)
     monkeypatch.setenv("COLUMNS", "1000")
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["xstilts", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            main()
-        said = capsys.readouterr()
-        return int(stop.value.code or 0), said.out, said.err
-
-    return run
+    return typed
 
 
 @pytest.fixture(scope="session")
@@ -62,14 +51,14 @@ def submission(world: Path, told: list[str], tmp_path_factory: pytest.TempPathFa
     return export_xtreme(world / "run", out, "csqa", target=XTREME, tell=told.append)
 
 
-def scored(cli: Cli, folder: Path, labels: Path, *more: str) -> dict[str, Any]:
+def scored(cli: Typed, folder: Path, labels: Path, *more: str) -> dict[str, Any]:
     code, out, err = cli("score", folder, labels, *more, "--json")
     assert code == 0, err
     tasks: dict[str, Any] = json.loads(out)["tasks"]
     return tasks
 
 
-def test_all_files_of_the_tasks_are_there_and_valid(cli: Cli, world: Path, submission: Path) -> None:
+def test_all_files_of_the_tasks_are_there_and_valid(cli: Typed, world: Path, submission: Path) -> None:
     code, out, _ = cli(
         "validate", submission, "--suite", "xtreme", "--tasks", SCORED, "--data", world / "data"
     )
@@ -80,7 +69,7 @@ def test_all_files_of_the_tasks_are_there_and_valid(cli: Cli, world: Path, submi
 
 
 def test_scores_are_those_of_the_run_where_the_rows_are_the_same(
-    cli: Cli, world: Path, finished: FinishedRun, submission: Path
+    cli: Typed, world: Path, finished: FinishedRun, submission: Path
 ) -> None:
     tasks = scored(cli, submission, world / "labels", "--tasks", SCORED)
     compared = 0
@@ -102,7 +91,7 @@ def file_code(language: str) -> str:
     return "tl" if language == "fil" else language
 
 
-def test_tatoeba_is_searched_from_english(cli: Cli, world: Path, submission: Path) -> None:
+def test_tatoeba_is_searched_from_english(cli: Typed, world: Path, submission: Path) -> None:
     """The words of a pair are the same, so that nearly all are found; in the run's direction few would be right."""
     task = scored(cli, submission, world / "labels", "--tasks", "tatoeba")["tatoeba"]
     assert len(task["metrics"]["accuracy"]["languages"]) == 36
@@ -112,7 +101,7 @@ def test_tatoeba_is_searched_from_english(cli: Cli, world: Path, submission: Pat
 
 
 def test_thresholds_of_languages_that_the_run_did_not_mine_are_chosen_on_their_dev_pairs(
-    cli: Cli, world: Path, submission: Path
+    cli: Typed, world: Path, submission: Path
 ) -> None:
     languages = scored(cli, submission, world / "labels", "--tasks", "bucc2018")["bucc2018"]["metrics"][
         "bucc_f1"
@@ -164,7 +153,7 @@ def test_what_is_told_and_kept(told: list[str], submission: Path, finished: Fini
 
 
 def test_each_target_has_its_own_best_arm(
-    cli: Cli, world: Path, finished: FinishedRun, tmp_path: Path
+    cli: Typed, world: Path, finished: FinishedRun, tmp_path: Path
 ) -> None:
     targets = ("my/paraphrases", "xtreme/bucc2018")
     code, out, err = cli(
@@ -189,7 +178,7 @@ def test_vectors_may_be_centred(finished: FinishedRun, tmp_path: Path, submissio
         export_xtreme(finished, tmp_path / "out", target="xtreme/tatoeba", postprocess="whiten")
 
 
-def test_the_other_suite_and_test_sets_that_have_labels(cli: Cli, world: Path, tmp_path: Path) -> None:
+def test_the_other_suite_and_test_sets_that_have_labels(cli: Typed, world: Path, tmp_path: Path) -> None:
     arguments = ("export", world / "run", tmp_path / "out", "--to", "xtreme", "--arm", "none")
     code, _, err = cli(*arguments, "--target", ",".join(MORE))
     assert code == 0, err
@@ -231,7 +220,7 @@ def test_an_earlier_submission_is_replaced_and_nothing_else(finished: FinishedRu
 
 
 def test_missing_test_files_are_listed_before_anything_is_predicted(
-    cli: Cli, world: Path, tmp_path: Path
+    cli: Typed, world: Path, tmp_path: Path
 ) -> None:
     data = world / "data"
     hidden = [
@@ -256,7 +245,7 @@ def test_missing_test_files_are_listed_before_anything_is_predicted(
 
 
 def test_test_files_may_lie_in_another_folder_than_the_runs_data(
-    cli: Cli, world: Path, submission: Path, tmp_path: Path
+    cli: Typed, world: Path, submission: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "download").mkdir()
     (world / "data/pawsx").rename(tmp_path / "download/pawsx")
@@ -272,7 +261,7 @@ def test_test_files_may_lie_in_another_folder_than_the_runs_data(
     assert dict(contents(tmp_path / "out/pawsx")) == dict(contents(submission / "pawsx"))
 
 
-def test_a_data_folder_that_has_moved_is_asked_for(cli: Cli, world: Path, tmp_path: Path) -> None:
+def test_a_data_folder_that_has_moved_is_asked_for(cli: Typed, world: Path, tmp_path: Path) -> None:
     (world / "data").rename(world / "moved")
     arguments = ("export", world / "run", tmp_path / "out", "--to", "xtreme", "--target", "my/paraphrases")
     try:

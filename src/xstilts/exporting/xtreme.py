@@ -13,6 +13,7 @@ from xstilts.errors import UserError
 from xstilts.experiment import Results
 from xstilts.exporting.entries import AskedRows, Entry, find_entries
 from xstilts.exporting.huggingface import Tell, load, origin
+from xstilts.exporting.postprocessing import CENTER, RAW, rule_for
 from xstilts.finished import BEST, Choice, FinishedRun, choose
 from xstilts.plan import Cell
 from xstilts.predicting import Job, TestSet, predict_sets
@@ -20,7 +21,6 @@ from xstilts.submissions import Suite, TaskFiles, check_place, write_submission
 from xstilts.task_types import retrieval_type
 
 FORM = "xtreme"
-RAW = "none"
 
 
 def export_xtreme(
@@ -96,7 +96,10 @@ def _opened(folder: Path, data: Path | None) -> FinishedRun:
 
 @dataclass(frozen=True)
 class _Part:
-    """One target: the checkpoint that predicts it, the run's cells of that, how its vectors are post-processed."""
+    """One target: the checkpoint that predicts it, and a cell of the run with the same.
+
+    `rule` is the post-processing of vectors, empty where none are compared.
+    """
 
     entry: Entry
     choice: Choice
@@ -111,7 +114,7 @@ class _Part:
     @property
     def words(self) -> str:
         """What is predicted how, for people."""
-        vectors = {"": "", RAW: ", raw vectors", "center": ", centred vectors"}[self.rule]
+        vectors = {"": "", RAW: ", raw vectors", CENTER: ", centred vectors"}[self.rule]
         layer = "" if self.layer is None else f", layer {self.layer}"
         return (
             f"{self.entry.target}: {len(self.entry.languages)} languages, arm {self.choice.arm}, "
@@ -139,11 +142,11 @@ class _Part:
 def _part(entry: Entry, choice: Choice, postprocess: str | None) -> _Part:
     place = choice.arm, choice.target, choice.seed
     cell = next(one for one in choice.run.plan.cells if (one.arm, one.target, one.seed) == place)
-    rules = choice.run.recipe.retrieval.postprocess if cell.layer else ("",)
-    rule = postprocess if postprocess and cell.layer else RAW if RAW in rules else rules[0]
+    rules = choice.run.recipe.retrieval.postprocess
+    rule = rule_for(postprocess, rules)
     if rule not in rules:
         raise UserError(f"--postprocess {rule}: the run has {', '.join(rules)}")
-    return _Part(entry, choice, cell, rule)
+    return _Part(entry, choice, cell, rule if cell.layer else "")
 
 
 # --- predictions
