@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from benchmark_trees import write_everything
 from finished_runs import finished
@@ -19,7 +19,8 @@ from xstilts.experiment import Experiment, open_experiment
 from xstilts.finished import FinishedRun
 from xstilts.hashing import cache_dir
 
-settings.register_profile("xstilts", deadline=None)  # how long an example takes is not what is tested
+# How long an example takes is not what is tested, and a busy machine makes all of them slow.
+settings.register_profile("xstilts", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("xstilts")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

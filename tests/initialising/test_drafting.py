@@ -308,7 +308,7 @@ texts = st.lists(st.text("abcdéß漢,;:#'{}", min_size=1, max_size=6), min_size
 labels = st.lists(st.text("abco1e5#:", min_size=1, max_size=4), min_size=2, max_size=3, unique=True)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=25)
 @given(
     data=st.data(),
     labels=labels,

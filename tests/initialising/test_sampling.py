@@ -15,7 +15,9 @@ from own_files import rows, write_entities, write_jsonl, write_table
 from xstilts.errors import DataError
 from xstilts.initialising.sampling import SQUAD, guess_format, take_sample
 
-anything = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+anything = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=40
+)
 word = st.text("abcdéß漢,;\"'", min_size=1, max_size=7)
 texts = st.lists(word, min_size=5, max_size=8).map(" ".join)
 tables = st.lists(st.tuples(texts, st.sampled_from(["good", "bad"])), min_size=12, max_size=30)
