@@ -38,7 +38,7 @@ _WHAT = {
 
 
 def run_with_progress(experiment: Experiment, folder: Path, console: Console, as_json: bool) -> None:
-    """Run an experiment under a progress bar, then print the answer and where the report is."""
+    """Run an experiment under a progress bar, then print the answer and where its tables are."""
     from xstilts.report import print_answer
 
     started = time.time()
@@ -54,11 +54,8 @@ def run_with_progress(experiment: Experiment, folder: Path, console: Console, as
         echo(json.dumps(answer, ensure_ascii=False, default=str))
         return
     print_answer(results, console)
-    report = escape(str(folder / "report.html"))
-    console.print(
-        f"{time.time() - started:.0f} s · tables in [bold]{escape(str(folder))}[/] · report: [bold]{report}[/]",
-        highlight=False,
-    )
+    took = f"{time.time() - started:.0f} s"
+    console.print(f"{took} · tables in [bold]{escape(str(folder))}[/]", highlight=False)
 
 
 @dataclass
