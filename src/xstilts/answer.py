@@ -107,7 +107,7 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
     return {
         "xstilts": __version__,
         "packages": {name: metadata.version(name) for name in _PACKAGES},
-        "encoder": {"name": recipe.encoder, **experiment.encoder.identity},
+        "encoder": {"name": recipe.encoder, **experiment.encoder.identity, "depth": experiment.encoder.depth},
         "precision": plan.precision,
         "statistics": recipe.statistics.model_dump(),
         "store": experiment.store.url,

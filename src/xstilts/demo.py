@@ -10,7 +10,7 @@ _QUICK = (
     "encoder=bundled/multilingual-e5-small@4",
     "languages=[en, de, ru, hi, zh]",
     "seeds=[0, 1]",
-    "training.intermediate.examples=400",
+    "training.intermediate.examples=700",
     "limit=60",
 )
 """What the quick demo leaves out."""

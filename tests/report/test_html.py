@@ -110,6 +110,29 @@ def test_a_score_at_the_ceiling_tells_the_share_of_errors(make: Make, tmp_path: 
     assert scores.count("<small>errors ") == 1
 
 
+@pytest.mark.parametrize(
+    ("encoder", "told"),
+    [
+        ({"name": "xlm-r", "layers": None, "depth": 12}, "xlm-r (12 layers)"),
+        ({"name": "xlm-r@6", "layers": 6, "depth": 6}, "xlm-r@6 (6 layers)"),
+        ({"name": "xlm-r", "layers": None}, "<dd>xlm-r</dd>"),
+    ],
+)
+def test_how_many_layers_the_encoder_has(
+    make: Make, tmp_path: Path, encoder: dict[str, Any], told: str
+) -> None:
+    results = make(tmp_path, {"x/t": {"a": {"en": 0.1}}}, encoder=encoder)
+    assert told in write_html(results, tmp_path / "x.html").read_text("utf-8")
+
+
+def test_a_retrieval_that_is_not_trained_counts_no_training(make: Make, tmp_path: Path) -> None:
+    """Its rows carry the tokens of the intermediate that its checkpoint was trained on."""
+    results = make(tmp_path, {"x/t": {"a": {"en": 0.1}}, "x/r": {"a": {"en": 0.1}}}, retrieval=["x/r"])
+    rows = [row | {"train_tokens": 500, "trained": row["task"] == "x/t"} for row in results.results]
+    text = write_html(replace(results, results=rows), tmp_path / "x.html").read_text("utf-8")
+    assert "<dt>Training of targets</dt><dd>6 trainings, 3,000 tokens</dd>" in text
+
+
 def test_a_run_from_before_the_curves_still_lists_its_layers(rich_run: Results, tmp_path: Path) -> None:
     found = page(replace(rich_run, layers=[]), tmp_path)
     assert "The layers taken" in found.text and "The curves as tables" not in found.text

@@ -119,7 +119,7 @@ def _dev(contents: Contents, spec: Mapping[str, Any]) -> Guess:
         why = "a fifth, to choose the layer"
         return Guess("dev", f"{dev:,} of {total:,} test rows", why, "--dev FILE")
     total = dev + sum(contents.counts["train"].values())
-    why = "a tenth of the rows, at most 1,000"
+    why = "about a tenth of the rows, at most 1,000"
     return Guess("dev", f"{dev:,} of {total:,} training rows", why, "--dev FILE")
 
 

@@ -299,7 +299,8 @@ def _settings(evidence: Evidence) -> list[tuple[str, str]]:
     """What was run, in a few lines."""
     run, recipe, results = evidence.run, evidence.recipe, evidence.results.results
     encoder = run.get("encoder", {})
-    layers = f" ({encoder['layers']} layers)" if "layers" in encoder else ""
+    depth = encoder.get("depth") or encoder.get("layers")
+    layers = f" ({depth} layers)" if depth else ""
     seeds = sorted({row["seed"] for row in results})
     codes = sorted({row["language"] for row in results}, key=lambda x: (x != ENGLISH, display_name(x)))
     pairs = [
@@ -323,11 +324,11 @@ def _intermediate_tokens(evidence: Evidence) -> list[int]:
 
 
 def _target_tokens(evidence: Evidence) -> list[int]:
-    """Training tokens of the target phase, each training counted once."""
+    """Training tokens of the target phase, each training counted once; a retrieval that is not trained has none."""
     tokens: Mapping[tuple[Any, ...], int] = {
         (row["arm"], row["task"], row["seed"]): row["train_tokens"]
         for row in evidence.results.results
-        if row.get("train_tokens")
+        if row.get("train_tokens") and row.get("trained", True)
     }
     return list(tokens.values())
 
