@@ -301,6 +301,16 @@ def test_a_mistyped_pattern_of_a_split(tmp_path: Path, split: str) -> None:
     assert f"reviews has: {split}-en.jsonl, " in problem
 
 
+def test_a_wrong_column_of_the_training_file_is_the_headline(tmp_path: Path) -> None:
+    reviews(tmp_path, "train", "en", 9)
+    reviews(tmp_path, "test", "de", 3)
+    with pytest.raises(DataError) as error:
+        reviews_task(tmp_path, columns={"text": "reviw", "label": "stars"})
+    title, problem = str(error.value).splitlines()
+    assert title == "task my/reviews, train, en: 1 problem"
+    assert "there is no column 'reviw'. Did you mean 'review'?" in problem
+
+
 def test_fingerprint_and_rows_of_what_is_not_there(tmp_path: Path) -> None:
     reviews(tmp_path, "train", "en", 9)
     reviews(tmp_path, "test", "de", 3)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from xstilts.errors import DataError, UnknownName, UserError
+from xstilts.errors import UnknownName, UserError
 from xstilts.hashing import digest, files_fingerprint
 from xstilts.languages import normalise
 from xstilts.tasks import readers
@@ -255,8 +255,8 @@ class FilesSource:
         language = normalise(self.spec.train_language)
         rows, problems = self._load("train", language)
         if not rows:
-            title = f"task {self.name} needs `labels: […]`, as they cannot be read from training rows"
-            raise_problems(title, problems)
+            needs = f"task {self.name} needs `labels: […]`, or training rows to read them from"
+            raise_problems(self._title("train", language) if self._found("train") else needs, problems)
         found = {label for row in rows for label in (row["tags"] if "tags" in row else [row["label"]])}
         numeric = all(label.isdecimal() for label in found)
         return tuple(sorted(found, key=int if numeric else str))
