@@ -26,6 +26,23 @@ def test_evaluating_under_no_condition_is_an_error(typed: Typed, tiny_encoder: P
     assert "no condition was given" in told
 
 
+def test_a_folder_is_no_recipe(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").touch()
+    code, _, told = typed("run", tmp_path)
+    assert code == 2
+    assert f"{tmp_path} is a folder. Expected a recipe, a YAML file; YAML files in it: " in told
+    assert "mine.yaml" in told and "Errno" not in told
+
+
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_a_file_is_no_folder_of_a_run(typed: Typed, tmp_path: Path, below: str) -> None:
+    file = tmp_path / "small.yaml"
+    file.touch()
+    code, _, told = typed("run", file, "--out", file / below)
+    assert code == 2
+    assert f"{file} is a file. Expected a folder for the run, such as --out runs/small" in told
+
+
 # --- training sets that teach nothing
 
 

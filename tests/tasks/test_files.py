@@ -287,6 +287,30 @@ def test_no_files_at_all(tmp_path: Path) -> None:
         reviews_task(tmp_path)
 
 
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_a_mistyped_pattern_of_a_split(tmp_path: Path, split: str) -> None:
+    for one in ("train", "dev", "test"):
+        reviews(tmp_path, one, "en", 9)
+    files = {one: f"reviews/{one}-{{language}}.jsonl" for one in ("train", "dev", "test")}
+    mistyped = f"reviews/x{split}-{{language}}.jsonl"
+    with pytest.raises(DataError) as error:
+        reviews_task(tmp_path, files=files | {split: mistyped})
+    title, problem = str(error.value).splitlines()
+    assert title == "task my/reviews: 1 problem"
+    assert problem.startswith(f"  {tmp_path / mistyped}: no {split} file fits this. Nothing there fits; ")
+    assert f"reviews has: {split}-en.jsonl, " in problem
+
+
+def test_a_wrong_column_of_the_training_file_is_the_headline(tmp_path: Path) -> None:
+    reviews(tmp_path, "train", "en", 9)
+    reviews(tmp_path, "test", "de", 3)
+    with pytest.raises(DataError) as error:
+        reviews_task(tmp_path, columns={"text": "reviw", "label": "stars"})
+    title, problem = str(error.value).splitlines()
+    assert title == "task my/reviews, train, en: 1 problem"
+    assert "there is no column 'reviw'. Did you mean 'review'?" in problem
+
+
 def test_fingerprint_and_rows_of_what_is_not_there(tmp_path: Path) -> None:
     reviews(tmp_path, "train", "en", 9)
     reviews(tmp_path, "test", "de", 3)

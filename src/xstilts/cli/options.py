@@ -78,6 +78,17 @@ def open_recipe(
     return open_experiment(loaded, recipe.parent, store or folder / "store", data)
 
 
+def check_out(folder: Path) -> None:
+    """Raise a `UserError` where a run's folder, or one above it, is a file."""
+    from xstilts.errors import UserError
+
+    file = next((path for path in (folder, *folder.parents) if path.is_file()), None)
+    if file is not None:
+        raise UserError(
+            f"--out {folder}: {file} is a file. Expected a folder for the run, such as --out {run_folder(file)}"
+        )
+
+
 def run_folder(recipe: Path) -> Path:
     """Where a recipe runs when --out does not say.
 

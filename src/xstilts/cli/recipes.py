@@ -16,6 +16,7 @@ from xstilts.cli.options import (
     RecipeArgument,
     SetOption,
     StoreOption,
+    check_out,
     console_for,
     open_recipe,
     run_folder,
@@ -108,6 +109,7 @@ def with_recipe(work: Work) -> Callable[..., None]:
         as_json: JsonOption = False,
     ) -> None:
         folder = out or run_folder(recipe)
+        check_out(folder)
         experiment = open_recipe(recipe, folder, data, store, limit, overrides)
         work(experiment, folder, console_for(as_json), as_json)
 
@@ -145,5 +147,6 @@ def demo(
     from xstilts.experiment import open_experiment
 
     folder = out or Path("runs") / ("demo-quick" if quick else "demo")
+    check_out(folder)
     experiment = open_experiment(demo_recipe(quick), Path.cwd(), store or folder / "store")
     run_with_progress(experiment, folder, console_for(), as_json=False)

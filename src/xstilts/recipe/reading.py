@@ -12,6 +12,7 @@ from xstilts.errors import RecipeError
 from xstilts.recipe.dialect import RecipeLoader
 from xstilts.recipe.models import Recipe
 from xstilts.recipe.problems import explain_all
+from xstilts.wording import listed
 
 
 def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
@@ -20,6 +21,12 @@ def load_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
     Raises:
         RecipeError: the file cannot be read, or says something that cannot be done.
     """
+    if path.is_dir():
+        there = [str(found) for found in sorted((*path.glob("*.yaml"), *path.glob("*.yml")))]
+        hint = (
+            f"YAML files in it: {listed(there, 8)}" if there else "`xstilts init` writes one from your data"
+        )
+        raise RecipeError(f"{path} is a folder. Expected a recipe, a YAML file; {hint}")
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:

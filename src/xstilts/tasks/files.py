@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from xstilts.errors import DataError, UnknownName, UserError
+from xstilts.errors import UnknownName, UserError
 from xstilts.hashing import digest, files_fingerprint
 from xstilts.languages import normalise
 from xstilts.tasks import readers
@@ -19,7 +19,7 @@ from xstilts.tasks.base import SPLITS, Row, Task
 from xstilts.tasks.dividing import TEST_SHARE, carve_dev
 from xstilts.tasks.pools import with_candidates
 from xstilts.tasks.readers import FORMATS, Problem, ReadOptions, Record, Report, raise_problems
-from xstilts.tasks.reading import PLAIN, Reading, check_sides, of_language, tag_of, what_is_there
+from xstilts.tasks.reading import PLAIN, Reading, check_sides, no_file, of_language, only, tag_of, unmatched
 from xstilts.tasks.rows import SHAPES, Column, Located, RowRules, build_rows, column_parts, located
 
 Files = Mapping[str, tuple[Path, ...]]
@@ -157,6 +157,11 @@ class UserTask(BaseModel):
             )
         return self
 
+    @property
+    def named_splits(self) -> tuple[str, ...]:
+        """The splits that have a pattern of their own."""
+        return tuple(split for split in SPLITS if isinstance(self.files, dict) and split in self.files)
+
     def patterns(self, split: str) -> dict[str, str]:
         """Where the files of a split are, by role: `""`, or `text` and `target` for aligned line files.
 
@@ -250,8 +255,8 @@ class FilesSource:
         language = normalise(self.spec.train_language)
         rows, problems = self._load("train", language)
         if not rows:
-            title = f"task {self.name} needs `labels: […]`, as they cannot be read from training rows"
-            raise_problems(title, problems)
+            needs = f"task {self.name} needs `labels: […]`, or training rows to read them from"
+            raise_problems(self._title("train", language) if self._found("train") else needs, problems)
         found = {label for row in rows for label in (row["tags"] if "tags" in row else [row["label"]])}
         numeric = all(label.isdecimal() for label in found)
         return tuple(sorted(found, key=int if numeric else str))
@@ -283,7 +288,10 @@ class FilesSource:
         by_tag.pop("", None)
         also = () if self.lenient and split == "test" else (self.spec.train_language,)
         wanted = {normalise(code) for code in (*(self.spec.languages or by_tag), *also)}
-        return {tag: self._only(tag, files) for tag, files in by_tag.items() if tag in wanted}
+        typed = self.spec.languages or ()
+        return {
+            tag: found[only(self.name, tag, found, typed)] for tag, found in by_tag.items() if tag in wanted
+        }
 
     def _tags(self, native: str, split: str) -> list[str]:
         """The languages of a file, by the code in its name; one without may hold several."""
@@ -299,27 +307,14 @@ class FilesSource:
             return normalise(only or self.spec.train_language)
         return tag_of(native)
 
-    def _only(self, tag: str, files: Mapping[str, Files]) -> Files:
-        """The files of a language, under the only code there is, or under the one that was typed."""
-        natives = [native for native in files if native in (self.spec.languages or ())] or list(files)
-        if len(natives) > 1:
-            raise DataError(
-                f"task {self.name}: {' and '.join(natives)} in file names are the same language ({tag}). "
-                f"Say which to use, such as `languages: [{natives[0]}, …]`"
-            )
-        return files[natives[0]]
-
     def missing(self, split: str, languages: tuple[str, ...]) -> list[Problem]:
         """What to say of each of these languages that has no files of a split."""
         found = self._found(split)
         return [self._missing(split, language) for language in languages if language not in found]
 
     def _missing(self, split: str, language: str) -> Problem:
-        patterns = self.spec.patterns(split).values()
-        there = [what_is_there(self.base, pattern) for pattern in patterns]
-        looked = ", ".join(str(self.base / pattern).replace("{language}", language) for pattern in patterns)
-        message = f"there is no {split} file for {language}. {' '.join(dict.fromkeys(there))}"
-        return Problem(looked or f"files: {self.spec.files}", 0, message.strip())
+        patterns = tuple(self.spec.patterns(split).values())
+        return no_file(self.base, patterns, split, language, f"files: {self.spec.files}")
 
     def _load(self, split: str, language: str) -> tuple[list[Row], list[Problem]]:
         """The good rows of a split's files, and what is wrong with the others."""
@@ -365,7 +360,7 @@ def user_task(name: str, spec: UserTask, base: Path) -> Task:
     """The task that a recipe declares under a name; `base` is the folder of the recipe.
 
     Raises:
-        DataError: a declared language has no test file, there are no files at all, or labels cannot be known.
+        DataError: a declared language has no test file, a split's pattern fits no file, or labels cannot be known.
 
     Example:
         >>> spec = UserTask(type="classification", files="reviews/{split}-{language}.jsonl")
@@ -373,6 +368,8 @@ def user_task(name: str, spec: UserTask, base: Path) -> Task:
         ('de', 'en', 'sw')
     """
     source, shape = FilesSource(name, spec, base), SHAPES[spec.type]
+    if nowhere := unmatched(base, {split: spec.patterns(split) for split in spec.named_splits}):
+        raise_problems(f"task {name}", nowhere)
     languages = source.languages("test")
     missing = source.missing("test", languages) if languages else []
     if not languages and not source.languages("train"):

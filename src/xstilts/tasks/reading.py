@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
-from xstilts.errors import UserError
+from xstilts.errors import DataError, UserError
 from xstilts.hashing import files_fingerprint
 from xstilts.languages import normalise
 from xstilts.tasks.problems import BrokenFileError, Problem, Report
@@ -106,6 +106,17 @@ def tag_of(native: str) -> str:
         return ""
 
 
+def only(task: str, tag: str, natives: Collection[str], typed: Sequence[str]) -> str:
+    """The code in file names that stands for a language: the only one there is, or the one that was typed."""
+    found = [native for native in natives if native in typed] or list(natives)
+    if len(found) > 1:
+        raise DataError(
+            f"task {task}: {' and '.join(found)} in file names are the same language ({tag}). "
+            f"Say which to use, such as `languages: [{found[0]}, …]`"
+        )
+    return found[0]
+
+
 def what_is_there(base: Path, pattern: str, at_most: int = 8) -> str:
     """A sentence about the files that fit a pattern, or else about the folder in which they were looked for.
 
@@ -125,6 +136,24 @@ def _contents(folder: Path, wanted: str, at_most: int) -> str:
     names = sorted(path.name for path in folder.iterdir())
     names.sort(key=lambda name: -SequenceMatcher(None, wanted, name).ratio())
     return f"{folder} has: {listed(names, at_most) or 'nothing'}."
+
+
+def no_file(base: Path, patterns: Sequence[str], split: str, language: str, declared: str) -> Problem:
+    """What to say of a language that has no files of a split; `declared` stands in where there is no pattern."""
+    there = dict.fromkeys(what_is_there(base, pattern) for pattern in patterns)
+    looked = ", ".join(str(base / pattern).replace("{language}", language) for pattern in patterns)
+    message = f"there is no {split} file for {language}. {' '.join(there)}"
+    return Problem(looked or declared, 0, message.strip())
+
+
+def unmatched(base: Path, patterns: Mapping[str, Mapping[str, str]]) -> list[Problem]:
+    """What to say of each pattern that fits no file; `patterns` are by split and role."""
+    return [
+        Problem(str(base / pattern), 0, f"no {split} file fits this. {what_is_there(base, pattern)}")
+        for split, roles in patterns.items()
+        for pattern in roles.values()
+        if not find_files(base, pattern)
+    ]
 
 
 def check_sides(type: str, given: tuple[str, ...]) -> None:
