@@ -201,6 +201,7 @@ def _move(draft: Path, out: Path, within: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     started.replace(out / PROVENANCE)
     for name in files:
+        (draft / name).chmod(draft.stat().st_mode & 0o666)  # as the umask has it: safetensors writes 0600
         if name != PROVENANCE:
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             (draft / name).replace(out / name)
