@@ -248,7 +248,8 @@ def _why_undecided(row: Row) -> str:
 
 def verdict_word(row: Row) -> str:
     """The verdict as it is shown: `no verdict` where there are too few seeds for one."""
-    return NO_VERDICT if _TOO_FEW & set(flags(row)) else str(row["verdict"])
+    too_few = row["verdict"] == "undecided" and _TOO_FEW & set(flags(row))
+    return NO_VERDICT if too_few else str(row["verdict"])
 
 
 def counted_by(rules: str) -> str:
@@ -298,8 +299,8 @@ def overall(family: str, evidence: Evidence) -> str:
     """How the comparisons of one family came out, counted by verdict; families are never put together."""
     rows = counting(family, evidence)
     told = []
-    for verdict in VERDICTS:
-        pairs = [_pair(row, evidence) for row in rows if row["verdict"] == verdict]
+    for verdict in (*VERDICTS, NO_VERDICT):
+        pairs = [_pair(row, evidence) for row in rows if verdict_word(row) == verdict]
         if pairs:
             names = f" ({listed(pairs)})" if len(pairs) <= 3 else ""
             told.append(f"{verdict} {len(pairs)}{names}")
