@@ -374,3 +374,10 @@ def test_pending_is_empty_for_a_kept_intermediate(opened: FinishedRun) -> None:
     assert not local.pending(opened.plan, present, list(opened.plan.intermediates.values())).stages
     with pytest.raises(UnknownName):
         opened.arm("nonesuch", ["my/mood"])
+
+
+def test_an_export_tells_what_best_is(run: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    dev = {("odd", "my/mood"): [0.3, 0.3], ("none", "my/mood"): [0.5, 0.5]}
+    export_hf(with_dev(run, tmp_path / "run", dev), tmp_path / "out", target="my/mood", tell=told.append)
+    assert told[0].startswith("arm none, seed 0, target my/mood. On dev no arm was better than the baseline")

@@ -93,7 +93,7 @@ def write_card(choice: Choice, form: str, vectors: SentenceVectors | None = None
         baseline=BASELINE,
         trained=[catalogue.get(name) for name in choice.intermediates],
         target=catalogue.get(choice.target) if choice.target != ENCODER else None,
-        reason=_reason(choice),
+        reason=reason(choice),
         auto_class=_auto_class(choice),
         base_model=_hub_id(choice.run.recipe.encoder),
         languages=sorted({row["language"] for row in _results(choice)}),
@@ -151,8 +151,8 @@ def _auto_class(choice: Choice) -> str:
     return get_trained_type(choice.run.experiment.catalogue.get(choice.target).type).auto_class
 
 
-def _reason(choice: Choice) -> str:
-    """Why this arm: asked for by name, or how `best` was found."""
+def reason(choice: Choice) -> str:
+    """Why this arm, in Markdown: asked for by name, or how `best` was found."""
     if choice.asked != BEST:
         return f"The arm `{choice.arm}` was asked for by name."
     gains = choice.run.dev_gains(_judged(choice))

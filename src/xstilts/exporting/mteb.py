@@ -96,6 +96,7 @@ def export_mteb(
     finished = opened(run)
     targets = _targets(finished, target)
     choice = replace(choose(finished, finished.arm(arm, targets), ENCODER, seed), asked=arm)
+    tell(f"arm {choice.arm}, seed {choice.seed}{' (the best on dev)' if arm == BEST else ''}")
     rule = _rule(finished, postprocess)
     model = name or _name(choice, rule)
     if len(model.split("/")) != 2 or not all(model.split("/")):
