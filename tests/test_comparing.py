@@ -100,7 +100,7 @@ def test_models_folders_and_runs_compare_with_each_other(
     against_run = compare(folders["odd"], f"{run}:odd", ["my/mood"], statistics=QUICK)
     clean = [row for row in against_run.rows if row["condition"] == "clean"]
     assert clean and all(row["a"] == row["b"] and row["over"] == "items" for row in clean)
-    assert "A has 1 runs, B has 2: the first 1 of each are compared" in against_run.notes
+    assert "A has 1 seed and B has 2 seeds: compared is seed 0 of A with seed 0 of B" in against_run.notes
     from_folders = compare(folders["none"], folders["odd"], statistics=QUICK)
     from_models = compare(
         models["none"], models["odd"], ["my/mood"], ["en", "de"], statistics=QUICK, **options

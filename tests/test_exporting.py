@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -162,7 +164,7 @@ def test_best_is_chosen_on_dev_and_may_be_the_baseline(run: Path, tmp_path: Path
     worse = FinishedRun.open(with_dev(run, tmp_path / "worse", scores | {("none", "my/mood"): [0.8, 0.7]}))
     choice = choose(worse, "best", "my/mood", None)
     assert (choice.arm, choice.seed) == ("none", 0)
-    assert "no arm was better than the baseline (the best of them: -5.0 points)" in write_card(choice, "hf")
+    assert "no arm was better than the baseline (the best of them: −5.0 points)" in write_card(choice, "hf")
 
 
 def test_for_the_encoder_best_counts_all_targets(run: Path, tmp_path: Path) -> None:
@@ -182,7 +184,7 @@ def test_a_tie_on_dev_goes_to_the_baseline(run: Path, tmp_path: Path) -> None:
     tied = FinishedRun.open(with_dev(run, tmp_path / "run", scores))
     choice = choose(tied, "best", "my/mood", None)
     assert choice.arm == "none"
-    assert "no arm was better than the baseline (the best of them: +0.0 points)" in write_card(choice, "hf")
+    assert "no arm was better than the baseline (the best of them: 0.0 points)" in write_card(choice, "hf")
 
 
 @pytest.mark.parametrize(
@@ -298,6 +300,25 @@ def test_the_card_says_what_it_is(opened: FinishedRun) -> None:
     assert "Verdict" not in baseline and "intermediate |" not in baseline
 
 
+def test_the_card_tells_nothing_of_this_machine(opened: FinishedRun, run: Path) -> None:
+    card = write_card(choose(opened, "odd", "my/mood", 0), "hf")
+    assert str(run.parent) not in card and "{'" not in card
+    assert "the English training set of my/mood" in card and not re.search(r"[ (|]-[0-9]", card)
+    bare = write_card(choose(opened, "none", "encoder", 0), "hf")
+    local = Path(opened.recipe.encoder)
+    assert local.is_absolute() and str(local) not in bare
+    assert f"The encoder `{local.name}` as it was: no task was trained." in bare
+
+
+def test_all_files_of_an_export_follow_the_umask(run: Path, tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        out = export_hf(run, tmp_path / "out", "odd", "my/mood", 0)
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in out.rglob("*") if path.is_file()} == {0o640}
+
+
 def test_the_cards_python_runs(run: Path, tmp_path: Path) -> None:
     for target in ("my/mood", "my/odd", "my/tags", "my/pairs"):
         out = export_hf(run, tmp_path / target, "odd", target, 0)
@@ -353,3 +374,10 @@ def test_pending_is_empty_for_a_kept_intermediate(opened: FinishedRun) -> None:
     assert not local.pending(opened.plan, present, list(opened.plan.intermediates.values())).stages
     with pytest.raises(UnknownName):
         opened.arm("nonesuch", ["my/mood"])
+
+
+def test_an_export_tells_what_best_is(run: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    dev = {("odd", "my/mood"): [0.3, 0.3], ("none", "my/mood"): [0.5, 0.5]}
+    export_hf(with_dev(run, tmp_path / "run", dev), tmp_path / "out", target="my/mood", tell=told.append)
+    assert told[0].startswith("arm none, seed 0, target my/mood. On dev no arm was better than the baseline")

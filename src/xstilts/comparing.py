@@ -15,7 +15,9 @@ from xstilts import analysis
 from xstilts.errors import DataError
 from xstilts.evaluating import WORDS, interval_text, telling
 from xstilts.examining import Options
+from xstilts.languages import display_name
 from xstilts.metrics import get_metric
+from xstilts.report.words import MINUS, points
 from xstilts.systems import Place, Scored, both
 from xstilts.tasks import Catalogue
 
@@ -94,7 +96,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         for name, justify in _COLUMNS.items():
             table.add_column(name, justify=justify, no_wrap=name not in WORDS)  # a number is never cut
         for row in sorted(
-            rows, key=lambda row: (row["group"] not in _GROUPS, row["metric"], row["postprocess"])
+            rows,
+            key=lambda row: (row["group"] not in _GROUPS, row["metric"], row["postprocess"] == "center"),
         ):
             marked = len(over) > 1 and row["over"] == "items"
             table.add_row(
@@ -120,28 +123,35 @@ _COLUMNS: dict[str, Literal["left", "right"]] = {
 }
 _GROUPS = {"en": "English", "non-en": "others, mean", "all": "all, mean"}
 _REACH = "they hold for these very models, not for others trained like them"
+_POOLED = (
+    "The variance over seeds is that of A and B; a run's own report pools it over all its arms and controls."
+)
 _LEGENDS = {
-    ("seeds and items",): "95% intervals over seeds and items.",
+    ("seeds and items",): f"95% intervals over seeds and items. {_POOLED}",
     ("items",): f"95% intervals over items: {_REACH}.",
     (
         "items",
         "seeds and items",
     ): "95% intervals over seeds and items; those marked * are over items alone, as two "
-    f"seeds that differ in their spread say too little: {_REACH}.",
+    f"seeds that differ in their spread say too little: {_REACH}. {_POOLED}",
 }
 
 
 def _cells(row: Mapping[str, Any], mark: str) -> tuple[str, ...]:
-    group = f"{_GROUPS[row['group']]} ({row['languages']})" if row["group"] in _GROUPS else row["group"]
-    vectors = ", centred" if row["postprocess"] == "center" else ""
+    group = (
+        f"{_GROUPS[row['group']]} ({row['languages']})"
+        if row["group"] in _GROUPS
+        else display_name(row["group"])
+    )
+    vectors = {"none": ", raw vectors", "center": ", centred vectors"}.get(row["postprocess"], "")
     return (
         group,
         row["condition"],
         get_metric(row["metric"]).label + vectors,
         f"{100 * row['a']:.1f}",
         f"{100 * row['b']:.1f}",
-        f"{100 * row['difference']:+.1f}",
-        interval_text(row, -1.0) + mark,
+        points(row["difference"]),
+        interval_text(row, -1.0).replace("-", MINUS) + mark,
         "<0.001" if row["p"] < 0.001 else f"{row['p']:.3f}",
     )
 
@@ -206,12 +216,28 @@ def _unlike(place: Place, found: Sequence[Sequence[Scored]], differ: bool) -> li
     notes = []
     runs = [len(group) for group in found]
     if runs[0] != runs[1]:
-        notes.append(f"A has {runs[0]} runs, B has {runs[1]}: the first {min(runs)} of each are compared")
+        notes.append(_fewer_seeds(found))
     if len({one.revision for group in found for one in group}) > 1:
         notes.append(f"{task} {language}: the two sides read different revisions of the data")
     if differ and found[0][0].cell.family == "retrieval":
         notes.append(f"{task} {language}: the two sides chose among different candidates")
     return notes
+
+
+def _fewer_seeds(found: Sequence[Sequence[Scored]]) -> str:
+    """How many seeds each side has, and which of them are compared."""
+    seeds = [sorted(one.cell.seed for one in group) for group in found]
+    few = min(map(len, seeds))
+    noun = "seed" if few == 1 else "seeds"
+    have = " and ".join(
+        f"{side} has {len(group)} seed{'' if len(group) == 1 else 's'}"
+        for side, group in zip("AB", seeds, strict=True)
+    )
+    taken = " with ".join(
+        f"{noun} {', '.join(map(str, group[:few]))} of {side}"
+        for side, group in zip("AB", seeds, strict=True)
+    )
+    return f"{have}: compared {'is' if few == 1 else 'are'} {taken}"
 
 
 def _tasks(scored: Sequence[Scored]) -> str:

@@ -12,8 +12,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from xstilts import __version__
 from xstilts.finished import BEST, ENCODER, Choice
+from xstilts.languages import display_name
 from xstilts.recipe import BASELINE, Phase
 from xstilts.report.layers import compared_vectors
+from xstilts.report.words import named_flags, points, verdict_word
 from xstilts.task_types import get_trained_type, metrics_of
 from xstilts.tasks.base import Task
 
@@ -78,17 +80,20 @@ def write_card(choice: Choice, form: str, vectors: SentenceVectors | None = None
         undefined=StrictUndefined,
         finalize=lambda value: "—" if value is None else value,
     )
-    environment.filters |= {"text": _text, "points": _points, "interval": _interval}
+    environment.filters |= {"text": _text, "points": _points, "interval": _interval, "language": display_name}
+    environment.filters |= {"flags": named_flags, "verdict": verdict_word}
     catalogue = choice.run.experiment.catalogue
     return environment.get_template("card.md.j2").render(
         choice=choice,
+        encoder=_encoder_name(choice.run.recipe.encoder),
+        local=Path(choice.run.recipe.encoder).is_absolute(),
         form=form,
         vectors=vectors,
         version=__version__,
         baseline=BASELINE,
         trained=[catalogue.get(name) for name in choice.intermediates],
         target=catalogue.get(choice.target) if choice.target != ENCODER else None,
-        reason=_reason(choice),
+        reason=reason(choice),
         auto_class=_auto_class(choice),
         base_model=_hub_id(choice.run.recipe.encoder),
         languages=sorted({row["language"] for row in _results(choice)}),
@@ -118,7 +123,7 @@ def _text(value: Any) -> str:
 
 def _points(value: float | None, sign: bool = False) -> str:
     """A score in percent, or a difference in points: 0.123 → 12.3."""
-    return "—" if value is None else f"{100 * value:{'+' if sign else ''}.1f}"
+    return "—" if value is None else points(value, sign)
 
 
 def _interval(row: Mapping[str, Any], least: float = -1.0) -> str:
@@ -126,6 +131,11 @@ def _interval(row: Mapping[str, Any], least: float = -1.0) -> str:
     if row["ci_low"] is None or row["ci_high"] is None:
         return "—"
     return f"{_points(max(row['ci_low'], least))} to {_points(min(row['ci_high'], 1.0))}"
+
+
+def _encoder_name(encoder: str) -> str:
+    """The encoder for readers: of one in a folder, the folder's name alone."""
+    return Path(encoder).name if Path(encoder).is_absolute() else encoder
 
 
 def _hub_id(encoder: str) -> str | None:
@@ -141,8 +151,8 @@ def _auto_class(choice: Choice) -> str:
     return get_trained_type(choice.run.experiment.catalogue.get(choice.target).type).auto_class
 
 
-def _reason(choice: Choice) -> str:
-    """Why this arm: asked for by name, or how `best` was found."""
+def reason(choice: Choice) -> str:
+    """Why this arm, in Markdown: asked for by name, or how `best` was found."""
     if choice.asked != BEST:
         return f"The arm `{choice.arm}` was asked for by name."
     gains = choice.run.dev_gains(_judged(choice))

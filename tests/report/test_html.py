@@ -175,8 +175,9 @@ def test_text_is_escaped(make: Make, tmp_path: Path) -> None:
 def test_every_verdict_is_told_and_explained(verdict: str, rich_run: Results, tmp_path: Path) -> None:
     rows = [{**row, "verdict": verdict, "flags": ",".join(FLAGS)} for row in rich_run.verdicts]
     text = page(replace(rich_run, verdicts=rows), tmp_path).text
-    assert f"): {verdict}." in text
-    assert VERDICTS[verdict] in text
+    too_few = verdict == "undecided"
+    assert f"): {'no verdict' if too_few else verdict}." in text
+    assert VERDICTS[verdict] in text and ("too few seeds to tell" in text) == too_few
     for meaning in FLAGS.values():
         assert meaning in text
 
@@ -186,7 +187,8 @@ def test_one_seed_gives_no_verdict_and_no_deviation(make: Make, tmp_path: Path) 
     text = page(results, tmp_path).text
     assert "Not settled." in text
     assert "In this one run, training on a first costs" in text
-    assert "No verdict can be given from 1 seed." in text
+    assert "holds for this very run; 1 seed allows no verdict." in text
+    assert "no verdict 1 (a on t)" in text and "): undecided" not in text
     assert "±" not in text
 
 
@@ -278,7 +280,7 @@ def test_two_seeds_without_another_arm_are_told_to_be_these_two_runs(make: Make,
     results = make(tmp_path, {"t/a": {"x": {"de": 0.1, "sw": 0.1}}}, retrieval=["t/a"], seeds=2)
     text = page(results, tmp_path).text
     assert "In these two runs, training on x first" in text
-    assert "No verdict can be given from 2 seeds." in text
+    assert "holds for these very runs; 2 seeds allow no verdict." in text
     assert re.search(
         r"With two seeds, \d+ of \d+ gains have an interval over the choice of test items only", text
     )

@@ -135,7 +135,9 @@ def test_why_undecided(rich_run: Results) -> None:
     assert "gain of about 3.1 points" in _sentence(rich_run, **flat, **level)
     assert "Not all parts" in _sentence(rich_run, **flat, **above)
     assert "number of comparisons" in _sentence(rich_run, **flat, **below)
-    assert "from 1 seed" in _sentence(rich_run, **flat, **level, **{"flags": "one-run", "seeds": 1})
+    assert "1 seed allows no verdict" in _sentence(
+        rich_run, **flat, **level, **{"flags": "one-run", "seeds": 1}
+    )
 
 
 def test_a_loss_and_a_gain_in_words(rich_run: Results) -> None:

@@ -44,7 +44,7 @@ def init(  # noqa: PLR0913 - a parameter an option
     ] = None,
     more_tests: Annotated[
         list[str] | None,
-        typer.Argument(metavar="", help="further test files", show_default=False, hidden=True),
+        typer.Argument(metavar="TEST_FILE", help="further test files", show_default=False, hidden=True),
     ] = None,
     dev: Annotated[
         str | None,

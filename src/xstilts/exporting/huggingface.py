@@ -12,7 +12,7 @@ from xstilts import __version__
 from xstilts.drafts import drafted
 from xstilts.errors import UserError
 from xstilts.finished import BEST, Choice, FinishedRun, choose
-from xstilts.model_card import SentenceVectors, write_card
+from xstilts.model_card import SentenceVectors, reason, write_card
 
 if TYPE_CHECKING:
     from xstilts.encoders.base import BaseEncoder
@@ -57,6 +57,7 @@ def export_hf(
     """
     check_out(out)
     choice = choose(opened(run), arm, target, seed)
+    tell(chosen(choice))
     base, checkpoint = load(choice, tell)
     with writing(out) as folder:
         model = _with_head(base, checkpoint, choice.target) if choice.has_head else bare(base, checkpoint)
@@ -68,6 +69,12 @@ def export_hf(
 def opened(run: Path | FinishedRun) -> FinishedRun:
     """A finished run, opened if it is given by its folder."""
     return run if isinstance(run, FinishedRun) else FinishedRun.open(run)
+
+
+def chosen(choice: Choice) -> str:
+    """Which arm and seed are exported, and why, in a sentence or two."""
+    arm = f"arm {choice.arm}, seed {choice.seed}, target {choice.target}"
+    return f"{arm}. {reason(choice).replace('`', '')}" if choice.asked == BEST else arm
 
 
 def load(choice: Choice, tell: Tell) -> tuple[BaseEncoder, Checkpoint]:
@@ -201,6 +208,7 @@ def _move(draft: Path, out: Path, within: str) -> None:
     out.mkdir(parents=True, exist_ok=True)
     started.replace(out / PROVENANCE)
     for name in files:
+        (draft / name).chmod(draft.stat().st_mode & 0o666)  # as the umask has it: safetensors writes 0600
         if name != PROVENANCE:
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             (draft / name).replace(out / name)

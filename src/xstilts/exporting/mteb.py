@@ -96,6 +96,8 @@ def export_mteb(
     finished = opened(run)
     targets = _targets(finished, target)
     choice = replace(choose(finished, finished.arm(arm, targets), ENCODER, seed), asked=arm)
+    if arm == BEST:
+        tell(f"arm {choice.arm}, seed {choice.seed}: the best on dev, the baseline where no arm is better")
     rule = _rule(finished, postprocess)
     model = name or _name(choice, rule)
     if len(model.split("/")) != 2 or not all(model.split("/")):

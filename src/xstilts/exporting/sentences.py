@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.errors import UserError
-from xstilts.exporting.huggingface import Tell, bare, check_out, describe, load, opened, save, writing
+from xstilts.exporting.huggingface import Tell, bare, check_out, chosen, describe, load, opened, save, writing
 from xstilts.exporting.postprocessing import CENTER, RAW, rule_for
 from xstilts.exporting.sentence_files import ANY, write_modules
 from xstilts.finished import BEST, ENCODER, Choice, FinishedRun, choose, only_target
@@ -75,6 +75,7 @@ def export_sentence_transformers(
             f"run ({', '.join(finished.targets(trained=False)) or 'it has none'}) or {ENCODER}"
         )
     vectors = vectors_of(choice, postprocess)
+    tell(chosen(choice))
     base, checkpoint = load(choice, tell)
     whole = bare(base, checkpoint)
     layer = base.layer_count if vectors.layer is None else vectors.layer

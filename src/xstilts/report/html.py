@@ -146,6 +146,7 @@ def _told(row: Row, evidence: Evidence) -> dict[str, Any]:
     return {
         **row,
         "flags": words.named_flags(row),
+        "word": words.verdict_word(row),
         "sentence": words.sentence(row, evidence),
         "retention": evidence.retention(row["arm"], row["task"]) if keeps else None,
     }
@@ -153,9 +154,10 @@ def _told(row: Row, evidence: Evidence) -> dict[str, Any]:
 
 def _kinds(rows: list[Row]) -> dict[str, list[tuple[str, str]]]:
     """Verdict words with their meaning: those that occur here, and the rest."""
-    here = {row["verdict"] for row in rows}
+    here = {words.verdict_word(row) for row in rows}
+    none = [(words.NO_VERDICT, "there are too few seeds to tell luck from effect.")]
     return {
-        "here": [(word, text) for word, text in words.VERDICTS.items() if word in here],
+        "here": [(word, text) for word, text in [*words.VERDICTS.items(), *none] if word in here],
         "rest": [(word, text) for word, text in words.VERDICTS.items() if word not in here],
     }
 
@@ -215,8 +217,17 @@ def _against_controls(evidence: Evidence) -> list[dict[str, Any]]:
             for control in evidence.controls_of(arm):
                 gains = [evidence.gain(arm, target, group, reference=control) for group in (ENGLISH, OTHERS)]
                 if any(gains):
-                    rows.append({"target": target, "arm": arm, "control": control, "gains": gains})
+                    row = {"target": target, "arm": arm, "control": control, "gains": gains}
+                    rows.append(row | {"reading": _no_gain(arm, target, evidence)})
     return rows
+
+
+def _no_gain(arm: str, target: str, evidence: Evidence) -> str:
+    """Where an arm has no clear gain over the baseline that a control could explain; empty where it has one in each."""
+    names = {ENGLISH: "in English", OTHERS: "in other languages"}
+    gains = {name: evidence.gain(arm, target, group) for group, name in names.items()}
+    without = [name for name, gain in gains.items() if gain and gain.sign <= 0]
+    return f"{arm} has no clear gain {' or '.join(without)}" if without else ""
 
 
 def _conditions(evidence: Evidence) -> list[dict[str, Any]]:

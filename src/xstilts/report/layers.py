@@ -36,11 +36,11 @@ def layer_ranges(layers: Sequence[int]) -> str:
     """Layers in ascending order, those in a row together.
 
     Example:
-        >>> layer_ranges([0, 1, 2, 5]), layer_ranges([3])
-        ('layers 0 to 2 and 5', 'layer 3')
+        >>> layer_ranges([0, 1, 2, 5]), layer_ranges([0, 1, 3, 4]), layer_ranges([3])
+        ('layers 0 to 2 and 5', 'layers 0, 1, 3 and 4', 'layer 3')
     """
     runs = [[x for _, x in run] for _, run in groupby(enumerate(layers), key=lambda pair: pair[1] - pair[0])]
-    told = [f"{run[0]} to {run[-1]}" if len(run) > 2 else " and ".join(map(str, run)) for run in runs]
+    told = [x for run in runs for x in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))]
     return f"layer{'' if len(layers) == 1 else 's'} {listed(told)}"
 
 

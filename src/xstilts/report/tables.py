@@ -22,6 +22,7 @@ from xstilts.report.words import (
     short,
     short_answer,
     span,
+    verdict_word,
 )
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _verdicts(evidence: Evidence) -> Table:
                 row["task"],
                 row["arm"],
                 changed,
-                row["verdict"],
+                verdict_word(row),
                 *told,
                 lowest,
                 ", ".join(flags(row)) or NOTHING,

@@ -15,6 +15,7 @@ from xstilts.report.evidence import ENGLISH, OTHERS, Evidence, Interval, Row, of
 from xstilts.report.layers import reading
 from xstilts.report.words import (
     FAMILIES,
+    NO_VERDICT,
     NOTHING,
     learned_word,
     named_flags,
@@ -24,6 +25,7 @@ from xstilts.report.words import (
     short,
     short_answer,
     span,
+    verdict_word,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ _STYLES = {
     "fades": "blue",
     "harms": "bold yellow",
     "undecided": "dim",
+    NO_VERDICT: "dim",
 }
 _SENTENCES = 4
 _WIDE = 96
@@ -101,7 +104,8 @@ def _table(evidence: Evidence, console: Console, put: Put) -> Table:
 
 
 def _cells(row: Row, evidence: Evidence, put: Put) -> list[Text]:
-    verdict = Text(row["verdict"], _STYLES.get(row["verdict"], ""))
+    word = verdict_word(row)
+    verdict = Text(word, _STYLES.get(word, ""))
     verdict.append("".join(f"\n{flag}" for flag in named_flags(row)), "dim")
     worst = (
         f"{display_name(row['worst_language'])}\n{points(row['worst_gain'])}"

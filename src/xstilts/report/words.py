@@ -58,6 +58,11 @@ FLAGS = {
 _DOUBTS = {"not-specific", "uncontrolled", "isotropy"}
 """Flags with which a gain is not counted as the intermediate task's own."""
 
+NO_VERDICT = "no verdict"
+"""What stands for the verdict where there are too few seeds for one."""
+
+_TOO_FEW = {"one-run", "unpooled"}
+
 SHORT_FLAGS = {"not-specific": "not the task's own", "one-run": "one seed"}
 
 FAMILIES = {
@@ -183,7 +188,7 @@ def sentence(row: Row, evidence: Evidence) -> str:
     text = f"{lead} {_effect(first, on, f'{evidence.level}% interval ')}"
     if others and english:
         text += f" and {_effect(english, 'in English')}"
-    return f"{text}: {row['verdict']}. {_caveats(row, evidence)}".strip()
+    return f"{text}: {verdict_word(row)}. {_caveats(row, evidence)}".strip()
 
 
 def _scope(row: Row) -> str:
@@ -225,8 +230,12 @@ def _caveats(row: Row, evidence: Evidence) -> str:
 
 
 def _why_undecided(row: Row) -> str:
-    if {"one-run", "unpooled"} & set(flags(row)):
-        return f"No verdict can be given from {counted(row['seeds'], 'seed')}."
+    if _TOO_FEW & set(flags(row)):
+        these = "this very run" if "one-run" in flags(row) else "these very runs"
+        return (
+            f"The interval is over test items only and holds for {these}; "
+            f"{counted(row['seeds'], 'seed')} allow{'s' if row['seeds'] == 1 else ''} no verdict."
+        )
     signs = [gain.sign for group in (OTHERS, ENGLISH) if (gain := of_verdict(row, group))]
     if signs and (signs[0] < 0 or all(sign > 0 for sign in signs)):
         return "This is not clear enough once the number of comparisons is taken into account."
@@ -235,6 +244,25 @@ def _why_undecided(row: Row) -> str:
     if row["mdg"] is not None:
         return f"Only a gain of about {points(row['mdg'], sign=False)} points or more would have been likely to show."
     return ""
+
+
+def verdict_word(row: Row) -> str:
+    """The verdict as it is shown: `no verdict` where there are too few seeds for one."""
+    too_few = row["verdict"] == "undecided" and _TOO_FEW & set(flags(row))
+    return NO_VERDICT if too_few else str(row["verdict"])
+
+
+def counted_by(rules: str) -> str:
+    """The rules of a metric in a sentence: what counts as right, or whose script counts so."""
+    if rules == "exact-match":
+        return "An answer counts as right where it equals the annotated one, else as wrong."
+    return f"Counted as {rules} does."
+
+
+def gaining(row: Row) -> str:
+    """In how many of a verdict's languages the gain is above 0: `3 of 8`, `none of 2`."""
+    number = round(row["share_gaining"] * row["languages"])
+    return f"{number or 'none'} of {row['languages']}"
 
 
 def named_flags(row: Row) -> list[str]:
@@ -271,8 +299,8 @@ def overall(family: str, evidence: Evidence) -> str:
     """How the comparisons of one family came out, counted by verdict; families are never put together."""
     rows = counting(family, evidence)
     told = []
-    for verdict in VERDICTS:
-        pairs = [_pair(row, evidence) for row in rows if row["verdict"] == verdict]
+    for verdict in (*VERDICTS, NO_VERDICT):
+        pairs = [_pair(row, evidence) for row in rows if verdict_word(row) == verdict]
         if pairs:
             names = f" ({listed(pairs)})" if len(pairs) <= 3 else ""
             told.append(f"{verdict} {len(pairs)}{names}")

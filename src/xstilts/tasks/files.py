@@ -19,7 +19,17 @@ from xstilts.tasks.base import SPLITS, Row, Task
 from xstilts.tasks.dividing import TEST_SHARE, carve_dev
 from xstilts.tasks.pools import with_candidates
 from xstilts.tasks.readers import FORMATS, Problem, ReadOptions, Record, Report, raise_problems
-from xstilts.tasks.reading import PLAIN, Reading, check_sides, no_file, of_language, only, tag_of, unmatched
+from xstilts.tasks.reading import (
+    PLAIN,
+    Reading,
+    check_sides,
+    named_files,
+    no_file,
+    of_language,
+    only,
+    tag_of,
+    unmatched,
+)
 from xstilts.tasks.rows import SHAPES, Column, Located, RowRules, build_rows, column_parts, located
 
 Files = Mapping[str, tuple[Path, ...]]
@@ -382,7 +392,7 @@ def user_task(name: str, spec: UserTask, base: Path) -> Task:
         type=spec.type,
         source=with_candidates(source, shape.sides, spec.parallel) if shape.pooled else source,
         languages=languages,
-        summary=spec.summary or f"{spec.type} from {spec.files}",
+        summary=spec.summary or f"{spec.type} from {named_files(spec.files)}",
         labels=source.labels,
         metrics=spec.metrics,
         parallel=spec.parallel,

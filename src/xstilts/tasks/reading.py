@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from xstilts.errors import DataError, UserError
@@ -28,6 +28,33 @@ def as_it_is(record: Record, language: str) -> Record | None:
 def every(path: Path) -> bool:
     """Yes, whatever the file."""
     return True
+
+
+def named_files(files: str | Mapping[str, Any]) -> str:
+    """The files of a task for readers: their patterns without the folders above all of them.
+
+    Example:
+        >>> named_files({"train": "/home/me/data/train-en.tsv", "test": "/home/me/data/test-{language}.tsv"})
+        'train-en.tsv, test-{language}.tsv'
+        >>> named_files("/home/me/{language}/{split}.tsv")
+        '{language}/{split}.tsv'
+    """
+    paths = [PurePath(pattern).parts for pattern in dict.fromkeys(_patterns(files))]
+    shared = 0
+    for parts in zip(*(path[:-1] for path in paths), strict=False):
+        if len(set(parts)) > 1 or set("{*?") & set(parts[0]):
+            break
+        shared += 1
+    return listed(["/".join(path[shared:]) for path in paths], 3)
+
+
+def _patterns(files: str | Mapping[str, Any]) -> Iterator[str]:
+    """All patterns, of whatever split and role."""
+    if isinstance(files, str):
+        yield files
+    else:
+        for entry in files.values():
+            yield from _patterns(entry)
 
 
 @dataclass(frozen=True)
