@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from xstilts.encoders.base import EncoderSpec
@@ -118,6 +119,7 @@ class _Planner:
             self.catalogue.get(name)
         controls = controls_of(self.recipe, best)
         targets = [self.catalogue.get(name) for name in self.recipe.targets]
+        self.check_languages(targets)
         cells: list[Cell] = []
         for target in targets:
             for arm in [*self.recipe.arms, *(control.name for control in controls)]:
@@ -348,6 +350,21 @@ class _Planner:
         if missing and split == "test":
             self.skipped.append(f"{task.name}: no test data in {', '.join(missing)}")
         return found
+
+    def check_languages(self, targets: Sequence[Task]) -> None:
+        """Every language that the recipe names is one that a target has test data for."""
+        by_target = [task.source.languages("test") for task in targets]
+        if self.recipe.languages == "all" or not all(by_target):
+            return
+        there = sorted({code for codes in by_target for code in codes})
+        absent = [code for code in self.recipe.languages if normalise(code) not in there]
+        if absent:
+            close = get_close_matches(absent[0], there, n=1, cutoff=0.5)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise RecipeError(
+                f"languages: no target has test data in {', '.join(map(repr, absent))}.{hint} "
+                f"It is there for {', '.join(there)}"
+            )
 
     def oracle_languages(self, task: Task) -> tuple[str, ...]:
         """The languages that `target-dev` selects on: an intermediate task may have none of the recipe's."""
