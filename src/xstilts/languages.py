@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 from functools import cache
 
 import langcodes
 from langcodes.language_lists import CLDR_LANGUAGES
 
-from xstilts.errors import UserError
+from xstilts.errors import RecipeError, UserError
 
 _LONGEST_CODE = 3
 _HANT_TERRITORIES = {"TW", "HK", "MO"}
@@ -50,6 +51,18 @@ def _suggestion(name: str) -> str:
     except LookupError:
         found = names[close[0]] if close else ""
     return f"Did you mean {found!r} ({display_name(found)})? " if found else ""
+
+
+def check_tested(wanted: Iterable[str], there: Collection[str]) -> None:
+    """Raise a `RecipeError` unless all languages that a recipe names are among those that targets have test data for."""
+    absent = [code for code in wanted if normalise(code) not in there]
+    if absent:
+        close = get_close_matches(absent[0], sorted(there), n=1, cutoff=0.5)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise RecipeError(
+            f"languages: no target has test data in {', '.join(map(repr, absent))}.{hint} "
+            f"It is there for {', '.join(sorted(there))}"
+        )
 
 
 def script(code: str) -> str:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from xstilts.encoders.base import EncoderSpec
 from xstilts.errors import RecipeError
-from xstilts.languages import normalise
+from xstilts.languages import check_tested, normalise
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.plan_retrieval import pools, reading, role
@@ -356,15 +355,7 @@ class _Planner:
         by_target = [task.source.languages("test") for task in targets]
         if self.recipe.languages == "all" or not all(by_target):
             return
-        there = sorted({code for codes in by_target for code in codes})
-        absent = [code for code in self.recipe.languages if normalise(code) not in there]
-        if absent:
-            close = get_close_matches(absent[0], there, n=1, cutoff=0.5)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise RecipeError(
-                f"languages: no target has test data in {', '.join(map(repr, absent))}.{hint} "
-                f"It is there for {', '.join(there)}"
-            )
+        check_tested(self.recipe.languages, {code for codes in by_target for code in codes})
 
     def oracle_languages(self, task: Task) -> tuple[str, ...]:
         """The languages that `target-dev` selects on: an intermediate task may have none of the recipe's."""
