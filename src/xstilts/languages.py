@@ -54,7 +54,7 @@ def _suggestion(name: str) -> str:
 
 
 def check_tested(wanted: Iterable[str], there: Collection[str]) -> None:
-    """Raise a `RecipeError` unless all languages that a recipe names are among those that targets have test data for."""
+    """Raise a `RecipeError` unless all languages that a recipe names have test data in some target."""
     absent = [code for code in wanted if normalise(code) not in there]
     if absent:
         close = get_close_matches(absent[0], sorted(there), n=1, cutoff=0.5)
