@@ -344,7 +344,13 @@ def test_a_retrieval_target_has_no_longer_control(tiny: Opener) -> None:
         ("controls.of=oddd", "'oddd' is no arm. Expected best, all, none, or one of: odd"),
         ("languages=[klingonian]", "'klingonian' is not a"),
         ("languages=[en, qx]", "'qx' is not a known language"),
-        ("languages=[sw]", "my/mood has test data in none of the recipe's languages (sw)"),
+        ("languages=[en, spanich]", "Did you mean 'es' (Spanish)?"),
+        ("languages=[en, Spanish]", "Did you mean 'es' (Spanish)?"),
+        ("languages=[sw]", "languages: no target has test data in 'sw'. It is there for de, en, fr"),
+        (
+            "languages=[en, frr]",
+            "no target has test data in 'frr'. Did you mean 'fr'? It is there for de, en, fr",
+        ),
         ("conditions=[clean, typo@2]", "Did you mean 'typos'?"),
         ("conditions=[typos@9]", "typos"),
         ("conditions=[typos:context@2]", "no such role. A classification task has text, text_pair"),
@@ -397,10 +403,10 @@ def test_a_task_without_training_data_cannot_be_trained(tiny: Opener) -> None:
         tiny(arms={"none": {}, "pairs": {"tasks": ["my/pairs"]}}).plan()
 
 
-def test_languages_without_data_are_listed(tiny: Opener) -> None:
-    plan = tiny("languages=[en, sw]").plan()
-    assert "my/mood: no test data in sw" in plan.skipped
-    assert {cell.language for cell in plan.cells} == {"en"}
+def test_languages_that_only_some_targets_lack_are_listed(tiny: Opener) -> None:
+    plan = tiny("languages=[en, de]", "targets=[my/mood, my/pairs]").plan()
+    assert "my/pairs: no test data in en" in plan.skipped
+    assert {cell.language for cell in plan.cells if cell.target == "my/pairs"} == {"de"}
 
 
 def test_one_language_typed_twice_counts_once(tiny: Opener) -> None:

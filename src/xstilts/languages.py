@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from functools import cache
 
 import langcodes
+from langcodes.language_lists import CLDR_LANGUAGES
 
-from xstilts.errors import UserError
+from xstilts.errors import RecipeError, UserError
 
+_LONGEST_CODE = 3
 _HANT_TERRITORIES = {"TW", "HK", "MO"}
 
 
@@ -29,13 +33,36 @@ def normalise(code: str) -> str:
     try:
         language = langcodes.get(code, normalize=True)
     except ValueError:  # langcodes' LanguageTagError is one
-        raise UserError(f"{code!r} is not a language code. {expected}") from None
+        raise UserError(f"{code!r} is not a language code. {_suggestion(code)}{expected}") from None
     if not language.is_valid():
-        raise UserError(f"{code!r} is not a known language. {expected}")
+        raise UserError(f"{code!r} is not a known language. {_suggestion(code)}{expected}")
     if language.language in {"zh", "cmn"}:
         traditional = language.script == "Hant" or language.territory in _HANT_TERRITORIES
         return "zh-Hant" if traditional else "zh"
     return str(language.prefer_macrolanguage().simplify_script().to_tag())
+
+
+def _suggestion(name: str) -> str:
+    """What a name that is no code may mean: a language by that name, or by one that is spelt much like it."""
+    names = {display_name(code).lower(): code for code in CLDR_LANGUAGES}
+    close = get_close_matches(name.lower(), names, n=1, cutoff=0.75)
+    try:
+        found = str(langcodes.find(name)) if len(name) > _LONGEST_CODE else ""
+    except LookupError:
+        found = names[close[0]] if close else ""
+    return f"Did you mean {found!r} ({display_name(found)})? " if found else ""
+
+
+def check_tested(wanted: Iterable[str], there: Collection[str]) -> None:
+    """Raise a `RecipeError` unless all languages that a recipe names have test data in some target."""
+    absent = [code for code in wanted if normalise(code) not in there]
+    if absent:
+        close = get_close_matches(absent[0], sorted(there), n=1, cutoff=0.5)
+        hint = f" Did you mean {close[0]!r}?" if close else ""
+        raise RecipeError(
+            f"languages: no target has test data in {', '.join(map(repr, absent))}.{hint} "
+            f"It is there for {', '.join(sorted(there))}"
+        )
 
 
 def script(code: str) -> str:

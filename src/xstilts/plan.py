@@ -12,7 +12,7 @@ from typing import Any
 
 from xstilts.encoders.base import EncoderSpec
 from xstilts.errors import RecipeError
-from xstilts.languages import normalise
+from xstilts.languages import check_tested, normalise
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.plan_retrieval import pools, reading, role
@@ -118,6 +118,7 @@ class _Planner:
             self.catalogue.get(name)
         controls = controls_of(self.recipe, best)
         targets = [self.catalogue.get(name) for name in self.recipe.targets]
+        self.check_languages(targets)
         cells: list[Cell] = []
         for target in targets:
             for arm in [*self.recipe.arms, *(control.name for control in controls)]:
@@ -348,6 +349,13 @@ class _Planner:
         if missing and split == "test":
             self.skipped.append(f"{task.name}: no test data in {', '.join(missing)}")
         return found
+
+    def check_languages(self, targets: Sequence[Task]) -> None:
+        """Every language that the recipe names is one that a target has test data for."""
+        by_target = [task.source.languages("test") for task in targets]
+        if self.recipe.languages == "all" or not all(by_target):
+            return
+        check_tested(self.recipe.languages, {code for codes in by_target for code in codes})
 
     def oracle_languages(self, task: Task) -> tuple[str, ...]:
         """The languages that `target-dev` selects on: an intermediate task may have none of the recipe's."""
