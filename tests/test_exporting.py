@@ -89,7 +89,7 @@ def test_predicts_with_plain_transformers_what_the_run_predicted(
     assert config["vocab_size"] == len(tokenizer) and config["pad_token_id"] == tokenizer.pad_token_id
     labels = opened.experiment.catalogue.get(target).labels
     assert not labels or config["id2label"] == {str(n): label for n, label in enumerate(labels)}
-    assert all("not kept" in line for line in told)
+    assert all("not kept" in line for line in told[1:]) and "arm odd, seed 1" in told[0]
 
 
 def test_a_pruned_checkpoint_is_made_again_and_said_so(run: Path, tmp_path: Path) -> None:
@@ -101,7 +101,9 @@ def test_a_pruned_checkpoint_is_made_again_and_said_so(run: Path, tmp_path: Path
     told: list[str] = []
     for _ in range(2):
         export_hf(copy, tmp_path / "out", "none", "my/mood", 0, told.append)
-    assert len(told) == 1 and "making it again" in told[0] and "none seed 0: my/mood" in told[0]
+    chosen = "arm none, seed 0, target my/mood"
+    assert [line for line in told if "making it again" not in line] == [chosen, chosen]
+    assert len(told) == 3 and "none seed 0: my/mood" in told[1]
 
 
 def test_an_exported_encoder_holds_the_checkpoint_and_trains_on_as_the_arm_did(

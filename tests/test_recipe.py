@@ -230,7 +230,7 @@ def test_any_value_anywhere_is_taken_or_told(key: str, value: Any) -> None:
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"there is no recipe .*xstilts init"):
         load_recipe(tmp_path / "none.yaml")
-    with pytest.raises(RecipeError, match="cannot read the recipe"):
+    with pytest.raises(RecipeError, match=r"is a folder\. Expected a recipe, a YAML file"):
         load_recipe(tmp_path)
     (tmp_path / "latin.yaml").write_bytes(b"notes: \xe9\n")
     with pytest.raises(RecipeError, match="cannot read the recipe"):

@@ -289,7 +289,7 @@ def test_what_is_exported_says_how_it_was_trained(run: FinishedRun, tmp_path: Pa
     assert pooling["pooling_mode_mean_tokens"]
     assert json.loads((model / "config.json").read_text("utf-8"))["num_hidden_layers"] == 2
     card = (model / "README.md").read_text("utf-8")
-    assert "fine-tuned on the en training set of my/taught" in card and "Nothing was trained" not in card
+    assert "fine-tuned on the English training set of my/taught" in card and "Nothing was trained" not in card
     export_mteb(run.folder, tmp_path / "mteb", "none", 0)
 
 
