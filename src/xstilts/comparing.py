@@ -17,7 +17,7 @@ from xstilts.evaluating import WORDS, interval_text, telling
 from xstilts.examining import Options
 from xstilts.languages import display_name
 from xstilts.metrics import get_metric
-from xstilts.report.words import MINUS, points
+from xstilts.report.words import MINUS, counted, points
 from xstilts.systems import Place, Scored, both
 from xstilts.tasks import Catalogue
 
@@ -230,8 +230,7 @@ def _fewer_seeds(found: Sequence[Sequence[Scored]]) -> str:
     few = min(map(len, seeds))
     noun = "seed" if few == 1 else "seeds"
     have = " and ".join(
-        f"{side} has {len(group)} seed{'' if len(group) == 1 else 's'}"
-        for side, group in zip("AB", seeds, strict=True)
+        f"{side} has {counted(len(group), 'seed')}" for side, group in zip("AB", seeds, strict=True)
     )
     taken = " with ".join(
         f"{noun} {', '.join(map(str, group[:few]))} of {side}"

@@ -20,6 +20,7 @@ from xstilts.stage import WEIGHT_ROLES, Stage
 from xstilts.task_types import get_task_type
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row, Task
+from xstilts.wording import listed
 
 MEANING = "Such items are tested like all others, and what an arm gains on them may be memory."
 """What an overlap means, to be said beside it."""
@@ -85,11 +86,10 @@ def _sentence(trains: Sequence[str], found: Sequence[Mapping[str, Any]]) -> str:
     found = sorted(found, key=lambda one: (-one["items"], one["language"] != "en"))
     by = {"texts": "by text", "ids": "by id", "translations": "as translations"}
     how = ", ".join(f"{total(name):,} {words}" for name, words in by.items() if total(name))
-    shown = ", ".join(f"{one['language']}: {one['items']:,}" for one in found[:8])
-    more = f" and {len(found) - 8} more" if len(found) > 8 else ""
+    shown = listed([f"{one['language']}: {one['items']:,}" for one in found], 8)
     example = next((text for one in found for text in one["examples"]), "")
     where = f" in {len(found)} languages" if len(found) > 1 else ""
-    items = f"{total('items'):,} of {total('of'):,} test items of {found[0]['test']}{where} ({shown}{more})"
+    items = f"{total('items'):,} of {total('of'):,} test items of {found[0]['test']}{where} ({shown})"
     sets = f"the training set{'s' if len(trains) > 1 else ''} of {', '.join(trains)}"
     return f"{items} are known from {sets}: {how}, such as “{example}”"
 
