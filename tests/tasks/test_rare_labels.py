@@ -11,8 +11,8 @@ from xstilts.tasks.files import FilesSource, UserTask
 from xstilts.tasks.rare_labels import rare_labels
 
 
-def notes(folder: Path, labels: list[str], **task: Any) -> list[str]:
-    lines = [f"w{number}\t{label}" for number, label in enumerate(labels)]
+def notes(folder: Path, given: list[str], **task: Any) -> list[str]:
+    lines = [f"w{number}\t{label}" for number, label in enumerate(given)]
     (folder / "train-en.tsv").write_text("\n".join(["text\tlabel", *lines, ""]), "utf-8")
     spec = UserTask(type="classification", files="{split}-{language}.tsv", **task)
     return rare_labels(FilesSource("my/x", spec, folder), "en")
