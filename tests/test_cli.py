@@ -65,6 +65,32 @@ def one_label_recipe(folder: Path, encoder: Path, **task: Any) -> Path:
     return path
 
 
+def test_a_label_of_one_row_is_noted(typed: Typed, tiny_encoder: Path, tmp_path: Path) -> None:
+    recipe = one_label_recipe(tmp_path, tiny_encoder)
+    train = tmp_path / "train-en.tsv"
+    lines = train.read_text("utf-8").splitlines()
+    bad = [line.replace("good", "bad") for line in lines[21:40]]
+    train.write_text("\n".join([*lines[:21], *bad, "the soup\tgoood", ""]), "utf-8")
+    code, out, _ = typed("validate", recipe)
+    assert code == 0
+    note = "my/one, train, en (train-en.tsv): the label 'goood' is in one row only. Is 'good' meant?"
+    assert note in " ".join(out.split())
+    options = (
+        "--train",
+        train,
+        "--test",
+        tmp_path / "test-{language}.tsv",
+        "--out",
+        tmp_path / "new.yaml",
+        "--encoder",
+        tiny_encoder,
+    )
+    (tmp_path / "test-de.tsv").write_text((tmp_path / "test-en.tsv").read_text("utf-8"), "utf-8")
+    code, out, _ = typed("init", *options, "--out", tmp_path / "new.yaml")
+    assert code == 0
+    assert "the label 'goood' is in one row only. Is 'good' meant?" in " ".join(out.split())
+
+
 @pytest.mark.parametrize("command", ["validate", "run"])
 def test_a_training_set_of_one_label_is_an_error(
     typed: Typed, tiny_encoder: Path, tmp_path: Path, command: str

@@ -174,14 +174,23 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
     reader = _Reader(experiment, [stage for stage in plan.stages if stage.kind == "prepare"])
     overlaps = [one.record() for one in find_overlap(plan, experiment.catalogue, reader.sampled)]
     counts, problems = reader.finished()
+    notes = _notes(experiment, plan)
     if as_json:
-        answer = {"valid": not problems, "problems": problems, "rows": counts, "overlap": overlaps}
+        answer = {
+            "valid": not problems,
+            "problems": problems,
+            "rows": counts,
+            "overlap": overlaps,
+            "notes": notes,
+        }
         echo(json.dumps(answer, ensure_ascii=False))
         return not problems
     for name, count in counts.items():
         console.print(f"  {escape(name)}: {count} rows", highlight=False)
     for problem in problems:
         console.print(f"[red]✗[/] {escape(problem)}", highlight=False, soft_wrap=True)
+    for line in notes:
+        console.print(f"[yellow]Note:[/] {escape(line)}", highlight=False, soft_wrap=True)
     for line in plan.skipped:
         console.print(f"[dim]left out: {escape(line)}[/]", highlight=False)
     for line in sentences(overlaps):
@@ -191,6 +200,19 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
     if not problems:
         console.print(f"[green]✓[/] valid: {len(plan.stages)} stages, {len(plan.cells)} cells and seeds")
     return not problems
+
+
+def _notes(experiment: Experiment, plan: Plan) -> list[str]:
+    """What may be a slip in the training rows, but need be none."""
+    from xstilts.tasks.rare_labels import rare_labels
+
+    prepared = [_place(stage) for stage in plan.stages if stage.kind == "prepare"]
+    trained = dict.fromkeys((name, language) for name, split, language in prepared if split == "train")
+    return [
+        line
+        for name, language in trained
+        for line in rare_labels(experiment.catalogue.get(name).source, language)
+    ]
 
 
 class _Reader:

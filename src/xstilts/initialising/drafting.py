@@ -24,6 +24,7 @@ from xstilts.recipe import Recipe, parse_recipe
 from xstilts.tasks import Catalogue
 from xstilts.tasks.files import FilesSource, UserTask
 from xstilts.tasks.pools import with_candidates
+from xstilts.tasks.rare_labels import rare_labels
 from xstilts.tasks.rows import SHAPES, Column, absent_column
 
 SPAN_QA = "span-qa"
@@ -87,7 +88,8 @@ def draft(request: Request, longest: int | None = None) -> Draft:
     text = writing.recipe_text(name, spec, _encoder_name(request.encoder, base), arms, longest)
     found += guesses.of_contents(contents, places, spec, fixed)
     recipe = parse_recipe(text, str(request.out))
-    notes = (*places.left_out, *_notes(contents, places))
+    rare = rare_labels(FilesSource(name, task_of(spec), base), places.train_language)
+    notes = (*places.left_out, *_notes(contents, places), *rare)
     return Draft(recipe, text, name, tuple(found), notes, contents)
 
 

@@ -238,6 +238,11 @@ class FilesSource:
             raise_problems(self._title(split, language), problems)
         return rows
 
+    def training(self, language: str) -> tuple[list[Row], list[str]]:
+        """The good rows of the training files, dev's share with them, and the names of these files."""
+        files = self._found("train").get(language, {})
+        return self._load("train", language)[0], [path.name for paths in files.values() for path in paths]
+
     def origin(self, split: str) -> str:
         """The split, with the share that was set aside from it for dev."""
         if split == "dev" or not self._is_carved(split):
