@@ -24,6 +24,7 @@ from xstilts.stage import data_revision
 from xstilts.store import Store
 from xstilts.task_types import family_of, get_task_type, is_trained, metrics_of, search_words
 from xstilts.tasks.base import Row, Task
+from xstilts.tasks.same_data import same_task
 
 if TYPE_CHECKING:
     from xstilts.experiment import Experiment
@@ -71,7 +72,7 @@ def design(experiment: Experiment, plan: Plan) -> analysis.Design:
         (name, target)
         for name, arm in plan.recipe.arms.items()
         for target in plan.recipe.targets
-        if target in arm.tasks
+        if same_task(arm.tasks, target)
     }
     primary = {name: metrics_of(experiment.catalogue.get(name))[0] for name in plan.recipe.targets}
     return analysis.Design(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
@@ -22,6 +22,9 @@ from xstilts.tasks.base import Task
 from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.files import user_task
 from xstilts.tasks.published import joined_task
+
+if TYPE_CHECKING:
+    from xstilts.claims import Finding
 
 Progress = Callable[[str, int, int], None]
 
@@ -216,6 +219,17 @@ class Results:
         import pandas
 
         return pandas.DataFrame(self.gains_table)
+
+    def claims(self) -> list[Finding]:
+        """What the published claims, and ours, come to on this run (see `xstilts.claims`).
+
+        Raises:
+            UserError: the folder has no recipe, which says what the arms are.
+        """
+        from xstilts.claims import on_run
+        from xstilts.recipe import load_recipe
+
+        return on_run(self, load_recipe(self.folder / "recipe.yaml"))
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write the HTML report and return its path."""

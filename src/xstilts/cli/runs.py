@@ -1,4 +1,4 @@
-"""Commands on the folder of a finished run: report, export."""
+"""Commands on the folder of a finished run: report, claims, export."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from xstilts.cli.options import DataOption, console_for
+from xstilts.cli.options import DataOption, JsonOption, console_for
 from xstilts.errors import UserError
 
 
@@ -29,6 +29,27 @@ def report(
         raise UnknownName("report format", form, writers)
     write, name = writers[form]
     typer.echo(write(Results.load(folder), folder / name))
+
+
+def claims(
+    folder: Annotated[Path | None, typer.Argument(help="folder of a run", show_default=False)] = None,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="test the published tables instead of a run")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Test the published claims, and that gains last, on a finished run: what it supports, and what it contradicts."""
+    if (folder is None) == (not reference):
+        given = "neither" if folder is None else f"{folder} and --reference"
+        raise UserError(
+            f"claims: {given} given. Expected the folder of a run, xstilts claims DIR, or xstilts claims --reference"
+        )
+    from xstilts import ledger
+
+    if folder is None:
+        ledger.print_reference(console_for(as_json), as_json)
+    else:
+        ledger.print_run(folder, console_for(as_json), as_json)
 
 
 def export(
