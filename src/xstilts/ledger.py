@@ -66,7 +66,7 @@ def print_run(folder: Path, console: Console, as_json: bool) -> None:
     if as_json:
         _echo(found, {"folder": str(folder), "level": 1 - alpha})
         return
-    _print(found, console, _ON_RUN)
+    print_findings(found, console, _ON_RUN)
     console.print(_RUN.format(level=round(100 * (1 - alpha))), style="dim", highlight=False)
 
 
@@ -76,7 +76,7 @@ def print_reference(console: Console, as_json: bool) -> None:
     if as_json:
         _echo(found, {"reference": True, "level": None})
         return
-    _print(found, console, _ON_REFERENCE)
+    print_findings(found, console, _ON_REFERENCE)
     console.print(_REFERENCE, style="dim", highlight=False)
 
 
@@ -85,7 +85,7 @@ def _echo(found: Sequence[Finding], about: dict[str, object]) -> None:
     echo(json.dumps(about | {"claims": records}, ensure_ascii=False, default=float))
 
 
-def _print(found: Sequence[Finding], console: Console, verdicts: Sequence[str]) -> None:
+def print_findings(found: Sequence[Finding], console: Console, verdicts: Sequence[str]) -> None:
     for finding in found:
         _print_claim(finding, console)
     counts = Counter(finding.outcome.verdict for finding in found if not finding.claim.precondition)

@@ -91,7 +91,7 @@ def run_of(
         deterministic={(target, "none") for target in RETRIEVAL},
         same_task={(arm, target) for arm in arms for target in gains if same_task(arms[arm], target)},
     )
-    cells = _cells(gains, seeds, share or {}, 150)
+    cells = _cells(gains, seeds, share or {}, 500)
     cells = [cell for cell in cells if cell.condition == "clean" or not clean_only]
     answer = analysis.analyse(cells, design, Settings(draws=200))
     record = {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xstilts.analysis.estimates import finite
 from xstilts.analysis.intervals import Estimate
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ MET, NOT_MET = "met", "not met"
 CONSISTENT, INCONSISTENT, NOT_TESTABLE, STATED = "consistent", "inconsistent", "not testable", "stated"
 
 
-class Test(NamedTuple):
+class PValues(NamedTuple):
     """Two-sided p-values: that of the evidence for a claim, and that of the evidence against it."""
 
     p_for: float
@@ -120,12 +121,12 @@ class Rule:
 
     def above(self, name: str, estimate: Estimate, bound: float, **other: Any) -> Part:
         """A part that claims more than a bound: supported clearly above it, contradicted clearly below."""
-        test = Test(_two(estimate.p_above(bound)), _two(estimate.p_below(bound)))
+        test = PValues(_two(estimate.p_above(bound)), _two(estimate.p_below(bound)))
         return self.part(name, estimate, test, **other)
 
     def gains(self, name: str, estimate: Estimate, **other: Any) -> Part:
         """A part that claims a gain: supported above 0, contradicted where it is too small to matter."""
-        test = Test(_two(estimate.p_above()), _two(estimate.p_below(self.delta)))
+        test = PValues(_two(estimate.p_above()), _two(estimate.p_below(self.delta)))
         return self.part(name, estimate, test, **other)
 
     def lasts(self, name: str, first: Estimate, then: Estimate, **other: Any) -> Part:
@@ -136,13 +137,13 @@ class Rule:
         """
         fades = max(first.p_above(), then.p_below(self.delta))
         against = min(1.0, 2 * min(_two(then.p_below()), _two(fades)))
-        test = Test(_two(max(first.p_above(), then.p_above())), against)
+        test = PValues(_two(max(first.p_above(), then.p_above())), against)
         return self.part(name, then, test, first.items_only, **other)
 
-    def part(self, name: str, estimate: Estimate, test: Test, one_run: bool = False, **other: Any) -> Part:
+    def part(self, name: str, estimate: Estimate, test: PValues, one_run: bool = False, **other: Any) -> Part:
         """The part of an estimate with what its test says; without two seeds there is no verdict."""
         low, high = estimate.interval(self.alpha)
-        interval = {"estimate": estimate.value, "low": low, "high": high}
+        interval = {"estimate": estimate.value, "low": finite(low), "high": finite(high)}
         if estimate.items_only or one_run:
             other.setdefault("note", "interval over items alone: too few seeds for a verdict")
             return Part(name=name, verdict=UNDECIDED, **interval, **other)
@@ -151,9 +152,9 @@ class Rule:
     def beside(self, name: str, estimate: Estimate, **other: Any) -> Part:
         """A part that is shown and decides nothing."""
         low, high = estimate.interval(self.alpha)
-        return Part(name=name, estimate=estimate.value, low=low, high=high, **other)
+        return Part(name=name, estimate=estimate.value, low=finite(low), high=finite(high), **other)
 
-    def verdict(self, tests: Sequence[Test]) -> str:
+    def verdict(self, tests: Sequence[PValues]) -> str:
         """The verdict on a claim that says several things at once.
 
         All must be supported, which needs no correction; one that is contradicted is enough, which is corrected
@@ -168,7 +169,7 @@ class Rule:
         """The outcome of parts that must all hold; those that were not tested leave it open."""
         judged = [part for part in parts if part.verdict]
         found = [
-            Test(part.p_for, part.p_against)
+            PValues(part.p_for, part.p_against)
             for part in judged
             if part.p_for is not None and part.p_against is not None
         ]

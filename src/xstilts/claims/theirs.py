@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from xstilts.analysis.intervals import Estimate
-from xstilts.claims.base import MET, NOT_MET, NOT_TESTED, Outcome, Part, Test, not_tested, untested
+from xstilts.claims.base import MET, NOT_MET, NOT_TESTED, Outcome, Part, PValues, not_tested, untested
 from xstilts.claims.published import Published
 from xstilts.claims.tables import (
     RETRIEVAL,
@@ -134,7 +134,7 @@ def english_beats_mlm_and_translation(run: RunTables) -> Outcome:
     name = "with − without language modelling"
     part = untested(name, "no arm with language modelling beside the same tasks without")
     if found is not None:
-        test = Test(min(1.0, 2 * found.p_below(run.rule.delta)), min(1.0, 2 * found.p_above()))
+        test = PValues(min(1.0, 2 * found.p_below(run.rule.delta)), min(1.0, 2 * found.p_above()))
         part = run.rule.part(name, found, test)
     return run.rule.outcome(
         [part, untested("translated − English", "the run's tables do not tell the two apart")]
@@ -244,7 +244,7 @@ def _most(run: RunTables, arms: Sequence[str], target: str, gains: bool) -> Part
     assert mean is not None
     clear = sum(x.interval(run.rule.alpha)[0] > 0 for x in known.values())
     name = f"{target.rpartition('/')[2]}: mean of {len(known)} arms"
-    test = Test(up, flat) if gains else Test(flat, up)
+    test = PValues(up, flat) if gains else PValues(flat, up)
     return run.rule.part(name, mean, test, note=f"{clear} of {len(known)} arms gain clearly")
 
 
