@@ -27,6 +27,7 @@ from xstilts.claims.base import (
     UNDECIDED,
     Finding,
     Part,
+    is_fragment,
 )
 from xstilts.experiment import Results
 from xstilts.report.words import points
@@ -50,6 +51,7 @@ _REFERENCE = (
     "The published tables have neither intervals nor seeds. Consistent means that the printed point estimates agree "
     "with the claim, and not that it holds."
 )
+_MORE = "more seeds, such as xstilts run RECIPE --out DIR --set 'seeds=[0,1,2,3,4,5]'"
 _ON_RUN = (SUPPORTED, CONTRADICTED, UNDECIDED, NOT_TESTED)
 _ON_REFERENCE = (CONSISTENT, INCONSISTENT, NOT_TESTABLE)
 
@@ -86,6 +88,7 @@ def _echo(found: Sequence[Finding], about: dict[str, object]) -> None:
 
 
 def print_findings(found: Sequence[Finding], console: Console, verdicts: Sequence[str]) -> None:
+    """Print findings, then how many claims came to each of some verdicts; preconditions are not counted."""
     for finding in found:
         _print_claim(finding, console)
     counts = Counter(finding.outcome.verdict for finding in found if not finding.claim.precondition)
@@ -140,12 +143,15 @@ def _cells(part: Part) -> list[Text]:
 def _notes(finding: Finding) -> Iterator[str]:
     for note in finding.outcome.notes:
         yield f"[dim]{escape(note[:1].upper() + note[1:])}.[/]"
-    if finding.outcome.verdict in {NOT_TESTED, UNDECIDED}:
-        how = finding.claim.how
-        if "\n" in how or how.partition(":")[0].islower():
-            yield f"[dim]To test it, a recipe with:[/]\n{escape(_indented(how))}"
-        else:
-            yield f"[dim]To test it:[/] {escape(how)}"
+    if finding.outcome.verdict not in {NOT_TESTED, UNDECIDED}:
+        return
+    untested = [part for part in finding.outcome.parts if part.verdict == NOT_TESTED]
+    if finding.outcome.verdict == UNDECIDED and not untested:
+        yield f"[dim]To decide it:[/] {escape(_MORE)}"
+    elif is_fragment(finding.claim.how):
+        yield f"[dim]To test it, a recipe with:[/]\n{escape(_indented(finding.claim.how))}"
+    else:
+        yield f"[dim]To test it:[/] {escape(finding.claim.how)}"
 
 
 def _indented(text: str) -> str:

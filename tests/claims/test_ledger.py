@@ -7,9 +7,9 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from claim_runs import run_of
 from rich.console import Console
 
-from claim_runs import run_of
 from finished_runs import copy_of
 from tiny_world import Typed
 from xstilts import ledger

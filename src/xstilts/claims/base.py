@@ -180,6 +180,16 @@ class Rule:
         return Outcome(verdict, tuple(parts), tuple(note for note in notes if note))
 
 
+def is_fragment(how: str) -> bool:
+    """Whether what is to be done to test a claim is part of a recipe, and not a sentence.
+
+    Example:
+        >>> is_fragment("languages: all"), is_fragment("For translation: declare it.")
+        (True, False)
+    """
+    return how.partition(":")[0].isidentifier() and how[:1].islower()
+
+
 def untested(name: str, note: str, **other: Any) -> Part:
     """A part that the run has no data for."""
     return Part(name=name, verdict=NOT_TESTED, note=note, **other)

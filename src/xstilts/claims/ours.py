@@ -85,7 +85,7 @@ def _gains(run: RunTables, family: str) -> Outcome:
         return not_tested(NOTHING_GAINED if there else f"the run has no {family} target")
     parts = [run.rule.gains(f"{family}, best arm of each target", found)]
     for arm in run.arms:
-        own = run.arm_mean(arm, [family])
+        own = run.arm_mean(arm, run.of([family], arm))
         if own is not None:
             parts.append(run.rule.beside(f"{family}, {arm}", own))
     return run.rule.outcome(parts, _arms(run, family))

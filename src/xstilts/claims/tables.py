@@ -122,6 +122,21 @@ class RunTables:
             if self.family(target) in wanted and all((arm, target) not in self._same for arm in arms)
         ]
 
+    def published(self, families: Iterable[str], *arms: str) -> list[str]:
+        """Of these the targets that are XTREME's, which published claims are about; all where the run has none."""
+        found = self.of(families, *arms)
+        return [target for target in found if self.is_xtreme(target)] if self.has_xtreme else found
+
+    @property
+    def has_xtreme(self) -> bool:
+        """Whether any target is one of XTREME's nine tasks."""
+        return any(map(self.is_xtreme, self.targets))
+
+    def is_xtreme(self, target: str) -> bool:
+        """Whether a target is one of XTREME's nine tasks, as XTREME or XTREME-R has it."""
+        suite, _, name = target.partition("/")
+        return suite in {"xtreme", "xtreme-r"} and name in XTREME
+
     def left_out(self, *arms: str) -> str:
         """In words, the targets that are left out of means as they are an arm's own task over again."""
         names = [x for x in self.targets if any((arm, x) in self._same for arm in arms)]
@@ -158,9 +173,9 @@ class RunTables:
         count = len(known) + sum(arm == BASELINE for arm, _ in places)
         return combine([Term(1 / count, row) for row in known.values()]) if known else None
 
-    def arm_mean(self, arm: str, families: Iterable[str]) -> Estimate | None:
-        """An arm's mean clean gain over the targets of some families."""
-        return self.mean([(arm, target) for target in self.of(families, arm)])
+    def arm_mean(self, arm: str, targets: Iterable[str]) -> Estimate | None:
+        """An arm's mean clean gain over some targets."""
+        return self.mean([(arm, target) for target in targets])
 
 
 def combine(terms: Sequence[Term]) -> Estimate:

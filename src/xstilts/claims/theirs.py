@@ -36,8 +36,8 @@ def large_average_gains(run: RunTables) -> Outcome:
         ]
         parts += [] if arms else [untested(task, "no arm with this task alone", printed=printed[task] / 100)]
     arms = run.arms_of("squad1") + run.arms_of("mnli") + run.arms_of("hellaswag")
-    notes = "" if not arms else "large: half of the printed gain or more"
-    return run.rule.outcome(parts, scope(run, run.of(TEXT, *arms)), run.left_out(*arms), notes)
+    notes = scope(run, run.published(TEXT)), run.left_out(*arms), "large: half of the printed gain or more"
+    return _published(run, run.rule.outcome(parts, *(notes if arms else ())))
 
 
 def multi_task_is_best(run: RunTables) -> Outcome:
@@ -45,26 +45,26 @@ def multi_task_is_best(run: RunTables) -> Outcome:
     mixed = _mixture(run)
     if mixed is None:
         return not_tested("no arm mixes all tasks that other arms have alone (two or more)")
-    targets = run.of(TEXT, mixed, *run.single)
+    targets = run.published(TEXT, mixed, *run.single)
     parts = []
     for arm in run.single:
         difference = _difference(run, [(mixed, arm)], targets)
         name = f"{mixed} − {arm}: all targets"
         if difference is not None:
             parts.append(run.rule.above(name, difference, 0.0))
-    own = run.arm_mean(mixed, TEXT)
+    own = run.arm_mean(mixed, targets)
     if own is not None:
         printed = Published.load().headline["averages"]["multi"] / 100
         parts.append(run.rule.beside(f"{mixed}: all targets", own, printed=printed))
     few = f"{mixed} mixes {len(run.tasks(mixed))} tasks, the paper's nine"
-    return run.rule.outcome(
-        parts, scope(run, targets), run.left_out(mixed, *run.single), few * (len(run.tasks(mixed)) != 9)
-    )
+    few *= len(run.tasks(mixed)) != len(STILTS)
+    notes = scope(run, targets), run.left_out(mixed, *run.single), few
+    return _published(run, run.rule.outcome(parts, *notes))
 
 
 def retrieval_gains_much(run: RunTables) -> Outcome:
     """(3): the mean gain of single intermediates over retrieval targets is half of the least printed, or more."""
-    targets = run.of([RETRIEVAL])
+    targets = run.published([RETRIEVAL])
     places = [(arm, target) for arm in run.single for target in targets]
     found = run.mean(places)
     if found is None:
@@ -72,14 +72,11 @@ def retrieval_gains_much(run: RunTables) -> Outcome:
     bound = much() / 100
     parts = [run.rule.above("mean of the arms with one task", found, bound)]
     for arm in run.single:
-        own = run.arm_mean(arm, [RETRIEVAL])
+        own = run.arm_mean(arm, targets)
         if own is not None:
             parts.append(run.rule.beside(arm, own))
-    return run.rule.outcome(
-        parts,
-        f"much: {100 * bound:.1f} points or more, half of the smallest printed mean",
-        scope(run, targets),
-    )
+    notes = f"much: {100 * bound:.1f} points or more, half of the smallest printed mean", scope(run, targets)
+    return _published(run, run.rule.outcome(parts, *notes))
 
 
 def much() -> float:
@@ -103,7 +100,7 @@ def tydiqa_gains_xnli_does_not(run: RunTables) -> Outcome:
 
 def best_per_target(run: RunTables) -> Outcome:
     """(5): the arm that is best on dev, target by target, gains half of the printed +5.4 or more."""
-    places = best_places(run, TEXT)
+    places = [place for place in best_places(run, TEXT) if place[1] in run.published(TEXT)]
     found = run.mean(places)
     printed = Published.load().headline["best_per_target"] / 100
     if not places or found is None:
@@ -118,7 +115,8 @@ def best_per_target(run: RunTables) -> Outcome:
         if own is not None:
             parts.append(run.rule.beside(f"  {family} alone", own))
     chosen = ", ".join(f"{target} {arm}" for arm, target in places)
-    return run.rule.outcome(parts, scope(run, [x for _, x in places]), f"chosen on dev: {chosen}")
+    notes = scope(run, [x for _, x in places]), f"chosen on dev: {chosen}"
+    return _published(run, run.rule.outcome(parts, *notes))
 
 
 def english_beats_mlm_and_translation(run: RunTables) -> Outcome:
@@ -129,16 +127,15 @@ def english_beats_mlm_and_translation(run: RunTables) -> Outcome:
         for arm in run.arms
         if run.with_mlm(arm) and (plain := arms.get(frozenset(run.tasks(arm))))
     ]
-    targets = run.of(TEXT, *(arm for pair in pairs for arm in pair))
+    targets = run.published(TEXT, *(arm for pair in pairs for arm in pair))
     found = _difference(run, pairs, targets) if pairs else None
     name = "with − without language modelling"
     part = untested(name, "no arm with language modelling beside the same tasks without")
     if found is not None:
         test = PValues(min(1.0, 2 * found.p_below(run.rule.delta)), min(1.0, 2 * found.p_above()))
         part = run.rule.part(name, found, test)
-    return run.rule.outcome(
-        [part, untested("translated − English", "the run's tables do not tell the two apart")]
-    )
+    translated = untested("translated − English", "the run's tables do not tell the two apart")
+    return _published(run, run.rule.outcome([part, translated]))
 
 
 def starts_from_xlmr(run: RunTables) -> Outcome:
@@ -180,26 +177,38 @@ def best_places(run: RunTables, families: Iterable[str]) -> list[tuple[str, str]
 
 def scope(run: RunTables, targets: Sequence[str]) -> str:
     """Over which targets a mean was taken, beside XTREME's nine."""
-    ours = [task for task in XTREME if any(target in run.named(task) for target in targets)]
-    others = [target for target in targets if not any(target in run.named(task) for task in XTREME)]
-    if not targets:
+    if not run.has_xtreme or not targets:
         return ""
-    told = f"over {len(ours)} of XTREME's nine targets" if ours else "over no target of XTREME"
-    return told + (f" and {', '.join(others)}" if ours else f", but {', '.join(others)}") * bool(others)
+    ours = [task for task in XTREME if any(target in run.named(task) for target in targets)]
+    return f"over {len(ours)} of XTREME's nine targets"
+
+
+def _published(run: RunTables, outcome: Outcome) -> Outcome:
+    """The outcome of a claim about XTREME: without any of its targets the figures stand beside and decide nothing."""
+    if run.has_xtreme or outcome.verdict == NOT_TESTED:
+        return outcome
+    parts = tuple(
+        replace(part, verdict="" if part.estimate is not None else part.verdict) for part in outcome.parts
+    )
+    note = (
+        "the claim is about XTREME, and none of its nine targets is there: the figures are of the run's own"
+    )
+    return Outcome(NOT_TESTED, parts, (*outcome.notes, note))
 
 
 def _average(run: RunTables, arm: str, name: str, printed: float) -> list[Part]:
     """An arm's average gain against half of the printed one, and beside it those of its two families."""
-    found = run.arm_mean(arm, TEXT)
+    targets = run.published(TEXT, arm)
+    found = run.arm_mean(arm, targets)
     if found is None:
         return [untested(name, "no target to average over", printed=printed)]
-    families = {run.family(target) for target in run.of(TEXT, arm)}
+    families = {run.family(target) for target in targets}
     if families >= set(TEXT):
         parts = [run.rule.above(name, found, printed / 2, printed=printed)]
     else:
         parts = [_one_family(run, name, found, families, printed)]
     for family in TEXT:
-        own = run.arm_mean(arm, [family])
+        own = run.arm_mean(arm, [x for x in targets if run.family(x) == family])
         if own is not None:
             parts.append(run.rule.beside(f"  {family} alone", own))
     return parts
