@@ -21,6 +21,7 @@ HEAVY = ("torch", "transformers", "scipy", "pyarrow", "sklearn", "matplotlib", "
 LAYERS = (
     {"errors", "wording"},
     {"languages", "hashing", "saved", "drafts"},
+    {"families"},
     {"store", "metrics", "tasks"},
     {"perturbations"},
     {"stage", "recipe", "analysis", "encoders", "submissions"},
@@ -29,6 +30,7 @@ LAYERS = (
     {"plan", "predicting"},
     {"stages", "costs", "best", "overlap", "claims"},
     {"executors", "answer", "layers", "report"},
+    {"explaining"},
     {"experiment", "showing", "validating"},
     {"finished", "demo", "listing", "examining"},
     {"model_card"},

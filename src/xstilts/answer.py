@@ -124,14 +124,14 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
         "intermediates": _intermediates(experiment, plan),
         "layers": _layers(experiment, plan),
         "overlap": [
-            one.record() for one in find_overlap(plan, experiment.catalogue, partial(_rows, experiment))
+            one.record() for one in find_overlap(plan, experiment.catalogue, partial(rows_of, experiment))
         ],
         "stages": _costs(plan, experiment.store),
         **record,
     }
 
 
-def _rows(experiment: Experiment, stage: Stage) -> list[Row]:
+def rows_of(experiment: Experiment, stage: Stage) -> list[Row]:
     """The rows that a stage made; of one that was not needed, those that it could read."""
     if stage.address in experiment.store:
         table = pq.read_table(experiment.store.open(stage.address).path("rows.parquet"))

@@ -177,7 +177,8 @@ class Results:
 
     `results` has a row a cell and seed, `gains` a row a contrast, `verdicts` a row an arm × target × family; `run`
     holds cost, settings and the intermediates' own dev scores; `layers` has the curves that retrieval's layers were
-    chosen on (see `xstilts.layers`).
+    chosen on (see `xstilts.layers`); `languages` the features of languages, and `explanations` what they explain of the
+    gains (see `xstilts.explaining`; empty in a run that an earlier version wrote).
     """
 
     folder: Path
@@ -186,6 +187,8 @@ class Results:
     verdicts: list[dict[str, Any]]
     run: dict[str, Any] = field(default_factory=dict)
     layers: list[dict[str, Any]] = field(default_factory=list)
+    languages: list[dict[str, Any]] = field(default_factory=list)
+    explanations: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:
@@ -206,7 +209,13 @@ class Results:
             load_table(folder / f"{name}.parquet", again).to_pylist()
             for name in ("results", "gains", "verdicts", "layers")
         )
-        return cls(folder, results, gains, verdicts, run, layers)
+        explained = (
+            load_table(folder / f"{name}.parquet", again).to_pylist()
+            if (folder / f"{name}.parquet").is_file()
+            else []
+            for name in ("languages", "explanations")
+        )
+        return cls(folder, results, gains, verdicts, run, layers, *explained)
 
     def to_pandas(self) -> Any:
         """The results as a pandas data frame, a row a cell and seed."""
@@ -242,6 +251,7 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     """Weigh the evidence that the store holds for a plan and write the answer's tables to a folder."""
     from xstilts import analysis
     from xstilts.answer import analysis_cells, design, qualifiers, run_record
+    from xstilts.explaining import explanation_table, language_table
     from xstilts.layers import layer_table
 
     cells = analysis_cells(experiment, plan)
@@ -251,7 +261,9 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     results = qualifiers(experiment, plan, answer.results)
     run = run_record(experiment, plan, record)
     layers = layer_table(experiment, plan, compared, settings)
-    written = Results(folder, results, answer.gains, answer.verdicts, run, layers)
+    languages = language_table(experiment, plan)
+    explained = explanation_table(answer.gains, answer.verdicts, languages, settings.alpha)
+    written = Results(folder, results, answer.gains, answer.verdicts, run, layers, languages, explained)
     _write(written, anchored(experiment.recipe, experiment.base, experiment.bases))
     return written
 
@@ -304,7 +316,7 @@ def _write(results: Results, recipe: Recipe) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").unlink(missing_ok=True)  # tables of two runs never pass for one
     tables = {"results": results.results, "gains": results.gains_table, "verdicts": results.verdicts}
-    tables["layers"] = results.layers
+    tables |= {"layers": results.layers, "languages": results.languages, "explanations": results.explanations}
     for name, rows in tables.items():
         draft = folder / f".{name}.parquet"
         pq.write_table(pa.Table.from_pylist(_regular(rows)), draft)
