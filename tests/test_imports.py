@@ -16,7 +16,19 @@ import xstilts
 ROOT = Path(xstilts.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
-HEAVY = ("torch", "transformers", "scipy", "pyarrow", "sklearn", "matplotlib", "datasets", "pandas", "ray")
+HEAVY = (
+    "torch",
+    "transformers",
+    "scipy",
+    "pyarrow",
+    "sklearn",
+    "matplotlib",
+    "datasets",
+    "pandas",
+    "ray",
+    "statsmodels",
+    "qq",
+)
 
 LAYERS = (
     {"errors", "wording"},

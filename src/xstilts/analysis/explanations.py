@@ -74,7 +74,7 @@ def explain(observations: Sequence[Observation], alpha: float = 0.05) -> list[Ro
     Example:
         >>> one = Observation("t", "de", "Indo-European", 0.01, {"latin": 1.0})
         >>> explain([one])[0]["note"]
-        'no conclusion: 1 language in 1 family, where 10 in 5 are the least'
+        'no conclusion: 1 language beside English, where 10 are the least'
     """
     reason = too_few(observations)
     if reason:
@@ -96,10 +96,11 @@ def too_few(observations: Sequence[Observation]) -> str:
     languages, families = _languages(observations), _families(observations)
     if languages >= MIN_LANGUAGES and families >= MIN_FAMILIES:
         return ""
-    have = (
-        f"{languages} language{'s' * (languages != 1)} in {families} famil{'ies' if families != 1 else 'y'}"
-    )
-    return f"no conclusion: {have}, where {MIN_LANGUAGES} in {MIN_FAMILIES} are the least"
+    if languages < MIN_LANGUAGES:
+        have = f"{languages} language{'s' * (languages != 1)} beside English, where {MIN_LANGUAGES} are the least"
+    else:
+        have = f"{languages} languages of {families} families, where {MIN_FAMILIES} families are the least"
+    return f"no conclusion: {have}"
 
 
 def _languages(observations: Sequence[Observation]) -> int:
