@@ -11,10 +11,21 @@ from xstilts.tasks import Catalogue
 @pytest.mark.parametrize(
     ("code", "name"),
     [
-        *(("de", "Indo-European"), ("sw", "Atlantic-Congo"), ("zh", "Sino-Tibetan"), ("zh-Hant", "Sino-Tibetan")),
+        *(
+            ("de", "Indo-European"),
+            ("sw", "Atlantic-Congo"),
+            ("zh", "Sino-Tibetan"),
+            ("zh-Hant", "Sino-Tibetan"),
+        ),
         *(("ar", "Afro-Asiatic"), ("et", "Uralic"), ("fa", "Indo-European"), ("ms", "Austronesian")),
         *(("eu", "Basque"), ("ja", "Japonic"), ("ko", "Koreanic"), ("ka", "Kartvelian"), ("qu", "Quechuan")),
-        *(("ta", "Dravidian"), ("vi", "Austroasiatic"), ("th", "Tai-Kadai"), ("az", "Turkic"), ("sr-Latn", "Indo-European")),
+        *(
+            ("ta", "Dravidian"),
+            ("vi", "Austroasiatic"),
+            ("th", "Tai-Kadai"),
+            ("az", "Turkic"),
+            ("sr-Latn", "Indo-European"),
+        ),
     ],
 )
 def test_family(code: str, name: str) -> None:

@@ -42,7 +42,7 @@ LAYERS = (
     {"plan", "predicting"},
     {"stages", "costs", "best", "overlap", "claims"},
     {"executors", "answer", "layers", "report"},
-    {"explaining"},
+    {"explaining", "explained"},
     {"experiment", "showing", "validating"},
     {"finished", "demo", "listing", "examining"},
     {"model_card"},

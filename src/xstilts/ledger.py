@@ -30,6 +30,7 @@ from xstilts.claims.base import (
     is_fragment,
 )
 from xstilts.experiment import Results
+from xstilts.explained import print_explanations
 from xstilts.report.words import points
 
 if TYPE_CHECKING:
@@ -66,10 +67,12 @@ def print_run(folder: Path, console: Console, as_json: bool) -> None:
     found = results.claims()
     alpha = results.run.get("statistics", {}).get("alpha", 0.05)
     if as_json:
-        _echo(found, {"folder": str(folder), "level": 1 - alpha})
+        _echo(found, {"folder": str(folder), "level": 1 - alpha, "explanations": results.explanations})
         return
     print_findings(found, console, _ON_RUN)
     console.print(_RUN.format(level=round(100 * (1 - alpha))), style="dim", highlight=False)
+    console.print()
+    print_explanations(results.explanations, alpha, console)
 
 
 def print_reference(console: Console, as_json: bool) -> None:
