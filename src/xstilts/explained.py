@@ -68,7 +68,7 @@ def _counts(row: Row) -> str:
 def _table(rows: Sequence[Row], alpha: float) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
     for justify in ("left", "right", "left", "left"):
-        table.add_column(justify=justify, overflow="fold")  # type: ignore[arg-type]
+        table.add_column(justify=justify, overflow="fold")
     for row in rows:
         name = FEATURES[row["feature"]] + ("" if row["model"] == TOGETHER else ", alone")
         if row["estimate"] is None:

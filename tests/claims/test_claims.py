@@ -179,7 +179,7 @@ def test_controls_and_centring() -> None:
 
 
 def test_one_seed_gives_no_verdict() -> None:
-    gains: Gains = {"my/task": same(THREE, 0.2), "xtreme/tatoeba": same(THREE, 0.5)}
+    gains: Gains = {"xtreme/pawsx": same(THREE, 0.2), "xtreme/tatoeba": same(THREE, 0.5)}
     run = run_of(THREE, gains, seeds=1, best=dict.fromkeys(gains, "hs"))
     for number in (1, 3, 5, 10, 11, 13):
         found = outcome(number, run)

@@ -133,7 +133,7 @@ def _model(
         p = 2 * float(stdtr(df, -abs(value / error)))
         numbers = {"estimate": value, "se": error, "ci_low": value - margin, "ci_high": value + margin}
         scaled = {key: number / _POINTS for key, number in numbers.items()}
-        rows.append(_row(kind, name, observations, **scaled, df=float(df), p=p) | _shares(fit))
+        rows.append(_row(kind, name, observations) | scaled | {"df": float(df), "p": p} | _shares(fit))
     for row, corrected in zip(rows, holm([row["p"] for row in rows]), strict=True):
         row["p_holm"] = corrected
     return rows
@@ -186,14 +186,12 @@ def _optimum(model: Any, method: str, features: Sequence[str]) -> _Fit | None:
     return _Fit(found, (between, within, float(fitted.scale)))
 
 
-def _row(
-    kind: str, feature: str, observations: Sequence[Observation], note: str = "", **numbers: float
-) -> Row:
+def _row(kind: str, feature: str, observations: Sequence[Observation], note: str = "") -> Row:
+    """A row without numbers."""
     columns = ("estimate", "se", "df", "ci_low", "ci_high", "p", "p_holm", "family_share", "language_share")
     return (
         {"model": kind, "feature": feature}
         | dict.fromkeys(columns)
-        | numbers
         | {
             "languages": _languages(observations),
             "families": _families(observations),

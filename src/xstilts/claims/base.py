@@ -143,11 +143,11 @@ class Rule:
     def part(self, name: str, estimate: Estimate, test: PValues, one_run: bool = False, **other: Any) -> Part:
         """The part of an estimate with what its test says; without two seeds there is no verdict."""
         low, high = estimate.interval(self.alpha)
-        interval = {"estimate": estimate.value, "low": finite(low), "high": finite(high)}
+        other |= {"estimate": estimate.value, "low": finite(low), "high": finite(high)}
         if estimate.items_only or one_run:
             other.setdefault("note", "interval over items alone: too few seeds for a verdict")
-            return Part(name=name, verdict=UNDECIDED, **interval, **other)
-        return Part(name=name, verdict=self.verdict([test]), **interval, **test._asdict(), **other)
+            return Part(name=name, verdict=UNDECIDED, **other)
+        return Part(name=name, verdict=self.verdict([test]), **test._asdict(), **other)
 
     def beside(self, name: str, estimate: Estimate, **other: Any) -> Part:
         """A part that is shown and decides nothing."""
