@@ -42,7 +42,7 @@ def test_distance_grows_along_the_tree() -> None:
 
 
 def test_what_is_unknown_is_none() -> None:
-    assert lineage("zxx") is family("zxx") is distance_from_english("zxx") is None
+    assert lineage("qqq") is family("qqq") is distance_from_english("qqq") is None
 
 
 @pytest.mark.parametrize("suite", ["xtreme", "xtreme-r", "pocket"])

@@ -93,6 +93,16 @@ def test_a_feature_that_hardly_varies_is_left_out() -> None:
     assert set(rows_of(found, "together")) == {"distance", "pieces"}
 
 
+def test_a_feature_keeps_its_standard_error_where_no_variance_is_left_to_families() -> None:
+    # Families that differ less than by chance: MixedLM's own errors are then infinite, missing or far too small.
+    for seed in range(4):
+        found = explain([x._replace(family=FAMILIES[i % 6]) for i, x in enumerate(observe(18, 3, seed=seed))])
+        for alone, together in zip(
+            *(rows_of(found, kind).values() for kind in ("alone", "together")), strict=True
+        ):
+            assert 0.3 < together["se"] / alone["se"] < 3
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("languages", "targets", "families"), [(20, 1, 8), (20, 3, 8), (40, 3, 8)])
 def test_no_effect_is_seldom_found(languages: int, targets: int, families: int) -> None:

@@ -163,27 +163,43 @@ def _fit(features: Sequence[str], observations: Sequence[Observation]) -> _Fit |
     parts = {"language": "0 + C(language)"} if several else None
     model = MixedLM.from_formula(formula, table, groups="family", re_formula="1", vc_formula=parts)
     for method in ("powell", "nm"):
-        found = _optimum(model, method, features)
-        if found is not None:
-            return found
+        variances = _variances(model, method)
+        if variances is not None:
+            return _Fit(_coefficients(model, table, variances, features), variances)
     return None
 
 
-def _optimum(model: Any, method: str, features: Sequence[str]) -> _Fit | None:
+def _variances(model: Any, method: str) -> tuple[float, float, float] | None:
+    """Variance between families, between languages of a family and of the error; None where none were found."""
     with warnings.catch_warnings():  # a variance of 0 is an answer here, and is warned of
         warnings.simplefilter("ignore")
         try:
             fitted = model.fit(reml=True, method=method)
         except np.linalg.LinAlgError:
             return None
-        errors = dict(zip(model.exog_names, fitted.bse_fe, strict=True))
-    values = dict(zip(model.exog_names, fitted.fe_params, strict=True))
-    found = {name: (float(values[name]), float(errors[name])) for name in features}
-    if not all(isfinite(value) and isfinite(error) and error > 0 for value, error in found.values()):
-        return None
     between = float(np.asarray(fitted.cov_re)[0, 0])
     within = float(fitted.vcomp[0]) if len(fitted.vcomp) else 0.0
-    return _Fit(found, (between, within, float(fitted.scale)))
+    found = (between, within, float(fitted.scale))
+    return found if all(map(isfinite, found)) and found[2] > 0 else None
+
+
+def _coefficients(
+    model: Any, table: Any, variances: tuple[float, float, float], features: Sequence[str]
+) -> dict[str, tuple[float, float]]:
+    """Coefficients and standard errors given the variances: (X'V⁻¹X)⁻¹X'V⁻¹y and (X'V⁻¹X)⁻¹ (Laird & Ware 1982).
+
+    MixedLM's own standard errors invert a matrix that is singular where a variance is 0.
+    """
+    family, language = (
+        np.equal.outer(x, x) for x in (table["family"].to_numpy(), table["language"].to_numpy())
+    )
+    covariance = variances[0] * family + variances[1] * language + variances[2] * np.eye(len(table))
+    design = np.asarray(model.exog)
+    weighted = np.linalg.solve(covariance, design)
+    inverse = np.linalg.inv(design.T @ weighted)
+    values = inverse @ weighted.T @ np.asarray(model.endog)
+    places = {name: list(model.exog_names).index(name) for name in features}
+    return {name: (float(values[i]), float(np.sqrt(inverse[i, i]))) for name, i in places.items()}
 
 
 def _row(kind: str, feature: str, observations: Sequence[Observation], note: str = "") -> Row:
