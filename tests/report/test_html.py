@@ -11,7 +11,7 @@ import pytest
 
 from xstilts.experiment import Results
 from xstilts.report import write_html
-from xstilts.report.html import STRENGTH
+from xstilts.report.persistence import STRENGTH
 from xstilts.report.words import FLAGS, QUESTION, VERDICTS
 
 Make = Callable[..., Results]
