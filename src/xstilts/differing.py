@@ -49,10 +49,11 @@ class _Pair:
 
 
 def differences(experiment: Experiment, plan: Plan) -> tuple[list[Row], list[Row]]:
-    """What a finished plan shows of items on which an arm and the baseline differ, on clean input, of the first seed.
+    """Items on which an arm and the baseline differ, on clean input, of the first seed of a finished plan.
 
-    Of each arm × target as many items as `recipe.report_examples` says are kept for either side that scores higher, in an
-    order that hashes of their ids decide: no eye has picked them. No language comes twice before each came once.
+    Of each arm × target as many items as `recipe.report_examples` says are kept for either side that scores higher, in
+    an order that hashes decide, the same for all arms: no eye has picked them. No language comes twice before each
+    came once.
 
     Args:
         experiment: whose store holds the predictions.
@@ -105,7 +106,12 @@ def _differing(pair: _Pair, store: Store) -> tuple[list[_Found], int]:
     base, arm = (_item_values(cell, store) for cell in (pair.base, pair.arm))
     language = pair.arm.language
     found = [
-        _Found(short_hash(f"{pair.arm.target} {language} {place}"), language, int(place), arm[place] > base[place])
+        _Found(
+            short_hash(f"{pair.arm.target} {language} {place}"),
+            language,
+            int(place),
+            bool(arm[place] > base[place]),
+        )
         for place in np.flatnonzero(base != arm)
     ]
     return found, len(base)
@@ -164,4 +170,9 @@ def _rows(prediction: Stage, store: Store) -> Iterator[Row]:
 
 def _texts(kind: TaskType, row: Row) -> dict[str, str]:
     texts = {name: row[name] for name in kind.roles if row.get(name)}
-    return {name: (x if isinstance(x, str) else " · ".join(x))[:LONGEST] for name, x in texts.items()}
+    return {name: (x if isinstance(x, str) else _joined(x))[:LONGEST] for name, x in texts.items()}
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Words with a space between them, longer parts with a dot."""
+    return (" · " if any(" " in part for part in parts) else " ").join(parts)

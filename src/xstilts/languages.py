@@ -75,7 +75,8 @@ def script(code: str) -> str:
 
 def script_name(code: str) -> str:
     """English name of a language's script: `Latin` for `de`, `Simplified Han` for `zh`."""
-    return str(langcodes.get(code).maximize().script_name())
+    name = str(langcodes.get(code).maximize().script_name())
+    return f"{name} Han" if name in ("Simplified", "Traditional") else name
 
 
 def display_name(code: str) -> str:

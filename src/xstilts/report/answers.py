@@ -9,6 +9,7 @@ from xstilts.report.evidence import Evidence, Row, flags
 
 
 def answer(family: str, evidence: Evidence) -> dict[str, Any]:
+    """The answer of one family: in a few words, counted by verdict, and sentence by sentence."""
     rows = evidence.verdicts(family)
     return {
         "family": words.FAMILIES.get(family, family),

@@ -23,10 +23,6 @@ class Entry:
     gain: Interval
 
 
-COLUMNS = ("Target", "Arm", "Language", "Script")
-"""The columns of words; those of numbers follow."""
-
-
 def entries(evidence: Evidence) -> list[Entry]:
     """A row for each target, arm and language with a gain: by target, arm, then the largest gain first."""
     targets = evidence.targets()
@@ -43,7 +39,7 @@ def context(evidence: Evidence) -> dict[str, Any]:
     """What the section's template is given: the rows, and what each filter offers."""
     rows = entries(evidence)
     chosen = {"Target": _unique(x.target for x in rows), "Arm": _unique(x.arm for x in rows)}
-    return {"rows": rows, "columns": COLUMNS, "filters": chosen | {"Script": sorted({x.script for x in rows})}}
+    return {"rows": rows, "filters": chosen | {"Script": sorted({x.script for x in rows})}}
 
 
 def _unique(names: Iterable[str]) -> list[str]:

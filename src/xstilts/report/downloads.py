@@ -54,13 +54,13 @@ def downloads(results: Results, examples: bool) -> list[Download]:
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows as CSV with a head: numbers to six digits, lists and what is not there as spreadsheets take them.
+    r"""Rows as CSV with a head: numbers to six digits, lists and what is not there as spreadsheets take them.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front.
 
     Example:
         >>> to_csv([{"arm": "=1+1", "estimate": -0.0312345678, "p": None}])
-        "arm,estimate,p\\r\\n'=1+1,-0.0312346,\\r\\n"
+        "arm,estimate,p\r\n'=1+1,-0.0312346,\r\n"
     """
     names = [name for name in dict.fromkeys(key for row in rows for key in row) if name not in _LEFT_OUT]
     text = io.StringIO()

@@ -46,11 +46,13 @@ def shown_examples(results: Results) -> list[Group]:
     found: dict[tuple[str, str], list[Example]] = {}
     for row in results.examples:
         found.setdefault((row["task"], row["arm"]), []).append(_example(row))
-    return [
-        Group(*(row[name] for name in ("task", "arm", "seed", "items", "better", "worse")), examples)
-        for row in results.run.get("differences", ())
-        if (examples := found.get((row["task"], row["arm"]), []))
-    ]
+    groups = []
+    for row in results.run.get("differences", ()):
+        examples = found.get((row["task"], row["arm"]))
+        if examples:
+            counts = row["items"], row["better"], row["worse"]
+            groups.append(Group(row["task"], row["arm"], row["seed"], *counts, examples))
+    return groups
 
 
 def _example(row: dict[str, Any]) -> Example:

@@ -94,9 +94,7 @@ def _gains(target: str, evidence: Evidence) -> dict[str, tuple[Interval | None, 
     return {arm: gains for arm, gains in found.items() if any(gains)}
 
 
-def _line(
-    arm: str, target: str, gains: tuple[Interval | None, ...], top: float, evidence: Evidence
-) -> Line:
+def _line(arm: str, target: str, gains: tuple[Interval | None, ...], top: float, evidence: Evidence) -> Line:
     rows = [evidence.verdict(arm, target, perturbed) for perturbed in (False, True)]
     clean, changed = (words.verdict_word(row) if row else "" for row in rows)
     cells = tuple(colour(gain, top) for gain in gains)

@@ -109,9 +109,7 @@ def _drawing(arm: str, name: str, gains: Gains, scales: tuple[Scale, Scale]) -> 
     trends = [_trend(group, by, scales, list(GROUPS).index(group)) for group, by in gains.items()]
     x_ticks = [(x(i), str(i) if i else "clean") for i in range(SEVEREST + 1)]
     y_ticks = [(y(value), points(value)) for value in y.ticks(5)]
-    summary = "; ".join(
-        f"{trend.label}: {', '.join(stop.title for stop in trend.stops)}" for trend in trends
-    )
+    summary = "; ".join(f"{trend.label}: {', '.join(stop.title for stop in trend.stops)}" for trend in trends)
     what, _, role = name.partition(":")
     title = f"{arm}, {what}{f' in {role}' if role else ''}"
     return Severities(title, trends, x_ticks, y_ticks, y(0), summary)

@@ -1,4 +1,4 @@
-"""Text that others wrote, with the characters that cannot be seen, or that move what stands beside them, made visible."""
+"""Text that others wrote, with characters that cannot be seen, or that move what stands beside them, made visible."""
 
 from __future__ import annotations
 
