@@ -7,23 +7,15 @@ from hypothesis import strategies as st
 
 from xstilts.report.visible import cut, visible
 
+MOVING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
 
 @given(st.text(st.characters(codec=None)))
 def test_nothing_that_moves_or_hides_is_left(text: str) -> None:
     told = visible(text)
     told.encode("utf-8")
     for character in told:
-        assert unicodedata.bidirectional(character) not in {
-            "LRE",
-            "RLE",
-            "LRO",
-            "RLO",
-            "PDF",
-            "LRI",
-            "RLI",
-            "FSI",
-            "PDI",
-        }
+        assert unicodedata.bidirectional(character) not in MOVING
         assert unicodedata.category(character) != "Cc" or character in "\n\t"
 
 

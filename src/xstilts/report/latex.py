@@ -3,15 +3,16 @@ r"""The tables of a run for a paper: booktabs, one float each, or a longtable wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xstilts.languages import display_name
 from xstilts.recipe import BASELINE
 from xstilts.report import words
-from xstilts.report.evidence import ALL, Evidence, Interval
+from xstilts.report.evidence import ALL, PERTURBED, Evidence, Interval
 from xstilts.report.layers import taken, vectors
 from xstilts.report.persistence import Block, matrix
 from xstilts.report.sections import against_controls, changed_input
@@ -20,7 +21,7 @@ from xstilts.report.visible import visible
 if TYPE_CHECKING:
     from xstilts.experiment import Results
 
-ROWS = 40
+ROWS = 30
 """Rows that a float may have; a longer table is broken over pages."""
 ARMS = 4
 """Arms that stand beside each other in one table."""
@@ -226,34 +227,52 @@ def _slug(name: str) -> str:
 
 
 def _conditions(evidence: Evidence) -> Table:
-    names = ["Target", "Arm", "Condition", "English", "Others", "English", "Others"]
-    groups = r" & & & \multicolumn{2}{c}{Gain} & \multicolumn{2}{c}{Against clean} \\"
-    head = [groups, r"\cmidrule(lr){4-5}\cmidrule(lr){6-7}", *_head(names)]
-    caption = f"Gains with changed input, {_note(evidence)}; and these minus the gain on clean input."
+    names = ["Arm", "Condition", "English", "Others", "English", "Others"]
+    groups = r" & & \multicolumn{2}{c}{Gain} & \multicolumn{2}{c}{Against clean} \\"
+    head = [groups, r"\cmidrule(lr){3-4}\cmidrule(lr){5-6}", *_head(names)]
+    caption = (
+        f"Gains with changed input, {_note(evidence)}; and these minus the gain on clean input. The number behind @ is "
+        "the severity, 1 to 5."
+    )
     rows = [
-        [
-            escape(words.short(row["target"], evidence.targets())),
-            escape(row["arm"]),
-            escape(words.condition_label(row["condition"])),
-            *map(_cell, row["gains"] + row["changes"]),
-        ]
+        (
+            row["target"],
+            [escape(row["arm"]), escape(_condition(row)), *map(_cell, row["gains"] + row["changes"])],
+        )
         for row in changed_input(evidence)
     ]
-    return Table("conditions", caption, "lllcccc", head, rows)
+    return Table("conditions", caption, "llcccc", head, _by_target(rows, evidence))
+
+
+def _condition(row: Mapping[str, Any]) -> str:
+    return "all of them" if row["condition"] == PERTURBED else str(row["condition"])
 
 
 def _controls(evidence: Evidence) -> Table:
-    caption = "The score of each arm minus that of its control, in points; a gain is the task's own where this is above 0."
+    caption = (
+        "The score of each arm minus that of its control, in points. "
+        "A gain is the task's own only where this is above 0 as well."
+    )
     rows = [
-        [
-            escape(words.short(row["target"], evidence.targets())),
-            escape(row["arm"]),
-            rf"\textit{{{escape(row['control'])}}}",
-            *map(_cell, row["gains"]),
-        ]
+        (
+            row["target"],
+            [escape(row["arm"]), rf"\textit{{{escape(row['control'])}}}", *map(_cell, row["gains"])],
+        )
         for row in against_controls(evidence)
     ]
-    return Table("controls", caption, "lllcc", _head(["Target", "Arm", "Against", "English", "Others"]), rows)
+    head = _head(["Arm", "Against", "English", "Others"])
+    return Table("controls", caption, "llcc", head, _by_target(rows, evidence))
+
+
+def _by_target(rows: Sequence[tuple[str, list[str]]], evidence: Evidence) -> list[list[str]]:
+    """The rows of each target under its name."""
+    told: list[list[str]] = []
+    for target, cells in groupby(rows, key=lambda row: row[0]):
+        lines = [line for _, line in cells]
+        name = escape(words.short(target, evidence.targets()))
+        head = rf"\multicolumn{{{len(lines[0])}}}{{@{{}}l}}{{\textbf{{{name}}}}}"
+        told += [*([[]] if told else []), [head], *lines]
+    return told
 
 
 def _layers(evidence: Evidence) -> Table:
