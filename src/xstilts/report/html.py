@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 
+FEW = 12
+"""Verdicts that are told one by one where they stand; more are folded away behind their counts."""
+
 SECTIONS: Mapping[str, str] = {
     "answer": "The answer",
     "learned": "Did each arm learn its own task?",
@@ -122,20 +125,21 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
 
 def _context(results: Results, evidence: Evidence, with_examples: bool) -> dict[str, Any]:
     """What the templates are given."""
-    seen = [
-        row
-        for family in evidence.families
+    seen = {
+        perturbed: [row for family in evidence.families for row in evidence.verdicts(family, perturbed)]
         for perturbed in (False, True)
-        for row in evidence.verdicts(family, perturbed)
-    ]
+    }
+    every = [*seen[False], *seen[True]]
     targets = evidence.targets()
     return {
         "evidence": evidence,
         "words": words,
         "answers": [answers.answer(family, evidence) for family in evidence.families],
-        "kinds": answers.kinds(seen),
-        "flags": answers.flags_raised(seen, evidence),
+        "kinds": answers.kinds(every),
+        "flags": answers.flags_raised(every, evidence),
         "flags_of": words.named_flags,
+        "changed_verdicts": seen[True],
+        "few": FEW,
         "learned_bar": LEARNED,
         "matrix": persistence.context(evidence),
         "readings": [text for x in targets if (text := layers.reading(x, evidence))],
