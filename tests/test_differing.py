@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from finished_runs import experiment_on, predictions_of
-from tiny_world import Typed
 from xstilts.differing import _drawn, _Found, _joined, differences
 from xstilts.experiment import Experiment, Results
 from xstilts.finished import FinishedRun
@@ -64,7 +63,7 @@ def test_counts_are_of_all_items(told: tuple[Told, Told]) -> None:
     json.dumps(counts)
 
 
-def test_a_run_keeps_them_and_shows_them(run: Path, typed: Typed, tmp_path: Path) -> None:
+def test_a_run_keeps_them_and_shows_them(run: Path) -> None:
     results = Results.load(run)
     assert results.run["differences"] and results.examples
     texts = next(iter(json.loads(results.examples[0]["texts"]).values()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from xstilts.recipe import BASELINE
 from xstilts.report.evidence import Evidence, Interval
 from xstilts.report.figures import draw_overview, forest, legend, save, style
 from xstilts.report.severity import GROUPS, SEVEREST, Gains, gains_by_severity
-from xstilts.report.words import MINUS, POSTPROCESSES, metric_label, short
+from xstilts.report.words import MINUS, POSTPROCESSES, metric_label, short, slug
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,11 +45,10 @@ def write_figures(results: Results, folder: str | Path) -> list[Path]:
     with style(13):
         written = _saved(draw_overview(evidence), folder / "overview")
     for target in evidence.targets():
-        slug = re.sub(r"[^A-Za-z0-9]+", "-", target).strip("-")
         for kind, draw in _KINDS.items():
             with style(10):
                 figure = draw(target, evidence)
-                written += _saved(figure, folder / f"{kind}-{slug}") if figure else []
+                written += _saved(figure, folder / f"{kind}-{slug(target)}") if figure else []
     return written
 
 

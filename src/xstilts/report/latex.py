@@ -211,7 +211,7 @@ def _languages(evidence: Evidence) -> list[Table]:
         name = words.short(target, evidence.targets())
         for start in range(0, len(have), ARMS):
             arms = have[start : start + ARMS]
-            label = f"{_slug(target)}-{start // ARMS + 1}" if len(have) > ARMS else _slug(target)
+            label = f"{words.slug(target)}-{start // ARMS + 1}" if len(have) > ARMS else words.slug(target)
             caption = f"Gains on {name} by language, {_note(evidence)}."
             table = Table(f"languages-{label}", caption, "l" + "c" * len(arms), _head(["Language", *arms]))
             for language in evidence.languages(target):
@@ -220,10 +220,6 @@ def _languages(evidence: Evidence) -> list[Table]:
                     table.rows.append([escape(display_name(language)), *map(_cell, gains)])
             tables.append(table)
     return tables
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
 
 
 def _conditions(evidence: Evidence) -> Table:
