@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from xstilts.errors import UnknownName
+from xstilts.hashing import short_hash
 from xstilts.languages import display_name
 from xstilts.metrics import get_metric
 from xstilts.report.evidence import (
@@ -132,6 +134,17 @@ def short(task: str, tasks: Sequence[str]) -> str:
     """
     name = task.rpartition("/")[2]
     return name if [x.rpartition("/")[2] for x in tasks].count(name) == 1 else task
+
+
+def slug(name: str) -> str:
+    """A task's name for names of files and labels; what other characters it had is told by a hash.
+
+    Example:
+        >>> slug("pocket/intents"), slug("my/任务")
+        ('pocket-intents', 'my-4336f6')
+    """
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
+    return plain if re.fullmatch(r"[A-Za-z0-9/_.-]+", name) else f"{plain}-{short_hash(name, 6)}".strip("-")
 
 
 def metric_label(name: str) -> str:
