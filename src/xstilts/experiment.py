@@ -177,8 +177,8 @@ class Results:
 
     `results` has a row a cell and seed, `gains` a row a contrast, `verdicts` a row an arm × target × family; `run`
     holds cost, settings and the intermediates' own dev scores; `layers` has the curves that retrieval's layers were
-    chosen on (see `xstilts.layers`); `languages` the features of languages, and `explanations` what they explain of the
-    gains (see `xstilts.explaining`; empty in a run that an earlier version wrote).
+    chosen on (see `xstilts.layers`), `examples` items on which an arm and the baseline differ (see `xstilts.differing`),
+    `languages` the features of languages, and `explanations` what they explain of the gains (see `xstilts.explaining`).
     """
 
     folder: Path
@@ -187,6 +187,7 @@ class Results:
     verdicts: list[dict[str, Any]]
     run: dict[str, Any] = field(default_factory=dict)
     layers: list[dict[str, Any]] = field(default_factory=list)
+    examples: list[dict[str, Any]] = field(default_factory=list)
     languages: list[dict[str, Any]] = field(default_factory=list)
     explanations: list[dict[str, Any]] = field(default_factory=list)
 
@@ -209,13 +210,13 @@ class Results:
             load_table(folder / f"{name}.parquet", again).to_pylist()
             for name in ("results", "gains", "verdicts", "layers")
         )
-        explained = (
+        later = (  # runs from before them have none
             load_table(folder / f"{name}.parquet", again).to_pylist()
             if (folder / f"{name}.parquet").is_file()
             else []
-            for name in ("languages", "explanations")
+            for name in ("examples", "languages", "explanations")
         )
-        return cls(folder, results, gains, verdicts, run, layers, *explained)
+        return cls(folder, results, gains, verdicts, run, layers, *later)
 
     def to_pandas(self) -> Any:
         """The results as a pandas data frame, a row a cell and seed."""
@@ -251,6 +252,7 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     """Weigh the evidence that the store holds for a plan and write the answer's tables to a folder."""
     from xstilts import analysis
     from xstilts.answer import analysis_cells, design, qualifiers, run_record
+    from xstilts.differing import differences
     from xstilts.explaining import explanation_table, language_table
     from xstilts.layers import layer_table
 
@@ -261,9 +263,12 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     results = qualifiers(experiment, plan, answer.results)
     run = run_record(experiment, plan, record)
     layers = layer_table(experiment, plan, compared, settings)
+    examples, counts = differences(experiment, plan)
+    run["differences"] = counts
     languages = language_table(experiment, plan)
     explained = explanation_table(answer.gains, answer.verdicts, languages, settings.alpha)
-    written = Results(folder, results, answer.gains, answer.verdicts, run, layers, languages, explained)
+    tables = (results, answer.gains, answer.verdicts, run, layers, examples, languages, explained)
+    written = Results(folder, *tables)
     _write(written, anchored(experiment.recipe, experiment.base, experiment.bases))
     return written
 
@@ -316,7 +321,8 @@ def _write(results: Results, recipe: Recipe) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").unlink(missing_ok=True)  # tables of two runs never pass for one
     tables = {"results": results.results, "gains": results.gains_table, "verdicts": results.verdicts}
-    tables |= {"layers": results.layers, "languages": results.languages, "explanations": results.explanations}
+    tables |= {"layers": results.layers, "examples": results.examples}
+    tables |= {"languages": results.languages, "explanations": results.explanations}
     for name, rows in tables.items():
         draft = folder / f".{name}.parquet"
         pq.write_table(pa.Table.from_pylist(_regular(rows)), draft)
