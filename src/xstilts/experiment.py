@@ -177,8 +177,9 @@ class Results:
 
     `results` has a row a cell and seed, `gains` a row a contrast, `verdicts` a row an arm × target × family; `run`
     holds cost, settings and the intermediates' own dev scores; `layers` has the curves that retrieval's layers were
-    chosen on (see `xstilts.layers`), `examples` items on which an arm and the baseline differ (see `xstilts.differing`),
-    `languages` the features of languages, and `explanations` what they explain of the gains (see `xstilts.explaining`).
+    chosen on (see `xstilts.layers`), `examples` items on which an arm and the baseline differ (see
+    `xstilts.differing`), `languages` the features of languages, and `explanations` what they explain of the gains (see
+    `xstilts.explaining`).
     """
 
     folder: Path
