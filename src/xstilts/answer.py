@@ -160,7 +160,6 @@ def _identifying(experiment: Experiment, cell: Cell) -> dict[str, Any]:
         "suite": task.suite,
         "task": task.name,
         "task_type": task.type,
-        "modality": "text",
         "trained": is_trained(task),
         "setting": "zero-shot",
         "script": script(cell.language),

@@ -18,6 +18,9 @@ PERTURBED = "perturbed"
 """The condition that stands for the mean over all conditions but clean."""
 
 CEILING = 0.95
+IMAGE_TEXT = "image-text"
+"""The family, and the modality, of tasks that put images to text."""
+
 Float = NDArray[np.float64]
 
 
@@ -61,6 +64,11 @@ class Cell:
         """How messages name this cell."""
         parts = self.arm, self.target, self.language, self.condition, f"seed {self.seed}", self.metric
         return " × ".join(parts)
+
+    @property
+    def modality(self) -> str:
+        """`image-text` or `text`."""
+        return modality_of(self.family)
 
     @property
     def value(self) -> float:
@@ -148,6 +156,11 @@ def check_same_items(a: Cell, b: Cell) -> None:
             f"{a.name} has {len(ours)} items, {b.name} has {len(theirs)}, with {len(set(ours) & set(theirs))} "
             "sources in common. Expected the same items: predict both on the same test files, then score again"
         )
+
+
+def modality_of(family: str) -> str:
+    """The modality of a family of tasks: `image-text` or `text`."""
+    return IMAGE_TEXT if family == IMAGE_TEXT else "text"
 
 
 def is_english(language: str) -> bool:
