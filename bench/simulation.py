@@ -1,0 +1,196 @@
+"""Do the intervals and verdicts hold what they claim? Runs whose truth is known, weighed by the real code.
+
+An item has a difficulty that all arms share, an effect of each arm, half of it shared by the languages, and noise of
+each run; a run has an effect of its own, half of it shared by the languages. `ratio` is the variance that runs give a
+score to the variance that items give it. Two systems answer about a fifth of the items differently, as real ones do.
+Every replication goes through `xstilts.analysis.analyse`, as a run's cells do. For each number of seeds and each ratio:
+
+- coverage: how often the 95% interval of a gain holds the true one, in English and on average over the others;
+- false: how often any of three arms without effect is said to persist (Holm's correction is over the three), and how
+  often one that gains in English alone is;
+- power: how often a gain of so many points in every language is found to persist.
+
+    python bench/simulation.py --out runs/bench/simulation.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import norm
+
+from xstilts.analysis import Analysis, Cell, Design, Settings, analyse
+
+LANGUAGES = ("en", "de", "sw", "th", "zh")
+DIFFERENT = 0.2
+"""Share of the items that two systems answer differently: the variance of an item's difference."""
+SHARED = 0.5
+"""Correlation of an arm's item effects, and of its run effects, between two languages."""
+NOISE = 0.25
+"""Variance of a run's noise on an item, of that of the arm's effect on it."""
+GAINS = (0.01, 0.02, 0.03, 0.05, 0.08)
+
+
+@dataclass(frozen=True)
+class World:
+    """How much is run; `binary`: items are right or wrong, else their scores are normal."""
+
+    seeds: int
+    ratio: float
+    items: int = 500
+    binary: bool = False
+
+
+def effects(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Standard normal `[languages, *shape]`, correlated between languages."""
+    own = rng.normal(size=(len(LANGUAGES), *shape))
+    return np.asarray(np.sqrt(SHARED) * rng.normal(size=shape) + np.sqrt(1 - SHARED) * own)
+
+
+def scores(
+    world: World, expected: np.ndarray, rng: np.random.Generator, difficulty: np.ndarray
+) -> np.ndarray:
+    """An arm's item scores `[languages, seeds, items]`, whose expectation is `expected` `[languages]`."""
+    items = effects(rng, (world.items,))[:, None]
+    runs = effects(rng, (world.seeds,))[:, :, None] * np.sqrt(world.ratio / world.items)
+    noise = np.sqrt(NOISE) * rng.normal(size=(len(LANGUAGES), world.seeds, world.items))
+    scale = np.sqrt(DIFFERENT / 2)
+    if not world.binary:
+        return np.asarray(expected[:, None, None] + difficulty + scale * (items + runs + noise))
+    # A latent score above 0 is right; run effects are in its unit, as large as they make the score's ratio.
+    spread = np.sqrt(2 + NOISE)
+    slope = spread * np.sqrt(DIFFERENT / 2) / norm.pdf(norm.ppf(expected))[:, None, None]
+    latent = spread * norm.ppf(expected)[:, None, None] + difficulty + items + noise + slope * runs
+    return np.asarray(latent > 0, dtype=float)
+
+
+def simulate(world: World, gains: Mapping[str, Sequence[float]], rng: np.random.Generator) -> list[Cell]:
+    """The cells of one experiment: a baseline at 0.5, and arms with a true gain in each language."""
+    difficulty = rng.normal(size=world.items)
+    sources = tuple(map(str, range(world.items)))
+    fields = {"target": "t", "task_type": "classification", "family": "trained", "metric": "accuracy"}
+    cells = []
+    for arm, gain in {"none": np.zeros(len(LANGUAGES)), **gains}.items():
+        found = scores(world, 0.5 + np.asarray(gain), rng, difficulty)
+        for language, by_seed in zip(LANGUAGES, found, strict=True):
+            for seed, values in enumerate(by_seed):
+                where = {"arm": arm, "language": language, "condition": "clean", "seed": seed}
+                stats = np.column_stack([values, np.ones(world.items)])
+                cells.append(Cell(**fields, **where, sources=sources, stats=stats))
+    return cells
+
+
+def weighed(
+    world: World, gains: Mapping[str, Sequence[float]], rng: np.random.Generator, draws: int
+) -> Analysis:
+    """The analysis of one simulated experiment."""
+    return analyse(simulate(world, gains, rng), Design(("none", *gains)), Settings(draws=draws))
+
+
+def everywhere(gain: float) -> list[float]:
+    """The same gain in every language."""
+    return [gain] * len(LANGUAGES)
+
+
+def english_alone(gain: float) -> list[float]:
+    """A gain in English and none elsewhere."""
+    return [gain] + [0.0] * (len(LANGUAGES) - 1)
+
+
+def coverage(answer: Analysis, truth: Mapping[tuple[str, str], float]) -> dict[str, list[bool]]:
+    """Whether each interval over seeds and items holds the true gain, by group of languages."""
+    found: dict[str, list[bool]] = {"en": [], "non-en": []}
+    for row in answer.gains:
+        if row["quantity"] == "gain" and row["group"] in found and row["over"] == "seeds and items":
+            held = row["ci_low"] <= truth[row["arm"], row["group"]] <= row["ci_high"]
+            found[row["group"]].append(held)
+    return found
+
+
+def nothing(world: World, replications: int, draws: int) -> dict[str, Any]:
+    """Three arms without any effect: coverage, and how often any is said to persist or to harm."""
+    rng = np.random.default_rng([world.seeds, int(10 * world.ratio), 1])
+    arms = {name: everywhere(0.0) for name in ("a", "b", "c")}
+    truth = {(arm, group): 0.0 for arm in arms for group in ("en", "non-en")}
+    held: dict[str, list[bool]] = {"en": [], "non-en": []}
+    verdicts = []
+    for _ in range(replications):
+        answer = weighed(world, arms, rng, draws)
+        verdicts.append({row["verdict"] for row in answer.verdicts})
+        for group, found in coverage(answer, truth).items():
+            held[group] += found
+    return {
+        "coverage_english": float(np.mean(held["en"])),
+        "coverage_others": float(np.mean(held["non-en"])),
+        "without_verdict": 1 - len(held["non-en"]) / (len(arms) * replications),
+        "false_persists": float(np.mean(["persists" in found for found in verdicts])),
+        "false_harms": float(np.mean(["harms" in found for found in verdicts])),
+    }
+
+
+def persisting(world: World, gain: Sequence[float], replications: int, draws: int, stream: int) -> float:
+    """How often one arm with these gains is said to persist."""
+    rng = np.random.default_rng([world.seeds, int(10 * world.ratio), stream])
+    rows = [weighed(world, {"a": gain}, rng, draws).verdicts[0] for _ in range(replications)]
+    return float(np.mean([row["verdict"] == "persists" for row in rows]))
+
+
+def measure(world: World, replications: int, draws: int) -> dict[str, Any]:
+    """All figures of one world; power on a quarter of the replications."""
+    started = time.process_time()
+    record = asdict(world) | nothing(world, replications, draws)
+    record["false_persists_english"] = persisting(world, english_alone(0.1), replications, draws, 2)
+    record["power"] = {
+        str(gain): persisting(world, everywhere(gain), replications // 4, draws, 3 + place)
+        for place, gain in enumerate(GAINS)
+    }
+    return record | {"processor_seconds": time.process_time() - started}
+
+
+def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """A Markdown table, a line a world."""
+    powers = " | ".join(f"{100 * gain:g} points" for gain in GAINS)
+    print(
+        f"| seeds | ratio | covered: English | others | no verdict | false: no effect | English alone | {powers} |"
+    )
+    print("|---" * (7 + len(GAINS)) + "|")
+    for row in rows:
+        shares = ("coverage_english", "coverage_others", "without_verdict", "false_persists")
+        numbers = [row[name] for name in (*shares, "false_persists_english")] + [*row["power"].values()]
+        cells = " | ".join(f"{100 * number:.1f}" for number in numbers)
+        print(f"| {row['seeds']} | {row['ratio']:g} | {cells} |")
+
+
+def main() -> None:
+    """Simulate, print, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[2, 3, 5, 10])
+    parser.add_argument("--ratios", nargs="+", type=float, default=[0.1, 1, 10])
+    parser.add_argument("--items", type=int, default=500)
+    parser.add_argument("--replications", type=int, default=1000)
+    parser.add_argument("--draws", type=int, default=400)
+    parser.add_argument("--binary", action="store_true", help="items are right or wrong")
+    parser.add_argument("--out", type=Path, help="file for the numbers, as JSON")
+    given = parser.parse_args()
+    rows = []
+    for seeds in given.seeds:
+        for ratio in given.ratios:
+            world = World(seeds, ratio, given.items, given.binary)
+            rows.append(measure(world, given.replications, given.draws))
+            print(f"  {seeds} seeds, ratio {ratio:g}: {rows[-1]['processor_seconds']:.0f} s", flush=True)
+    print_table(rows)
+    if given.out:
+        given.out.parent.mkdir(parents=True, exist_ok=True)
+        record = {"replications": given.replications, "draws": given.draws, "worlds": rows}
+        given.out.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
