@@ -75,13 +75,18 @@ def simulate(world: World, gains: Mapping[str, Sequence[float]], rng: np.random.
     """The cells of one experiment: a baseline at 0.5, and arms with a true gain in each language."""
     difficulty = rng.normal(size=world.items)
     sources = tuple(map(str, range(world.items)))
-    fields = {"target": "t", "task_type": "classification", "family": "trained", "metric": "accuracy"}
+    fields: dict[str, Any] = {
+        "target": "t",
+        "task_type": "classification",
+        "family": "trained",
+        "metric": "accuracy",
+    }
     cells = []
     for arm, gain in {"none": np.zeros(len(LANGUAGES)), **gains}.items():
         found = scores(world, 0.5 + np.asarray(gain), rng, difficulty)
         for language, by_seed in zip(LANGUAGES, found, strict=True):
             for seed, values in enumerate(by_seed):
-                where = {"arm": arm, "language": language, "condition": "clean", "seed": seed}
+                where: dict[str, Any] = {"arm": arm, "language": language, "condition": "clean", "seed": seed}
                 stats = np.column_stack([values, np.ones(world.items)])
                 cells.append(Cell(**fields, **where, sources=sources, stats=stats))
     return cells

@@ -96,7 +96,12 @@ def write_items(size: Size, store: Store) -> None:
 
 def read_items(size: Size, store: Store) -> list[Cell]:
     """The cells as a run reads them."""
-    fields = {"target": "bench", "task_type": "classification", "family": "trained", "metric": "accuracy"}
+    fields: dict[str, Any] = {
+        "target": "bench",
+        "task_type": "classification",
+        "family": "trained",
+        "metric": "accuracy",
+    }
     cells = []
     for place in places(size):
         sources, stats = item_statistics(store, address(place))
