@@ -159,18 +159,21 @@ def measure(world: World, replications: int, draws: int) -> dict[str, Any]:
     return record | {"processor_seconds": time.process_time() - started}
 
 
-def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """A Markdown table, a line a world."""
+def print_head() -> None:
+    """The head of a Markdown table of the worlds; numbers are percent."""
     powers = " | ".join(f"{100 * gain:g} points" for gain in GAINS)
     print(
-        f"| seeds | ratio | covered: English | others | no verdict | false: no effect | English alone | {powers} |"
+        f"| seeds | ratio | covered: English | others | no verdict | no effect | English alone | {powers} |"
     )
     print("|---" * (7 + len(GAINS)) + "|")
-    for row in rows:
-        shares = ("coverage_english", "coverage_others", "without_verdict", "false_persists")
-        numbers = [row[name] for name in (*shares, "false_persists_english")] + [*row["power"].values()]
-        cells = " | ".join(f"{100 * number:.1f}" for number in numbers)
-        print(f"| {row['seeds']} | {row['ratio']:g} | {cells} |")
+
+
+def print_row(row: Mapping[str, Any]) -> None:
+    """A line of the table."""
+    shares = ("coverage_english", "coverage_others", "without_verdict", "false_persists")
+    numbers = [row[name] for name in (*shares, "false_persists_english")] + [*row["power"].values()]
+    cells = " | ".join(f"{100 * number:.1f}" for number in numbers)
+    print(f"| {row['seeds']} | {row['ratio']:g} | {cells} |", flush=True)
 
 
 def main() -> None:
@@ -185,16 +188,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="file for the numbers, as JSON")
     given = parser.parse_args()
     rows = []
+    print_head()
     for seeds in given.seeds:
         for ratio in given.ratios:
-            world = World(seeds, ratio, given.items, given.binary)
-            rows.append(measure(world, given.replications, given.draws))
-            print(f"  {seeds} seeds, ratio {ratio:g}: {rows[-1]['processor_seconds']:.0f} s", flush=True)
-    print_table(rows)
-    if given.out:
-        given.out.parent.mkdir(parents=True, exist_ok=True)
-        record = {"replications": given.replications, "draws": given.draws, "worlds": rows}
-        given.out.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+            rows.append(
+                measure(World(seeds, ratio, given.items, given.binary), given.replications, given.draws)
+            )
+            print_row(rows[-1])
+            if given.out:
+                given.out.parent.mkdir(parents=True, exist_ok=True)
+                record = {"replications": given.replications, "draws": given.draws, "worlds": rows}
+                given.out.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+    print(f"{sum(row['processor_seconds'] for row in rows):.0f} processor seconds")
 
 
 if __name__ == "__main__":

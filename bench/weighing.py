@@ -102,9 +102,10 @@ def read_items(size: Size, store: Store) -> list[Cell]:
         "family": "trained",
         "metric": "accuracy",
     }
-    cells = []
+    cells: list[Cell] = []
+    known: dict[tuple[str, ...], tuple[str, ...]] = {}
     for place in places(size):
-        sources, stats = item_statistics(store, address(place))
+        sources, stats = item_statistics(store, address(place), known)
         cells.append(Cell(**place, **fields, sources=sources, stats=stats, chance=1 / 3))
     return cells
 
