@@ -3,7 +3,8 @@
 An item has a difficulty that all arms share, an effect of each arm, half of it shared by the languages, and noise of
 each run; a run has an effect of its own, half of it shared by the languages. `ratio` is the variance that runs give a
 score to the variance that items give it. Two systems answer about a fifth of the items differently, as real ones do.
-Every replication goes through `xstilts.analysis.analyse`, as a run's cells do. For each number of seeds and each ratio:
+Every replication goes through the code that weighs a run's cells: bootstrap, contrasts, intervals and verdicts, of
+the gains that these rest on. For each number of seeds and each ratio:
 
 - coverage: how often the 95% interval of a gain holds the true one, in English and on average over the others;
 - false: how often any of three arms without effect is said to persist (Holm's correction is over the three), and how
@@ -26,7 +27,12 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from xstilts.analysis import Analysis, Cell, Design, Settings, analyse
+from xstilts.analysis import Cell, Design, Settings
+from xstilts.analysis.contrasts import ENGLISH, OTHERS
+from xstilts.analysis.estimates import TargetEstimates, by_target, estimate_target
+from xstilts.analysis.grid import Key
+from xstilts.analysis.intervals import Estimate
+from xstilts.analysis.verdicts import verdict_rows
 
 LANGUAGES = ("en", "de", "sw", "th", "zh")
 DIFFERENT = 0.2
@@ -92,11 +98,33 @@ def simulate(world: World, gains: Mapping[str, Sequence[float]], rng: np.random.
     return cells
 
 
+@dataclass(frozen=True)
+class Answer:
+    """The gains of each arm by group of languages, and its verdict."""
+
+    gains: dict[tuple[str, str], Estimate]
+    verdicts: dict[str, str]
+
+
 def weighed(
     world: World, gains: Mapping[str, Sequence[float]], rng: np.random.Generator, draws: int
-) -> Analysis:
-    """The analysis of one simulated experiment."""
-    return analyse(simulate(world, gains, rng), Design(("none", *gains)), Settings(draws=draws))
+) -> Answer:
+    """What the analysis says of one simulated experiment."""
+    design, settings = Design(("none", *gains)), Settings(draws=draws)
+    (cells,) = by_target(simulate(world, gains, rng))
+    found = estimate_target(cells, design, settings, _decides)
+    verdicts = {row["arm"]: row["verdict"] for row in verdict_rows([found], design, settings)}
+    return Answer(_gains(found), verdicts)
+
+
+def _decides(key: Key) -> bool:
+    """Whether verdicts rest on a contrast."""
+    gap = key.quantity == "transfer_gap" and bool(key.reference)
+    return gap or (key.quantity == "gain" and key.group in (ENGLISH, OTHERS))
+
+
+def _gains(found: TargetEstimates) -> dict[tuple[str, str], Estimate]:
+    return {(key.arm, key.group): x for key, x in found.estimates.items() if key.quantity == "gain"}
 
 
 def everywhere(gain: float) -> list[float]:
@@ -109,32 +137,23 @@ def english_alone(gain: float) -> list[float]:
     return [gain] + [0.0] * (len(LANGUAGES) - 1)
 
 
-def coverage(answer: Analysis, truth: Mapping[tuple[str, str], float]) -> dict[str, list[bool]]:
-    """Whether each interval over seeds and items holds the true gain, by group of languages."""
-    found: dict[str, list[bool]] = {"en": [], "non-en": []}
-    for row in answer.gains:
-        if row["quantity"] == "gain" and row["group"] in found and row["over"] == "seeds and items":
-            held = row["ci_low"] <= truth[row["arm"], row["group"]] <= row["ci_high"]
-            found[row["group"]].append(held)
-    return found
-
-
 def nothing(world: World, replications: int, draws: int) -> dict[str, Any]:
     """Three arms without any effect: coverage, and how often any is said to persist or to harm."""
     rng = np.random.default_rng([world.seeds, int(10 * world.ratio), 1])
     arms = {name: everywhere(0.0) for name in ("a", "b", "c")}
-    truth = {(arm, group): 0.0 for arm in arms for group in ("en", "non-en")}
-    held: dict[str, list[bool]] = {"en": [], "non-en": []}
+    held: dict[str, list[bool]] = {ENGLISH: [], OTHERS: []}
     verdicts = []
     for _ in range(replications):
         answer = weighed(world, arms, rng, draws)
-        verdicts.append({row["verdict"] for row in answer.verdicts})
-        for group, found in coverage(answer, truth).items():
-            held[group] += found
+        verdicts.append(set(answer.verdicts.values()))
+        for (_, group), gain in answer.gains.items():
+            if not gain.items_only:
+                low, high = gain.interval()
+                held[group].append(low <= 0 <= high)
     return {
-        "coverage_english": float(np.mean(held["en"])),
-        "coverage_others": float(np.mean(held["non-en"])),
-        "without_verdict": 1 - len(held["non-en"]) / (len(arms) * replications),
+        "coverage_english": float(np.mean(held[ENGLISH])),
+        "coverage_others": float(np.mean(held[OTHERS])),
+        "without_verdict": 1 - len(held[OTHERS]) / (len(arms) * replications),
         "false_persists": float(np.mean(["persists" in found for found in verdicts])),
         "false_harms": float(np.mean(["harms" in found for found in verdicts])),
     }
@@ -143,8 +162,8 @@ def nothing(world: World, replications: int, draws: int) -> dict[str, Any]:
 def persisting(world: World, gain: Sequence[float], replications: int, draws: int, stream: int) -> float:
     """How often one arm with these gains is said to persist."""
     rng = np.random.default_rng([world.seeds, int(10 * world.ratio), stream])
-    rows = [weighed(world, {"a": gain}, rng, draws).verdicts[0] for _ in range(replications)]
-    return float(np.mean([row["verdict"] == "persists" for row in rows]))
+    found = [weighed(world, {"a": gain}, rng, draws).verdicts["a"] for _ in range(replications)]
+    return float(np.mean([verdict == "persists" for verdict in found]))
 
 
 def measure(world: World, replications: int, draws: int) -> dict[str, Any]:

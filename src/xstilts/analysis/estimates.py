@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import isfinite
@@ -46,16 +46,22 @@ def by_target(cells: Sequence[Cell]) -> list[list[Cell]]:
     return [list(found) for _, found in groupby(order, key=lambda x: x.target)]
 
 
-def estimate_target(cells: Sequence[Cell], design: Design, settings: Settings) -> TargetEstimates:
+def estimate_target(
+    cells: Sequence[Cell],
+    design: Design,
+    settings: Settings,
+    wanted: Callable[[Key], bool] = lambda key: True,
+) -> TargetEstimates:
     """Estimate all contrasts of one target with one set of bootstrap weights.
 
     Args:
         cells: one target's cells, as `by_target` sorts them.
         design: arms, baseline, controls.
         settings: draws, seed and level.
+        wanted: which contrasts are estimated.
     """
     found = grids(cells, design)
-    asked = [(grid, contrast) for grid in found for contrast in contrasts(grid)]
+    asked = [(grid, contrast) for grid in found for contrast in contrasts(grid) if wanted(contrast.key)]
     divisors = [(grid, divisor) for grid, contrast in asked for divisor in contrast.positive]
     forms = [grid.column_weights(contrast) for grid, contrast in (*asked, *divisors)]
     variances = item_variances(cells, _matrix(forms, len(cells)), settings)
