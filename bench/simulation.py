@@ -19,8 +19,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from scipy.stats import norm
 
 from xstilts.analysis import Cell, Design, Settings
 from xstilts.analysis.contrasts import ENGLISH, OTHERS
-from xstilts.analysis.estimates import TargetEstimates, by_target, estimate_target
+from xstilts.analysis.estimates import by_target, estimate_target
 from xstilts.analysis.grid import Key
 from xstilts.analysis.intervals import Estimate
 from xstilts.analysis.verdicts import verdict_rows
@@ -41,6 +41,7 @@ SHARED = 0.5
 """Correlation of an arm's item effects, and of its run effects, between two languages."""
 NOISE = 0.25
 """Variance of a run's noise on an item, of that of the arm's effect on it."""
+BATCH = 25
 GAINS = (0.01, 0.02, 0.03, 0.05, 0.08)
 
 
@@ -77,11 +78,17 @@ def scores(
     return np.asarray(latent > 0, dtype=float)
 
 
-def simulate(world: World, gains: Mapping[str, Sequence[float]], rng: np.random.Generator) -> list[Cell]:
-    """The cells of one experiment: a baseline at 0.5, and arms with a true gain in each language."""
+def simulate(
+    world: World, gains: Mapping[str, Sequence[float]], rng: np.random.Generator, name: str = ""
+) -> list[Cell]:
+    """The cells of one experiment: a baseline at 0.5, and arms with a true gain in each language.
+
+    Experiments of a batch share a target, and differ in `postprocess`: their name.
+    """
     difficulty = rng.normal(size=world.items)
     sources = tuple(map(str, range(world.items)))
     fields: dict[str, Any] = {
+        "postprocess": name,
         "target": "t",
         "task_type": "classification",
         "family": "trained",
@@ -107,14 +114,18 @@ class Answer:
 
 
 def weighed(
-    world: World, gains: Mapping[str, Sequence[float]], rng: np.random.Generator, draws: int
-) -> Answer:
-    """What the analysis says of one simulated experiment."""
+    world: World, gains: Mapping[str, Sequence[float]], rng: np.random.Generator, draws: int, size: int
+) -> Iterator[Answer]:
+    """What the analysis says of so many simulated experiments, a batch of which share the draws of weights."""
     design, settings = Design(("none", *gains)), Settings(draws=draws)
-    (cells,) = by_target(simulate(world, gains, rng))
-    found = estimate_target(cells, design, settings, _decides)
-    verdicts = {row["arm"]: row["verdict"] for row in verdict_rows([found], design, settings)}
-    return Answer(_gains(found), verdicts)
+    for start in range(0, size, BATCH):
+        names = [f"{number:04d}" for number in range(min(BATCH, size - start))]
+        (cells,) = by_target([cell for name in names for cell in simulate(world, gains, rng, name)])
+        batch = estimate_target(cells, design, settings, _decides)
+        for grid in batch.grids:
+            rows = verdict_rows([replace(batch, grids=[grid])], design, settings)
+            found = {k: x for k, x in batch.estimates.items() if k.postprocess == grid.postprocess}
+            yield Answer(_gains(found), {row["arm"]: row["verdict"] for row in rows})
 
 
 def _decides(key: Key) -> bool:
@@ -123,8 +134,8 @@ def _decides(key: Key) -> bool:
     return gap or (key.quantity == "gain" and key.group in (ENGLISH, OTHERS))
 
 
-def _gains(found: TargetEstimates) -> dict[tuple[str, str], Estimate]:
-    return {(key.arm, key.group): x for key, x in found.estimates.items() if key.quantity == "gain"}
+def _gains(estimates: Mapping[Key, Estimate]) -> dict[tuple[str, str], Estimate]:
+    return {(key.arm, key.group): x for key, x in estimates.items() if key.quantity == "gain"}
 
 
 def everywhere(gain: float) -> list[float]:
@@ -143,8 +154,7 @@ def nothing(world: World, replications: int, draws: int) -> dict[str, Any]:
     arms = {name: everywhere(0.0) for name in ("a", "b", "c")}
     held: dict[str, list[bool]] = {ENGLISH: [], OTHERS: []}
     verdicts = []
-    for _ in range(replications):
-        answer = weighed(world, arms, rng, draws)
+    for answer in weighed(world, arms, rng, draws, replications):
         verdicts.append(set(answer.verdicts.values()))
         for (_, group), gain in answer.gains.items():
             if not gain.items_only:
@@ -162,8 +172,8 @@ def nothing(world: World, replications: int, draws: int) -> dict[str, Any]:
 def persisting(world: World, gain: Sequence[float], replications: int, draws: int, stream: int) -> float:
     """How often one arm with these gains is said to persist."""
     rng = np.random.default_rng([world.seeds, int(10 * world.ratio), stream])
-    found = [weighed(world, {"a": gain}, rng, draws).verdicts["a"] for _ in range(replications)]
-    return float(np.mean([verdict == "persists" for verdict in found]))
+    answers = weighed(world, {"a": gain}, rng, draws, replications)
+    return float(np.mean([answer.verdicts["a"] == "persists" for answer in answers]))
 
 
 def measure(world: World, replications: int, draws: int) -> dict[str, Any]:

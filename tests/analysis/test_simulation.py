@@ -108,11 +108,9 @@ def test_the_detectable_gain_is_found_in_80_of_100() -> None:
     v_item = DIFFERENT * (alike + NOISE / world.seeds / others) / world.items
     v_run = DIFFERENT / 2 * (alike * world.ratio + NOISE / others) / world.items
     expected = Estimate(0.0, 2 * v_run / world.seeds, 2.0 * (world.seeds - 1), v_item, world.items)
-    rng = np.random.default_rng(0)
-    found = []
-    for _ in range(80):
-        answer = simulation.weighed(world, {"a": simulation.everywhere(expected.detectable())}, rng, 200)
-        found.append(answer.gains["a", "non-en"].interval()[0] > 0)
+    gain = {"a": simulation.everywhere(expected.detectable())}
+    answers = simulation.weighed(world, gain, np.random.default_rng(0), draws=200, size=80)
+    found = [answer.gains["a", "non-en"].interval()[0] > 0 for answer in answers]
     assert 0.75 <= np.mean(found) <= 0.99
 
 

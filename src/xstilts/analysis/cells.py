@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -70,12 +71,17 @@ class Cell:
         """`image-text` or `text`."""
         return modality_of(self.family)
 
-    @property
+    @cached_property
+    def n_sources(self) -> int:
+        """How many sources the items have."""
+        return len(set(self.sources))
+
+    @cached_property
     def value(self) -> float:
         """The score of all items, in 0..1."""
         return float(get_metric(self.metric).value(self.stats.sum(axis=0)))
 
-    @property
+    @cached_property
     def extreme(self) -> str:
         """`ceiling` above 95%, `floor` where a guesser could score as much, else the empty string.
 
@@ -85,7 +91,7 @@ class Cell:
             return "ceiling"
         if self.chance is None:
             return ""
-        error = (self.chance * (1 - self.chance) / len(set(self.sources))) ** 0.5
+        error = (self.chance * (1 - self.chance) / self.n_sources) ** 0.5
         return "floor" if self.value <= self.chance + 1.96 * error else ""
 
 

@@ -86,7 +86,7 @@ def _matrix(rows: Sequence[Mapping[int, float]], columns: int) -> csr_array:
 
 
 def _result(cell: Cell, variance: float, settings: Settings) -> Row:
-    sources = len(set(cell.sources))
+    sources = cell.n_sources
     v_item = item_variance(variance, sources, [1.0])
     low, high = Estimate(cell.value, np.nan, np.nan, v_item, sources).interval(settings.alpha)
     identity = ("task_type", "family", "arm", "language", "condition", "seed", "metric", "postprocess")

@@ -98,9 +98,7 @@ class Grid:
         self.values = {
             at: {seed: cell.value for seed, (_, cell) in x.items()} for at, x in self._cells.items()
         }
-        self.clusters = {
-            at: min(len(set(cell.sources)) for _, cell in x.values()) for at, x in self._cells.items()
-        }
+        self.clusters = {at: min(cell.n_sources for _, cell in x.values()) for at, x in self._cells.items()}
 
     @cached_property
     def arms(self) -> dict[str, tuple[int, ...]]:
