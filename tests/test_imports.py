@@ -28,7 +28,7 @@ LAYERS = (
     {"training", "plan_retrieval", "layer_choice"},
     {"plan", "predicting"},
     {"stages", "costs", "best", "overlap"},
-    {"executors", "answer", "layers", "differing", "report"},
+    {"executors", "answer", "layers", "differing", "report", "detectable"},
     {"experiment", "showing", "validating"},
     {"finished", "demo", "listing", "examining"},
     {"model_card"},
