@@ -16,6 +16,8 @@ from pathlib import Path
 from random import Random
 from typing import Literal, Protocol
 
+import regex
+
 from xstilts import languages
 from xstilts.perturbations.graphemes import split
 
@@ -35,6 +37,12 @@ Span = tuple[int, int]
 """Part of a sequence: where it begins, and where it has ended."""
 
 _UNSPACED = frozenset({"Hans", "Hant", "Hani", "Jpan", "Thai", "Laoo", "Khmr", "Mymr", "Tibt"})
+
+_PLAIN = regex.compile(
+    r"[ -~\u00a0-\u00ac\u00ae-\u024f\u0370-\u0373\u0376\u0377\u037a-\u037d\u0384-\u0386\u0388-\u0482\u048a-\u052f"
+    r"\u05d0-\u05ea\u0620-\u064a\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3\u3000]*"
+)
+"""Letters, digits and marks each of which is a cluster and normal (NFC), whatever stands beside it."""
 
 script = lru_cache(maxsize=None)(languages.script)
 
@@ -165,7 +173,7 @@ def apply_edits(clusters: Sequence[str], edits: Iterable[Edit]) -> list[str]:
 @lru_cache(maxsize=2**16)  # the same letters meet again and again
 def _fits(left: str, old: str, new: str, right: str) -> bool:
     after = left + new + right
-    if after.isascii():
+    if after.isascii() or _PLAIN.fullmatch(after):
         return True
     if len(split(after)) != len(split(left)) + len(split(new)) + len(split(right)):
         return False
