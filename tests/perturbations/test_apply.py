@@ -93,7 +93,7 @@ def test_tokens_stay_as_many_and_whole(
 @pytest.mark.parametrize("language", sorted(CORPUS))
 def test_text_changes_exactly_where_the_registry_says(name: str, language: str) -> None:
     hardest = Condition(name, severity=5)
-    written = texts_for(PERTURBATIONS[name].kind, language)
+    written = texts_for(name, language)
     texts = [(text, f"item/{i}") for text in written for i in range(10)]
     changed = any(perturb_text(text, language, hardest, key) != text for text, key in texts)
     assert changed == PERTURBATIONS[name].acts_on(language)

@@ -21,7 +21,7 @@ def outcomes(name: str, severity: int, language: str) -> list[tuple[list[str], l
     condition = Condition(name, severity=severity)
     return [
         (clusters, perturb_clusters(clusters, language, condition, f"{language}/{n}/{item}"))
-        for n, clusters in enumerate(map(split, texts_for(PERTURBATIONS[name].kind, language)))
+        for n, clusters in enumerate(map(split, texts_for(name, language)))
         for item in range(ITEMS)
     ]
 

@@ -66,8 +66,8 @@ def takes(task: Task, condition: Condition, language: str) -> bool:
 def _idle(task: Task, condition: Condition, language: str) -> str:
     """Why a condition changes nothing in the test input of a task in a language; empty where it does."""
     roles = get_task_type(task.type).roles
-    idle = condition.idle(language, task.type, on_tokens="tokens" in roles)
-    if condition.role and condition.role not in roles and not condition.is_for_others(task.type):
+    idle = condition.idle(language, task.type, "tokens" in roles, task.labels)
+    if condition.role and condition.role not in roles and condition.is_for(task.type, task.labels):
         raise RecipeError(
             f"{condition} on {task.name}: no such role. A {task.type} task has {', '.join(roles)}"
         )
