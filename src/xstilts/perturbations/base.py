@@ -160,6 +160,24 @@ class Perturbation:
         """
         return f"{', '.join(f'{100 * rate:g}' for rate in self.rates)}% of {self.unit}"
 
+    @property
+    def scope(self) -> str:
+        """Tasks, column and languages to which the perturbation is confined; empty where to none.
+
+        Example:
+            >>> from xstilts.perturbations import PERTURBATIONS
+            >>> PERTURBATIONS["omission"].scope
+            'span-qa tasks; on context'
+        """
+        labels = ", ".join(label for label, _ in self.answers)
+        parts = (
+            f"{', '.join(sorted(self.task_types))} tasks" if self.task_types else "",
+            f"on {self.role}" if self.role else "",
+            f"in {', '.join(sorted(self.languages))}" if self.languages else "",
+        )
+        with_labels = f"{parts[0]} with the labels {labels}" if labels else parts[0]
+        return "; ".join(filter(None, (with_labels, *parts[1:])))
+
     def rate(self, severity: int) -> float:
         """Expected share of `unit` that is changed at a severity from 1 to 5."""
         return self.rates[severity - 1]

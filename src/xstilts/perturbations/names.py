@@ -7,8 +7,9 @@ neither *a* nor *which European country* is wrong afterwards.
 
 A language has a rule where the name of a country never changes its form: in Indonesian, Malay, Vietnamese, Thai,
 Chinese and Japanese, where it is the adjective as well; and in English, whose adjectives are below. Left out are
-countries that have short names beside the one that is written (`露` for Russia), that are words or other names as well
-(`Pole`), or whose inhabitants are called otherwise (`Serbs`). The names are those of Unicode CLDR (in `language_data`).
+countries that have short names beside the one that is written (`露` for Russia), whose names are other words, too, or
+parts of them (`Pole`; 海地, Haiti, in 沿海地区), or whose inhabitants are called otherwise (`Serbs`). The names are those
+of Unicode CLDR (in `language_data`).
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ _LEFT_OUT: Mapping[str, frozenset[str]] = {
         "ms": "CN IN",
         "vi": "DE RU BE AT IT CN JP VN IN NA",
         "th": "RU CN IN",
-        "zh": "DE RU CN JP VN IN IT CO",
+        "zh": "DE RU CN JP VN IN IT CO HT",
         "ja": "DE RU CN JP IN",
     }.items()
 }
@@ -95,6 +96,10 @@ class Names:
         return {form: (code, place) for code, forms in self.forms.items() for place, form in enumerate(forms)}
 
     @cached_property
+    def _groups(self) -> list[list[str]]:
+        return [[code for code in group if code in self.forms] for group in _GROUPS]
+
+    @cached_property
     def _pattern(self) -> regex.Pattern[str]:
         longest = "|".join(map(regex.escape, sorted(self._places, key=len, reverse=True)))
         if self.language == "ja":
@@ -108,27 +113,25 @@ class Names:
         found = list(self._pattern.finditer("".join(clusters)))
         if not found:
             return
-        others = exchanges(rate, rng)
+        others = exchanges(self._groups, rate, rng)
         starts = list(accumulate(map(len, clusters), initial=0))
         for match in found:
             code, place = self._places[match[0]]
             first, last = bisect_left(starts, match.start()), bisect_left(starts, match.end())
             whole = starts[first] == match.start() and starts[last] == match.end()
-            other = self.forms.get(others.get(code, ""), ())
-            if whole and other:
-                yield first, (other[place], *[""] * (last - first - 1))
+            if whole and code in others:
+                yield first, (self.forms[others[code]][place], *[""] * (last - first - 1))
 
 
-def exchanges(rate: float, rng: Random) -> dict[str, str]:
-    """For each country that changes its place the one it changes with, by code.
+def exchanges(groups: Sequence[Sequence[str]], rate: float, rng: Random) -> dict[str, str]:
+    """For each country that changes its place the one it changes with, by code; of an odd group one stays.
 
     Example:
-        >>> found = exchanges(1.0, Random(0))
-        >>> all(found[found[code]] == code for code in found)
-        True
+        >>> exchanges(["AB", "C"], 1.0, Random(0))
+        {'B': 'A', 'A': 'B'}
     """
     found: dict[str, str] = {}
-    for group in _GROUPS:
+    for group in groups:
         dealt = sorted((rng.random(), code) for code in group)
         for (_, one), (_, other) in [*pairwise(dealt)][::2]:
             if rng.random() < rate:
