@@ -29,10 +29,11 @@ def test_all_texts_of_an_item_change_in_step() -> None:
     for item in map(str, range(40)):
         asked, told = (perturb_text(text, "en", HARDEST, item) for text in (question, context))
         country = asked.removeprefix("Whom did ").removesuffix(" beat?")
-        assert country != "Norway" and told.startswith(f"{find_adjective(country)}s beat ")
-        assert f". {country} was glad" in told
         loser = told.partition(" beat ")[2].partition(".")[0]
-        assert told.count(loser) == 3 and loser not in {"Kenya", country}
+        assert told == (
+            f"{find_adjective(country)}s beat {loser}. {country} was glad, {loser}’s fans (in {loser}) were not."
+        )
+        assert loser != "Kenya"  # of the nine countries of Norway’s group one stays
 
 
 def find_adjective(country: str) -> str:
@@ -47,11 +48,7 @@ def test_an_answer_changes_with_its_name() -> None:
     for item in map(str, range(20)):
         after, moved = perturb_with_offsets(text, "en", HARDEST, item, keep=[(start, start + 7)])
         left, right = moved.span(start, start + 7)
-        assert (
-            after[left:right]
-            == after.removeprefix("The final was lost by ").removesuffix(" in 1954.")
-            != "Hungary"
-        )
+        assert after == f"The final was lost by {after[left:right]} in 1954."
 
 
 def test_a_name_that_an_answer_cuts_stays() -> None:

@@ -65,7 +65,9 @@ def test_what_the_rule_does_not_take_stays(language: str, text: str) -> None:
 @pytest.mark.parametrize("severity", SEVERITIES)
 def test_claims_are_denied_as_often_as_documented(severity: int) -> None:
     condition = Condition("negation", severity=severity)
-    cases = [(language, text, f"{n}") for language in RULES for text in CLAIMS[language] for n in range(200)]
+    cases = [
+        (language, text, f"{text}/{n}") for language in RULES for text in CLAIMS[language] for n in range(200)
+    ]
     denied = sum(perturb_text(text, language, condition, key) != text for language, text, key in cases)
     assert denied / len(cases) == pytest.approx(PERTURBATIONS["negation"].rate(severity), rel=0.1)
 

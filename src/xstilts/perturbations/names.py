@@ -8,8 +8,8 @@ neither *a* nor *which European country* is wrong afterwards.
 A language has a rule where the name of a country never changes its form: in Indonesian, Malay, Vietnamese, Thai,
 Chinese and Japanese, where it is the adjective as well; and in English, whose adjectives are below. Left out are
 countries that have short names beside the one that is written (`露` for Russia), whose names are other words, too, or
-parts of them (`Pole`; 海地, Haiti, in 沿海地区), or whose inhabitants are called otherwise (`Serbs`). The names are those
-of Unicode CLDR (in `language_data`).
+parts of them (`Pole`; 海地, Haiti, in 沿海地区), or whose inhabitants are called otherwise (`Serbs`). The names are
+those of Unicode CLDR (in `language_data`).
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ _FRENCH = _Rule(
         "chacune quelque quelques quelqu'un certains certaines plusieurs beaucoup peu moins plupart deux "
         "seulement seul seule même aussi toujours souvent parfois déjà encore presque et ou mais donc si "
         "car parce quoique quand lorsque pendant que qui dont où comme y en se lui me te nous vous "
-        "probablement certainement sûrement peut-être doit doivent un une des du"
+        "probablement certainement sûrement peut-être doit doivent"
     ),
 )
 
@@ -192,8 +192,9 @@ def _in_words(clusters: Sequence[str], language: str) -> tuple[Span, str] | None
     if words[0] in rule.indefinite or any(_stands_against(word, rule) for word in words):
         return None
     (place,) = places
-    opened = words[0] in rule.openers or words[0].startswith("l'")
-    first = 0 if "'" in words[place] else 2 if opened else rule.first
+    elided = words[0].startswith("l'")  # article and noun
+    opened = elided or words[0] in rule.openers
+    first = 0 if "'" in words[place] else 2 if opened and not elided else rule.first
     if not first <= place <= (_FAR if opened else max(rule.near, first)):
         return None
     (start, stop), new = spans[place], rule.verbs[words[place]]
