@@ -24,7 +24,7 @@ from xstilts.experiment import open_experiment
 from xstilts.initialising.asking import Request
 from xstilts.initialising.drafting import Draft, draft
 from xstilts.recipe import Recipe, parse_recipe
-from xstilts.tasks.files import UserTask
+from xstilts.tasks.declaration import UserTask
 
 _FIRST_LAYERS = 2
 _LONG = 2 * 3600
@@ -76,7 +76,7 @@ def _print(
         console.print("(?) less certain than the others", style="yellow", highlight=False)
     _print_example(found, console)
     lines = [
-        *(f"[yellow]Note:[/] {escape(note)}." for note in found.notes),
+        *(f"[yellow]Note:[/] {escape(note)}{'' if note.endswith('?') else '.'}" for note in found.notes),
         f"\nWrote [bold]{escape(str(request.out))}[/]: {escape(_rows(found))}.",
         f"A run of {expected.stages} stages will cost roughly {cost_words(expected.whole, expected.precision)}.",
     ]
