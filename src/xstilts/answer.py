@@ -24,6 +24,7 @@ from xstilts.stage import data_revision
 from xstilts.store import Address, Store
 from xstilts.task_types import family_of, get_task_type, is_trained, metrics_of, search_words
 from xstilts.tasks.base import Row, Task
+from xstilts.tasks.same_data import same_task
 
 if TYPE_CHECKING:
     from xstilts.experiment import Experiment
@@ -73,7 +74,7 @@ def design(experiment: Experiment, plan: Plan) -> analysis.Design:
         (name, target)
         for name, arm in plan.recipe.arms.items()
         for target in plan.recipe.targets
-        if target in arm.tasks
+        if same_task(arm.tasks, target)
     }
     primary = {name: metrics_of(experiment.catalogue.get(name))[0] for name in plan.recipe.targets}
     return analysis.Design(
@@ -125,14 +126,14 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
         "intermediates": _intermediates(experiment, plan),
         "layers": _layers(experiment, plan),
         "overlap": [
-            one.record() for one in find_overlap(plan, experiment.catalogue, partial(_rows, experiment))
+            one.record() for one in find_overlap(plan, experiment.catalogue, partial(rows_of, experiment))
         ],
         "stages": _costs(plan, experiment.store),
         **record,
     }
 
 
-def _rows(experiment: Experiment, stage: Stage) -> list[Row]:
+def rows_of(experiment: Experiment, stage: Stage) -> list[Row]:
     """The rows that a stage made; of one that was not needed, those that it could read."""
     if stage.address in experiment.store:
         table = pq.read_table(experiment.store.open(stage.address).path("rows.parquet"))
