@@ -1,34 +1,69 @@
-"""Commands on the folder of a finished run: report, export."""
+"""Commands on the folder of a finished run: report, claims, export."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from xstilts.cli.options import DataOption, console_for
+from xstilts.cli.options import DataOption, JsonOption, console_for
 from xstilts.errors import UserError
 
 
 def report(
     folder: Annotated[Path, typer.Argument(help="folder of a run", show_default=False)],
     form: Annotated[str, typer.Option("--format", help="html, markdown or latex")] = "html",
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            "--figures", help="folder to draw the figures into as well, as SVG and PDF", show_default=False
+        ),
+    ] = None,
+    examples: Annotated[
+        bool,
+        typer.Option("--examples/--no-examples", help="show test items where arms differ, in HTML alone"),
+    ] = True,
 ) -> None:
-    """Write the report of a run again, as HTML, Markdown or LaTeX."""
+    """Write the report of a run again, as HTML, Markdown or LaTeX; draw its figures."""
     from xstilts import report as reports
     from xstilts.errors import UnknownName
     from xstilts.experiment import Results
 
     writers: dict[str, tuple[Any, str]] = {
-        "html": (reports.write_html, "report.html"),
+        "html": (partial(reports.write_html, examples=examples), "report.html"),
         "markdown": (reports.write_markdown, "report.md"),
         "latex": (reports.write_latex, "report.tex"),
     }
     if form not in writers:
         raise UnknownName("report format", form, writers)
     write, name = writers[form]
-    typer.echo(write(Results.load(folder), folder / name))
+    results = Results.load(folder)
+    typer.echo(write(results, folder / name))
+    for path in reports.write_figures(results, figures) if figures else ():
+        typer.echo(path)
+
+
+def claims(
+    folder: Annotated[Path | None, typer.Argument(help="folder of a run", show_default=False)] = None,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="test the published tables instead of a run")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Test the published claims, and that gains last, on a finished run: what it supports, and what it contradicts."""
+    if (folder is None) == (not reference):
+        given = "neither" if folder is None else f"{folder} and --reference"
+        raise UserError(
+            f"claims: {given} given. Expected the folder of a run, xstilts claims DIR, or xstilts claims --reference"
+        )
+    from xstilts import ledger
+
+    if folder is None:
+        ledger.print_reference(console_for(as_json), as_json)
+    else:
+        ledger.print_run(folder, console_for(as_json), as_json)
 
 
 def export(
