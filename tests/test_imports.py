@@ -41,7 +41,7 @@ LAYERS = (
     {"training", "plan_retrieval", "layer_choice"},
     {"plan", "predicting"},
     {"stages", "costs", "best", "overlap", "claims"},
-    {"executors", "answer", "layers", "differing", "report"},
+    {"executors", "answer", "layers", "differing", "report", "detectable"},
     {"explaining", "explained"},
     {"experiment", "showing", "validating"},
     {"finished", "demo", "listing", "examining"},
