@@ -44,9 +44,9 @@ def test_an_effect_is_found_in_its_unit() -> None:
         assert row["estimate"] == pytest.approx(0.02, abs=0.004)
         assert 0 < row["ci_low"] < 0.02 < row["ci_high"]
         assert row["p_holm"] >= row["p"]
-        assert row["p_holm"] < 0.001
+        assert row["p_holm"] < 0.05
         assert (row["languages"], row["families"], row["targets"]) == (40, 7, 2)
-    assert rows_of(found, "together")["latin"]["df"] == 36
+    assert rows_of(found, "together")["latin"]["df"] == 3
 
 
 def test_without_families_and_several_targets_it_is_least_squares() -> None:
@@ -81,7 +81,7 @@ def test_too_few_languages_allow_no_conclusion(languages: int, families: int, sa
 def test_features_at_once_need_five_languages_each() -> None:
     found = explain(observe(14, targets=1))
     (row,) = [row for row in found if row["model"] == "together"]
-    assert row["note"] == "too few languages for 3 features at once: 5 for each are the least"
+    assert row["note"] == "too few for 3 features at once: 5 languages and 2 families for each are the least"
     assert set(rows_of(found, "alone")) == {"latin", "distance", "pieces"}
 
 
@@ -111,4 +111,4 @@ def test_no_effect_is_seldom_found(languages: int, targets: int, families: int) 
     for seed in range(runs):
         rows = rows_of(explain(observe(languages, targets, families, seed=seed)), "together")
         found += sum(row["p"] is not None and row["p"] < 0.05 for row in rows.values())
-    assert found / (3 * runs) < 0.08
+    assert found / (3 * runs) < 0.06
