@@ -255,7 +255,9 @@ def _why_undecided(row: Row) -> str:
     if any(signs):
         return "Not all parts of this are clear enough for a verdict."
     if row["mdg"] is not None:
-        return f"Only a gain of about {points(row['mdg'], sign=False)} points or more would have been likely to show."
+        least = points(row["mdg"], sign=False)
+        where = " over the other languages" if len(signs) > 1 else ""
+        return f"Only a gain of about {least} points or more{where} would have been likely to show."
     return ""
 
 

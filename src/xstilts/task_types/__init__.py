@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from xstilts.errors import RecipeError, UnknownName
@@ -54,24 +54,38 @@ def metrics_of(task: Task) -> tuple[str, ...]:
     return task.metrics or fitting[:1]
 
 
-def takes(task: Task, condition: Condition, language: str) -> bool:
-    """Whether a condition changes anything in the test input of a task in a language; clean counts as taken.
+def check_roles(tasks: Sequence[Task], conditions: Iterable[Condition]) -> None:
+    """Refuse a condition whose role is a text of no task; where some have it, the others are left out.
 
     Raises:
-        RecipeError: the condition names a role that the task's type does not have.
+        RecipeError: such a condition, with the texts that the tasks have.
     """
+    for condition in conditions:
+        fitting = [task for task in tasks if condition.is_for(task.type, task.labels)]
+        if fitting and not any(_has_role(task, condition) for task in fitting):
+            have = dict.fromkeys(f"A {task.type} task has {_roles(task)}" for task in fitting)
+            raise RecipeError(f"condition {condition}: no such role. {'. '.join(have)}")
+
+
+def takes(task: Task, condition: Condition, language: str) -> bool:
+    """Whether a condition changes anything in the test input of a task in a language; clean counts as taken."""
     return not _idle(task, condition, language)
+
+
+def _has_role(task: Task, condition: Condition) -> bool:
+    return not condition.role or condition.role in get_task_type(task.type).roles
+
+
+def _roles(task: Task) -> str:
+    return ", ".join(get_task_type(task.type).roles)
 
 
 def _idle(task: Task, condition: Condition, language: str) -> str:
     """Why a condition changes nothing in the test input of a task in a language; empty where it does."""
-    roles = get_task_type(task.type).roles
-    idle = condition.idle(language, task.type, on_tokens="tokens" in roles)
-    if condition.role and condition.role not in roles and not condition.is_for_others(task.type):
-        raise RecipeError(
-            f"{condition} on {task.name}: no such role. A {task.type} task has {', '.join(roles)}"
-        )
-    return idle
+    if condition.is_for(task.type, task.labels) and not _has_role(task, condition):
+        return f"acts on none of its texts ({_roles(task)}), and is left out in"
+    on_tokens = "tokens" in get_task_type(task.type).roles
+    return condition.idle(language, task.type, on_tokens, task.labels)
 
 
 @dataclass(frozen=True)
