@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
-from xstilts.analysis.verdicts import holm
+from xstilts.analysis.languages import holm
 
 Row = dict[str, Any]
 
