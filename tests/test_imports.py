@@ -20,7 +20,7 @@ HEAVY = ("torch", "transformers", "scipy", "pyarrow", "sklearn", "matplotlib", "
 
 LAYERS = (
     {"errors", "wording"},
-    {"languages", "hashing", "saved", "drafts"},
+    {"languages", "hashing", "saved", "drafts", "images"},
     {"store", "metrics", "tasks"},
     {"perturbations"},
     {"stage", "recipe", "analysis", "encoders", "submissions"},
