@@ -249,25 +249,25 @@ def test_a_large_file_is_refused_unread(put: Put) -> None:
         open_image("a.png", within=put("a.png", bytes(9_000)), limits=Limits(file_bytes=8_000))
 
 
-@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
 def test_a_jpeg_beyond_what_pillow_opens_takes_bounded_memory(put: Put) -> None:
     folder = put("a.jpg", stored(Image.new("L", (30_000, 14_000), 128), "JPEG"))
     code = f"""
-import resource
 from pathlib import Path
 from xstilts.images import open_image
 print(open_image("a.jpg", within=Path({str(folder)!r})).size)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 """
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     size, peak = told.splitlines()
     assert size == "(7500, 3500)"
-    assert int(peak) < 500_000  # kilobytes; the image itself has 1.3 GB
+    assert int(peak) < 350_000  # kilobytes; the whole image has 1.3 GB in RGB
 
 
 # --- whatever the bytes
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
 @given(
     st.sampled_from(["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "PPM"]),
     st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), min_size=1, max_size=8),
