@@ -149,7 +149,7 @@ def _chance(task: Task, metric: str, items: int) -> float | None:
     rule = get_metric(metric).chance
     if rule is None:
         return None
-    options = get_task_type(task.type).options(task) if is_trained(task) else items
+    options = get_task_type(task.type).guesses(task, items)
     return rule(options) if options else None
 
 
@@ -160,7 +160,7 @@ def _identifying(experiment: Experiment, cell: Cell) -> dict[str, Any]:
         "suite": task.suite,
         "task": task.name,
         "task_type": task.type,
-        "modality": "text",
+        "modality": get_task_type(task.type).modality,
         "trained": is_trained(task),
         "setting": "zero-shot",
         "script": script(cell.language),
