@@ -105,7 +105,7 @@ def perturb_tokens(tokens: Sequence[str], language: str, condition: Condition, i
         >>> perturb_tokens(["She", "lives", "in", "New", "York"], "en", casing, "demo/test/1")
         ['shE', 'LIVES', 'IN', 'new', 'YorK']
     """
-    if condition.is_clean or not PERTURBATIONS[condition.name].on_tokens:
+    if condition.modality != "text" or not PERTURBATIONS[condition.name].on_tokens:
         return list(tokens)
     split_tokens = [split(token) for token in tokens]
     ends = list(accumulate(len(parts) + 1 for parts in split_tokens))  # a space after every token
@@ -130,7 +130,7 @@ def perturb_clusters(
 
     `keep` lists spans of clusters that noise in words and content leaves as they are.
     """
-    if not condition.acts_on(language):
+    if condition.modality != "text" or not condition.acts_on(language):
         return list(clusters)
     perturbation = PERTURBATIONS[condition.name]
     rng = stream(item_key, condition.name, condition.severity)

@@ -13,13 +13,17 @@ from xstilts.errors import UnknownName, UserError
 from xstilts.perturbations.base import DEFAULT_SEVERITY, SEVERITIES, Perturbation
 from xstilts.perturbations.content import CONTENT
 from xstilts.perturbations.forms import FORMS
+from xstilts.perturbations.image import IMAGES, ImagePerturbation
 from xstilts.perturbations.text import TEXT
 from xstilts.perturbations.words import WORDS
 
 PERTURBATIONS: Mapping[str, Perturbation] = MappingProxyType(
     {each.name: each for each in (*TEXT, *FORMS, *WORDS, *CONTENT)}
 )
-"""All perturbations by name, in the order in which they are listed."""
+"""All perturbations of text by name, in the order in which they are listed."""
+
+EVERY: Mapping[str, Perturbation | ImagePerturbation] = MappingProxyType({**PERTURBATIONS, **IMAGES})
+"""Those of text, and after them those of images."""
 
 _GRAMMAR = re.compile(r"(?P<name>[^:@]+)(:(?P<role>[a-z][a-z0-9_-]*))?(@(?P<severity>[^:@]+))?")
 _SHAPE = (
@@ -53,15 +57,13 @@ class Condition:
     def __post_init__(self) -> None:
         if self.name == "clean":
             self._check(not self.role and self.severity == 0, "clean takes neither role nor severity")
-        elif self.name not in PERTURBATIONS:
-            raise UnknownName(
-                "perturbation", self.name, ["clean", *PERTURBATIONS], "xstilts ls perturbations"
-            )
+        elif self.name not in EVERY:
+            raise UnknownName("perturbation", self.name, ["clean", *EVERY], "xstilts ls perturbations")
         else:
             self._check(
                 self.severity in SEVERITIES, f"severity is a whole number from 1 to 5, not {self.severity!r}"
             )
-            own = PERTURBATIONS[self.name].role
+            own = EVERY[self.name].role
             self._check(not own or self.role in {"", own}, f"acts on {own}, not on {self.role}")
             object.__setattr__(self, "role", own or self.role)
 
@@ -87,13 +89,18 @@ class Condition:
         """Whether nothing is done."""
         return self.name == "clean"
 
+    @property
+    def modality(self) -> str:
+        """What it acts on: `text`, `image` (pixels) or `features` (an image encoder's vectors); empty for clean."""
+        return "" if self.is_clean else EVERY[self.name].modality
+
     def acts_on(self, language: str) -> bool:
         """Whether text of a language (BCP-47) can differ from clean; where not, the cell can be left out."""
-        return not self.is_clean and PERTURBATIONS[self.name].acts_on(language, self.folder)
+        return not self.is_clean and EVERY[self.name].acts_on(language, self.folder)
 
     def is_for_others(self, task_type: str) -> bool:
         """Whether the perturbation keeps labels by a rule that is not for this task type."""
-        types = frozenset() if self.is_clean else PERTURBATIONS[self.name].task_types
+        types = frozenset() if self.is_clean else EVERY[self.name].task_types
         return bool(types) and task_type not in types
 
     def idle(self, language: str, task_type: str, on_tokens: bool = False) -> str:
@@ -107,7 +114,7 @@ class Condition:
         """
         if self.is_clean:
             return ""
-        each = PERTURBATIONS[self.name]
+        each = EVERY[self.name]
         if self.is_for_others(task_type):
             return f"is for {', '.join(sorted(each.task_types))} only, and left out in"
         if on_tokens and not each.on_tokens:
@@ -125,7 +132,7 @@ class Condition:
         """
         if self.is_clean:
             return {}
-        each = PERTURBATIONS[self.name]
+        each = EVERY[self.name]
         found = each.data(language, self.folder) if each.data else None
         version = {"perturbation_version": each.version} if each.version > 1 else {}
         return version | ({"perturbation_data": found.fingerprint} if found else {})
@@ -143,7 +150,7 @@ def reported_apart(condition: str) -> bool:
         [False, False, True]
     """
     found = _GRAMMAR.fullmatch(condition)
-    each = PERTURBATIONS.get(found["name"]) if found else None
+    each = EVERY.get(found["name"]) if found else None
     return each is not None and each.kind == "content"
 
 
