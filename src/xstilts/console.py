@@ -230,7 +230,7 @@ class _Reader:
 
     def sampled(self, stage: Stage) -> list[Row]:
         """The rows that a stage will make: of its number of examples, within the recipe's limit."""
-        from xstilts.stages import sample
+        from xstilts.tasks.dividing import sample
 
         return sample(self.rows(stage), stage.spec["examples"], stage.spec["limit"])
 

@@ -14,7 +14,7 @@ from xstilts.encoders.base import EncoderSpec
 from xstilts.errors import RecipeError
 from xstilts.languages import check_tested, normalise
 from xstilts.metrics import get_metric
-from xstilts.perturbations import Condition
+from xstilts.perturbations import Condition, distinct_conditions
 from xstilts.plan_images import check_arms, images_of, joining
 from xstilts.plan_retrieval import pools, reading, role
 from xstilts.recipe import BASELINE, Phase, Recipe
@@ -107,7 +107,7 @@ class _Planner:
         self.catalogue = catalogue
         self.encoder = encoder
         self.precision = resolve_precision(recipe.training.precision)
-        self.conditions = _distinct_conditions(recipe, catalogue)
+        self.conditions = distinct_conditions(recipe.conditions, catalogue.data)
         self.stages: dict[str, Stage] = {}
         self.intermediates: dict[tuple[str, int], Stage] = {}
         self.finals: dict[tuple[str, str, int], Stage] = {}
@@ -373,18 +373,6 @@ class _Planner:
     ) -> Stage:
         stage = Stage(kind, spec, parents, label)
         return self.stages.setdefault(stage.key, stage)
-
-
-def _distinct_conditions(recipe: Recipe, catalogue: Catalogue) -> list[Condition]:
-    conditions = [Condition.parse(text, catalogue.data) for text in recipe.conditions]
-    names = [str(condition) for condition in conditions]
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            raise RecipeError(
-                f"conditions: {recipe.conditions[names.index(name)]!r} and {recipe.conditions[place]!r} "
-                "are the same condition. Leave one out"
-            )
-    return conditions
 
 
 def _identity(task: Task) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from xstilts.encoders.base import BaseEncoder, EncoderSpec, load_encoder
 from xstilts.encoders.checkpoint import Checkpoint, average
 from xstilts.encoders.towers import TowerSpec, load_tower
 from xstilts.errors import DataError
-from xstilts.hashing import short_hash
 from xstilts.layer_choice import choose_layers
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
@@ -32,6 +31,7 @@ from xstilts.store import Artifact, Store
 from xstilts.task_types import get_task_type, is_trained, metrics_of, retrieval_type
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row, Task, base_split
+from xstilts.tasks.dividing import sample
 from xstilts.training.machine import set_threads
 from xstilts.training.trainer import TrainingTask, train
 
@@ -297,32 +297,6 @@ _RUN: dict[str, Callable[[Sequence[Stage], Context], None]] = {
     "predict": predict,
     "score": score,
 }
-
-
-def sample(rows: list[Row], examples: tuple[str, int] | None, limit: int | None) -> list[Row]:
-    """So many `examples`, and the rows of `limit` sources: by their hash, so the same sources in every language.
-
-    Args:
-        rows: of one split and language.
-        examples: how many rows, and which: `first`, or `hash` for those with the smallest; None: all.
-        limit: of how many sources; None: of all.
-
-    Example:
-        >>> sample([{"id": str(number), "source": "1"} for number in range(9)], ("first", 2), None)
-        [{'id': '0', 'source': '1'}, {'id': '1', 'source': '1'}]
-    """
-    if examples is not None:
-        order, count = examples
-        chosen = (
-            rows if order == "first" else sorted(rows, key=lambda row: short_hash(f"examples/{row['id']}"))
-        )
-        kept = {row["id"] for row in chosen[:count]}
-        rows = [row for row in rows if row["id"] in kept]
-    if limit is not None:
-        sources = sorted({row["source"] for row in rows}, key=lambda source: short_hash(f"limit/{source}"))
-        wanted = set(sources[:limit])
-        rows = [row for row in rows if row["source"] in wanted]
-    return rows
 
 
 def _select_checkpoint(stage: Stage, context: Context) -> None:
