@@ -1,4 +1,4 @@
-"""What images add to a plan: a stage that puts each set of them to the image tower, once for every condition on images."""
+"""What images add to a plan: a stage that puts each set of them to the image tower, once for every condition."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def _seen(maker: Maker, task: Task, data: Stage, condition: Condition) -> Stage:
         "condition": str(condition),
         **condition.identity(shown),
     }
-    return maker.add("features", spec, {"rows": (data,)}, f"images of {task.name} {split} {shown} {condition}")
+    return maker.add(
+        "features", spec, {"rows": (data,)}, f"images of {task.name} {split} {shown} {condition}"
+    )
 
 
 def joining(task: Task) -> dict[str, Any]:

@@ -61,7 +61,9 @@ class Seen:
                 f"the first is {unknown[0]['id']}: {unknown[0]['image']!r}"
             )
         if not kept:
-            raise DataError(f"none of the images of {len(rows):,} rows can be read; the first is {self.bad[0]!r}")
+            raise DataError(
+                f"none of the images of {len(rows):,} rows can be read; the first is {self.bad[0]!r}"
+            )
         return [row | {VECTOR: self.vectors[self._places[row["image"]]]} for row in kept]
 
 
@@ -107,7 +109,9 @@ def see(
     found = np.concatenate(vectors)
     if not np.isfinite(found).all():
         raise EncoderError("the image tower gave numbers that are not finite: its weights are damaged")
-    return Seen(found, [name for part in parts for name in part.names], [x for part in parts for x in part.bad])
+    return Seen(
+        found, [name for part in parts for name in part.names], [x for part in parts for x in part.bad]
+    )
 
 
 @dataclass(frozen=True)
@@ -140,9 +144,7 @@ def _opened(source: ImageSource, condition: Condition, name: str) -> Any:
     return perturb_image(image, condition, name)
 
 
-def _changed(
-    vectors: NDArray[np.float32], condition: Condition, names: Sequence[str]
-) -> NDArray[np.float32]:
+def _changed(vectors: NDArray[np.float32], condition: Condition, names: Sequence[str]) -> NDArray[np.float32]:
     if condition.modality != "features":
         return vectors
     from xstilts.perturbations.pixels import perturb_features

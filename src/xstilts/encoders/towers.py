@@ -146,9 +146,7 @@ def _load_published(spec: TowerSpec, folder: Path) -> ImageTower:
     except ImportError as error:
         raise MissingPackage(f"the image tower {spec.name}", str(error.name or "pillow"), "images") from None
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
-        raise EncoderError(
-            f"image tower {spec.name!r}: transformers cannot load {folder}: {error}"
-        ) from None
+        raise EncoderError(f"image tower {spec.name!r}: transformers cannot load {folder}: {error}") from None
     missing = sorted(name for name in loading["missing_keys"] if "pooler" not in name.split("."))
     if missing:
         raise EncoderError(

@@ -172,7 +172,9 @@ class Images(_Model):
         description="an image tower that stays as it is: bundled/…, or by Hugging Face id or folder a vision model, "
         "or a dual encoder such as CLIP",
     )
-    width: int = Field(256, ge=2, description="dimensions of the space that text and image are projected into")
+    width: int = Field(
+        256, ge=2, description="dimensions of the space that text and image are projected into"
+    )
     layers: int = Field(2, ge=1, le=4, description="of each projection; 1 = linear")
     loss: Literal["infonce", "sigmoid"] = Field(
         "infonce", description="infonce: symmetric, as CLIP's; sigmoid: SigLIP's"

@@ -133,7 +133,7 @@ class TaskType(ABC):
         return len(task.labels) or None
 
     def guesses(self, task: Task, items: int) -> int | None:
-        """Among how many answers a guesser would choose: labels, or what a search among `items` finds; None: unknown."""
+        """Among how many answers a guesser would choose: labels, or the items of a search; None: unknown."""
         return self.options(task) if self.trains(task) else items
 
     def inputs(self, row: Row) -> list[tuple[str, ...]]:

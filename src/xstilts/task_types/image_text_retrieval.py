@@ -136,9 +136,7 @@ class ImageTextRetrieval(TrainedType):
         return [{**row, **image} for row, image in zip(rows, permuted(given, seed), strict=True)]
 
 
-def image_ranks(
-    texts: Vectors, images: Vectors, right: NDArray[np.int64]
-) -> Iterator[tuple[int, list[int]]]:
+def image_ranks(texts: Vectors, images: Vectors, right: NDArray[np.int64]) -> Iterator[tuple[int, list[int]]]:
     """For each text the rank of its image, from 1, behind all that are as near; and the nearest images.
 
     Args:
