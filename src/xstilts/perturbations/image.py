@@ -23,6 +23,8 @@ IMAGE_TYPES = frozenset({"image-text-retrieval", "image-text-classification"})
 Level = tuple[float, ...]
 """The numbers that a corruption's definition takes at one severity."""
 
+"""The numbers that a corruption's definition takes at one severity."""
+
 _IMAGENET_C = "ImageNet-C, Hendrycks & Dietterich 2019 (ICLR, arXiv:1903.12261), levels of make_imagenet_c.py"
 
 
@@ -33,7 +35,8 @@ class ImagePerturbation:
 
     `levels[severity - 1]` are the numbers that its definition takes; `unit` says what they are. The same for every
     language. `modality` is `image`, for what is done to pixels, or `features`, for what is done to vectors that an
-    image encoder gave; `told` are those of the level's numbers that `shares` names. `version` is raised whenever the same input would come out otherwise.
+    image encoder gave. `told` are the places of those numbers of a level that `shares` names. `version` is raised
+    whenever the same input would come out otherwise.
     """
 
     name: str
@@ -42,6 +45,7 @@ class ImagePerturbation:
     unit: str
     source: str = _IMAGENET_C
     told: slice = slice(None)
+    told: tuple[int, ...] = (0,)
     kind: Literal["pixels", "features"] = "pixels"
     version: int = 1
     role: str = ROLE
@@ -63,7 +67,7 @@ class ImagePerturbation:
             >>> IMAGES["jpeg"].shares
             '25, 18, 15, 10, 7: quality, of 100'
         """
-        levels = ("/".join(f"{part:g}" for part in level[self.told]) for level in self.levels)
+        levels = ("/".join(f"{level[place]:g}" for place in self.told) for level in self.levels)
         return f"{', '.join(levels)}: {self.unit}"
 
     def level(self, severity: int) -> Level:
@@ -110,13 +114,13 @@ _ALL = (
         "the camera moved, in a direction within 45° of the horizontal",
         ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
         "radius/standard deviation of half a Gaussian, in pixels of 224",
+        told=(0, 1),
     ),
     ImagePerturbation(
         "zoom-blur",
         "the camera moved forward: the mean of enlarged images",
         ((1.1, 0.01), (1.15, 0.01), (1.2, 0.02), (1.24, 0.02), (1.3, 0.03)),
         "largest enlargement",
-        told=slice(1),
     ),
     ImagePerturbation(
         "snow",
@@ -129,14 +133,13 @@ _ALL = (
             (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
         ),
         "share of the image that is left",
-        told=slice(6, 7),
+        told=(6,),
     ),
     ImagePerturbation(
         "fog",
         "a bright haze with clouds of all sizes (a plasma fractal)",
         ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)),
         "weight of the haze, that of the image being 1",
-        told=slice(1),
     ),
     ImagePerturbation(
         "brightness",
