@@ -23,8 +23,6 @@ IMAGE_TYPES = frozenset({"image-text-retrieval", "image-text-classification"})
 Level = tuple[float, ...]
 """The numbers that a corruption's definition takes at one severity."""
 
-"""The numbers that a corruption's definition takes at one severity."""
-
 _IMAGENET_C = "ImageNet-C, Hendrycks & Dietterich 2019 (ICLR, arXiv:1903.12261), levels of make_imagenet_c.py"
 
 
@@ -44,7 +42,6 @@ class ImagePerturbation:
     levels: tuple[Level, Level, Level, Level, Level]
     unit: str
     source: str = _IMAGENET_C
-    told: slice = slice(None)
     told: tuple[int, ...] = (0,)
     kind: Literal["pixels", "features"] = "pixels"
     version: int = 1
