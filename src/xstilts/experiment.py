@@ -19,7 +19,8 @@ from xstilts.saved import load_record, load_table
 from xstilts.store import Store
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
-from xstilts.tasks.files import UserTask, user_task
+from xstilts.tasks.declaration import UserTask
+from xstilts.tasks.files import user_task
 from xstilts.tasks.published import joined_task
 
 Progress = Callable[[str, int, int], None]

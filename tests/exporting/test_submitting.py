@@ -111,6 +111,9 @@ def test_thresholds_of_languages_that_the_run_did_not_mine_are_chosen_on_their_d
     for code in codes("bucc2018"):
         pairs = (submission / f"bucc2018/test-{code}.tsv").read_text().splitlines()
         assert 0 < len(pairs) < 2 * ITEMS and all(pair.startswith(f"{code}-") for pair in pairs)
+    kept = provenance(submission)["targets"]
+    assert set(kept["xtreme/bucc2018"]["thresholds"]) == {"de", "fr", "ru", "zh"}
+    assert "thresholds" not in kept["xtreme/tatoeba"]
 
 
 def test_tags_stand_in_the_sentences_of_the_test_file(submission: Path, world: Path) -> None:

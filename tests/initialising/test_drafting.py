@@ -22,7 +22,8 @@ from xstilts.initialising import Draft, Request, draft
 from xstilts.initialising.writing import arm_names, to_flow
 from xstilts.recipe import parse_recipe
 from xstilts.recipe.models import Training
-from xstilts.tasks.files import UserTask, user_task
+from xstilts.tasks.declaration import UserTask
+from xstilts.tasks.files import user_task
 
 Ask = Callable[..., Draft]
 TESTS = ("test-{language}.tsv",)

@@ -13,6 +13,7 @@ from submission_world import squad
 from xstilts.submissions.base import FileFormat
 from xstilts.submissions.lines import Choices, Indices, Labels, Pairs, Tags
 from xstilts.submissions.objects import Answers, Rankings
+from xstilts.tasks.readers import Problem
 
 LABELS = Labels(("contradiction", "entailment", "neutral"))
 TAGS = Tags(("O", "B-PER", "I-PER"))
@@ -147,6 +148,14 @@ def test_ids_must_be_those_of_the_labels(tmp_path: Path) -> None:
 
 def test_any_sentence_may_be_mined(tmp_path: Path) -> None:
     assert matched(Pairs(), "de-7\ten-2\n", "de-1\ten-2\n", tmp_path) == []
+
+
+def test_nothing_mined_is_an_answer_but_no_label(tmp_path: Path) -> None:
+    problems: list[Problem] = []
+    (tmp_path / "none.tsv").write_text("")
+    assert Pairs().read(tmp_path / "none.tsv", problems.append).values == {} and not problems
+    Pairs().read_gold(tmp_path / "none.tsv", problems.append)
+    assert "nothing to score in this file" in problems[0].message
 
 
 def test_bucc_pairs_are_compared_as_sets(tmp_path: Path) -> None:

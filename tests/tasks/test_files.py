@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from xstilts.errors import DataError
 from xstilts.recipe import parse_recipe
 from xstilts.tasks.base import SPLITS, Task
-from xstilts.tasks.files import FilesSource, UserTask, user_task
+from xstilts.tasks.declaration import UserTask
+from xstilts.tasks.files import FilesSource, user_task
 
 
 def write(base: Path, name: str, *lines: str) -> Path:

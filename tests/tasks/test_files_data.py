@@ -9,7 +9,8 @@ import pytest
 
 from real_data import DATA, needs_data
 from xstilts.tasks.base import Task
-from xstilts.tasks.files import UserTask, user_task
+from xstilts.tasks.declaration import UserTask
+from xstilts.tasks.files import user_task
 
 pytestmark = [pytest.mark.data, needs_data]
 

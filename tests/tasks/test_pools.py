@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from xstilts.errors import DataError
 from xstilts.tasks.base import Task
-from xstilts.tasks.files import UserTask, user_task
+from xstilts.tasks.declaration import UserTask
+from xstilts.tasks.files import user_task
 
 SIDES = {"text": "{language}-en.{split}.{language}", "target": "{language}-en.{split}.en"}
 BITEXT = {"type": "bitext-mining", "files": SIDES | {"gold": "{language}-en.{split}.gold"}}

@@ -12,7 +12,7 @@ import benchmark_trees as trees
 from xstilts.errors import DataError, RecipeError
 from xstilts.tasks.base import Row, Source, Task
 from xstilts.tasks.building import SUBMISSION, Unlabelled
-from xstilts.tasks.files import UserTask
+from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.published import (
     ConcatenatedSource,
     JoinedSource,

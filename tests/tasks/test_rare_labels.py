@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from xstilts.tasks.files import FilesSource, UserTask
+from xstilts.tasks.declaration import UserTask
+from xstilts.tasks.files import FilesSource
 from xstilts.tasks.rare_labels import rare_labels
 
 

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from xstilts.errors import DataError, RecipeError
 from xstilts.recipe import parse_recipe
 from xstilts.tasks.base import Row, Task
-from xstilts.tasks.files import UserTask, user_task
+from xstilts.tasks.declaration import UserTask
+from xstilts.tasks.files import user_task
 from xstilts.tasks.problems import Problem
 from xstilts.tasks.readers import read
 from xstilts.tasks.squad import SpanOptions, read_answers, read_squad

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -69,14 +69,13 @@ def export_xtreme(
     whose = "the arm that is best on dev for each target" if arm == BEST else f"the arm {arm}"
     tell(f"{suite.title}, {len(entries)} of {len(suite.tasks)} tasks, by {whose}")
     predictions: dict[tuple[str, str], Any] = {}
+    origins: dict[str, Any] = {}
     for part in parts:
         tell(part.words)
-        predictions |= _predictions(part, tell)
-    record = {
-        "export": FORM,
-        "suite": suite.name,
-        "targets": {part.entry.task: part.record() for part in parts},
-    }
+        job = _tuned(part.job(tell), part.entry)
+        predictions |= _predictions(part.entry, job)
+        origins[part.entry.task] = part.record(job.settings.get(part.rule, {}))
+    record = {"export": FORM, "suite": suite.name, "targets": origins}
     folders = [entry.folder for entry in entries]
     folder = max(folders, key=folders.count)
     files = write_submission(predictions, out, suite.name, partial=True, data=folder, record=record)
@@ -121,12 +120,12 @@ class _Part:
             f"seed {self.choice.seed}{layer}{vectors}"
         )
 
-    def record(self) -> dict[str, Any]:
-        """Where the predictions come from, as JSON."""
+    def record(self, thresholds: Mapping[str, Any]) -> dict[str, Any]:
+        """Where the predictions come from, as JSON; `thresholds` are by language, of tasks that have some."""
         rows = self.entry.rows
         prints = {code: rows.task.source.fingerprint(rows.splits[-1], code) for code in self.entry.languages}
         more = {"layer": self.layer, "postprocess": self.rule or None, "rows": prints}
-        return origin(self.choice) | more
+        return origin(self.choice) | more | ({"thresholds": dict(thresholds)} if thresholds else {})
 
     def job(self, tell: Tell) -> Job:
         """What predicts as the run did."""
@@ -152,10 +151,8 @@ def _part(entry: Entry, choice: Choice, postprocess: str | None) -> _Part:
 # --- predictions
 
 
-def _predictions(part: _Part, tell: Tell) -> dict[tuple[str, str], Any]:
+def _predictions(entry: Entry, job: Job) -> dict[tuple[str, str], Any]:
     """The predictions of all languages of a target, as its files hold them."""
-    entry = part.entry
-    job = _tuned(part.job(tell), entry)
     found = {}
     for one, predicted in _predicted(job, entry.rows, entry.languages):
         ids = [str(row.get("qid", row["id"])) for row in one.rows]

@@ -10,7 +10,7 @@ from typing import Any
 from xstilts.errors import UnknownName, UserError
 from xstilts.initialising.writing import to_flow
 from xstilts.recipe import BASELINE, Recipe, parse_recipe, set_key
-from xstilts.tasks.files import UserTask
+from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.rows import SHAPES
 
 ENCODER = "bundled/multilingual-e5-small"

@@ -24,7 +24,7 @@ from xstilts.experiment import open_experiment
 from xstilts.initialising.asking import Request
 from xstilts.initialising.drafting import Draft, draft
 from xstilts.recipe import Recipe, parse_recipe
-from xstilts.tasks.files import UserTask
+from xstilts.tasks.declaration import UserTask
 
 _FIRST_LAYERS = 2
 _LONG = 2 * 3600

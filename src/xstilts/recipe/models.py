@@ -9,7 +9,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from xstilts.recipe.dialect import RecipeDumper
-from xstilts.tasks.files import UserTask
+from xstilts.tasks.declaration import UserTask
 
 BASELINE = "none"
 """The arm without an intermediate task, which every gain is measured against."""

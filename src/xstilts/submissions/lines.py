@@ -195,8 +195,12 @@ class Pairs(FileFormat):
 
     expected: ClassVar[str] = "two ids a line with a tab between them, the English one second"
 
+    def read_gold(self, path: Path, report: Report) -> Content:
+        """The right pairs: one at least."""
+        return not_empty(self.read(path, report), self.expected, report)
+
     def read(self, path: Path, report: Report) -> Content:
-        """English ids by foreign id."""
+        """English ids by foreign id; an empty file says that nothing was mined."""
         content = Content(path)
         for line, text in texts(path, report):
             foreign, _, english = text.strip().partition("\t")
@@ -209,7 +213,7 @@ class Pairs(FileFormat):
             else:
                 content.values.setdefault(foreign, []).append(english)
                 content.lines.setdefault(foreign, line)
-        return not_empty(content, self.expected, report)
+        return content
 
     def read_inputs(self, path: Path, report: Report) -> Content:
         """The ids of a file of sentences, `id⇥sentence`."""

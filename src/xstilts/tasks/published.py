@@ -13,7 +13,8 @@ from xstilts.errors import DataError, RecipeError
 from xstilts.hashing import digest
 from xstilts.tasks.base import SPLITS, Row, Source, Task, base_split
 from xstilts.tasks.building import SUBMISSION, Unlabelled
-from xstilts.tasks.files import FilesSource, UserTask
+from xstilts.tasks.declaration import UserTask
+from xstilts.tasks.files import FilesSource
 from xstilts.tasks.reading import PLAIN, Reading
 from xstilts.tasks.rows import SHAPES
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.tasks.base import Row, Task
-from xstilts.tasks.files import UserTask
+from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.hub import HubSource, HubTask
 from xstilts.tasks.published import PublishedSource, files_layout
 from xstilts.tasks.readers import Record

@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from xstilts.tasks.base import Task
-from xstilts.tasks.files import UserTask
+from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.hub import HubSource, HubTask
 from xstilts.tasks.problems import BrokenFileError, Report, raw_lines
 from xstilts.tasks.published import JoinedSource, Layout, PublishedSource, files_layout

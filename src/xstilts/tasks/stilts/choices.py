@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.tasks.base import Task
-from xstilts.tasks.files import UserTask
+from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.hub import HubSource, HubTask
 from xstilts.tasks.published import Layout, PublishedSource, files_layout
 from xstilts.tasks.readers import Record

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from xstilts.tasks.base import Task
-from xstilts.tasks.files import UserTask
+from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.hub import HubSource, HubTask, named
 from xstilts.tasks.problems import Report, raw_lines
 from xstilts.tasks.published import ConcatenatedSource, PublishedSource, files_layout

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from xstilts.errors import DataError
 from xstilts.tasks.base import FoundLabels, Source, Task
-from xstilts.tasks.files import UserTask
+from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.problems import Problem, Report, raw_lines
 from xstilts.tasks.published import PublishedSource, files_layout
 from xstilts.tasks.readers import Numbered

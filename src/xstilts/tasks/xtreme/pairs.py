@@ -7,7 +7,7 @@ from pathlib import Path
 
 from xstilts.tasks.base import Task
 from xstilts.tasks.building import Unlabelled
-from xstilts.tasks.files import UserTask
+from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.hub import HUB_SPLITS, HubSource, HubTask, named
 from xstilts.tasks.published import Layout, PublishedSource, files_layout
 from xstilts.tasks.readers import Record

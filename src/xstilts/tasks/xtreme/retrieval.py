@@ -9,7 +9,7 @@ from xstilts.hashing import short_hash
 from xstilts.languages import normalise
 from xstilts.tasks.base import Row, Task
 from xstilts.tasks.building import Unlabelled, WholePool
-from xstilts.tasks.files import UserTask
+from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.hub import HubSource, HubTask
 from xstilts.tasks.problems import Problem, raise_problem, raw_lines
 from xstilts.tasks.published import Layout, PublishedSource, files_layout
