@@ -7,12 +7,18 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import metadata
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, final, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, final, overload
 
 from xstilts.errors import MissingPackage
 
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
 Row = dict[str, Any]
 """One example in canonical columns: `id`, `source`, and the columns its task type asks for."""
+
+VECTOR = "vector"
+"""The column in which a row brings the vector of its image: of the image tower, read from the store, never of a task."""
 
 SPLITS = ("train", "dev", "test")
 CANDIDATES = "-candidates"
@@ -49,6 +55,29 @@ class Source(Protocol):
 
     def origin(self, split: str) -> str:
         """What the rows of a split are, in words: the split itself, or `test, 80% of its sources`."""
+        ...
+
+
+class ImageSource(Protocol):
+    """Where the images of a task come from, which its rows name in their column `image`."""
+
+    def fingerprint(self, split: str, language: str) -> str:
+        """A string that changes whenever an image of these rows could change. Cheap: asked for when planning."""
+        ...
+
+    def of(self, language: str) -> str:
+        """The language whose rows name all images of a language's rows.
+
+        Languages that share their images have one such language, and the images are read once for all of them.
+        """
+        ...
+
+    def open(self, name: str) -> Image | None:
+        """The image of a name, RGB; None where it cannot be read and is to be left out.
+
+        Raises:
+            DataError: it cannot be read.
+        """
         ...
 
 
@@ -115,6 +144,10 @@ class Task:
     sample: Literal["hash", "first"] = "hash"
     """Which rows `examples: N` takes: those with the smallest hash, or the first where the source orders them."""
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    images: ImageSource | None = None
+    """The images of an image-text task."""
+    towers: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """How text and images are joined: what the `images` section of a recipe says; empty outside of a recipe."""
 
     def max_length(self, default: int) -> int:
         """Tokens an input: the task's own maximum, else the one that is given."""
