@@ -147,6 +147,8 @@ def _columns() -> Iterator[str]:
     )
     yield "| type | needed | may be given | what conditions act on | metrics |\n|---|---|---|---|---|"
     for name, shape in SHAPES.items():
+        if name not in TASK_TYPES:
+            continue
         lists = (shape.required, shape.optional, _roles(TASK_TYPES[name]), TASK_TYPES[name].metrics)
         yield "| " + " | ".join([f"`{name}`", *(_names(names) for names in lists)]) + " |"
     yield ""

@@ -25,7 +25,7 @@ from xstilts.demo import demo_recipe
 from xstilts.encoders.base import EncoderSpec
 from xstilts.experiment import catalogue_of
 from xstilts.metrics.qa import ARTICLES
-from xstilts.perturbations import PERTURBATIONS
+from xstilts.perturbations import EVERY
 from xstilts.plan import Plan, make_plan
 from xstilts.recipe import Recipe, parse_recipe
 from xstilts.submissions import SUBMISSIONS
@@ -206,8 +206,8 @@ def test_all_benchmark_tasks_are_described() -> None:
 
 def test_all_perturbations_are_described() -> None:
     described = rows("conditions.md")
-    assert described.keys() == PERTURBATIONS.keys()
-    for name, perturbation in PERTURBATIONS.items():
+    assert described.keys() == EVERY.keys()
+    for name, perturbation in EVERY.items():
         (row,) = described[name]
         assert row[1:] == [perturbation.summary, perturbation.shares, perturbation.source]
 

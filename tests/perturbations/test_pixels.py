@@ -229,3 +229,4 @@ def test_changes_are_measured_on_a_picture() -> None:
     changes = example_changes("brightness")
     assert list(changes) == list(SEVERITIES)
     assert 0.05 < changes[1] < changes[5] < 0.5
+    assert example_changes("feature-noise")[3] == pytest.approx(1 - 0.71, abs=0.03)

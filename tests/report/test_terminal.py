@@ -20,11 +20,11 @@ def printed(results: Results, width: int = 100, **options: object) -> str:
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("width", [80, 100])
-def test_the_table_fits(rich_run: Results, width: int) -> None:
+@pytest.mark.parametrize(("width", "swahili"), [(80, "sw\n"), (100, "Swahili")])
+def test_the_table_fits(rich_run: Results, width: int, swahili: str) -> None:
     text = printed(rich_run, width)
     assert max(map(len, text.splitlines())) <= width
-    for part in ("target", "worst", "persists", "harms", "Swahili", "61.0", "learned", "Yes.", "gains 1"):
+    for part in ("target", "worst", "persists", "harms", swahili, "61.0", "learned", "Yes.", "gains 1"):
         assert part in text
 
 
@@ -61,8 +61,11 @@ def test_few_comparisons_are_told_in_sentences(make: Make, tmp_path: Path) -> No
 
 def test_many_names_and_long_names_still_fit(make: Make, tmp_path: Path) -> None:
     target, arm = "x/a-rather-long-target-name-that-goes-on", "an-arm-with-a-very-long-name"
-    gains = {target: {arm: {"en": 0.01, "nb": 0.02, "zh-Hant": 0.0}}}
-    assert max(map(len, printed(make(tmp_path, gains), 80).splitlines())) <= 80
+    gains = {target: {arm: {"en": 0.211, "nb": 0.202, "zh-Hant": -0.1234}}}
+    text = printed(make(tmp_path, gains), 80)
+    assert max(map(len, text.splitlines())) <= 80
+    for part in (" worst\n", " zh-Hant\n", " −12."):  # the last column is not cut off
+        assert part in text
 
 
 def test_nothing_to_tell(rich_run: Results) -> None:

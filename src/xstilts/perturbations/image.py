@@ -21,6 +21,8 @@ IMAGE_TYPES = frozenset({"image-text-retrieval", "image-text-classification"})
 """The task types that have it."""
 
 Level = tuple[float, ...]
+"""The numbers that a corruption's definition takes at one severity."""
+
 _IMAGENET_C = "ImageNet-C, Hendrycks & Dietterich 2019 (ICLR, arXiv:1903.12261), levels of make_imagenet_c.py"
 
 
@@ -31,7 +33,8 @@ class ImagePerturbation:
 
     `levels[severity - 1]` are the numbers that its definition takes; `unit` says what they are. The same for every
     language. `modality` is `image`, for what is done to pixels, or `features`, for what is done to vectors that an
-    image encoder gave. `version` is raised whenever the same input would come out otherwise.
+    image encoder gave. `told` are the places of those numbers of a level that `shares` names. `version` is raised
+    whenever the same input would come out otherwise.
     """
 
     name: str
@@ -39,6 +42,7 @@ class ImagePerturbation:
     levels: tuple[Level, Level, Level, Level, Level]
     unit: str
     source: str = _IMAGENET_C
+    told: tuple[int, ...] = (0,)
     kind: Literal["pixels", "features"] = "pixels"
     version: int = 1
     role: str = ROLE
@@ -60,7 +64,8 @@ class ImagePerturbation:
             >>> IMAGES["jpeg"].shares
             '25, 18, 15, 10, 7: quality, of 100'
         """
-        return f"{', '.join('/'.join(f'{part:g}' for part in level) for level in self.levels)}: {self.unit}"
+        levels = ("/".join(f"{level[place]:g}" for place in self.told) for level in self.levels)
+        return f"{', '.join(levels)}: {self.unit}"
 
     def level(self, severity: int) -> Level:
         """The numbers of a severity from 1 to 5."""
@@ -106,30 +111,32 @@ _ALL = (
         "the camera moved, in a direction within 45° of the horizontal",
         ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
         "radius/standard deviation of half a Gaussian, in pixels of 224",
+        told=(0, 1),
     ),
     ImagePerturbation(
         "zoom-blur",
         "the camera moved forward: the mean of enlarged images",
         ((1.1, 0.01), (1.15, 0.01), (1.2, 0.02), (1.24, 0.02), (1.3, 0.03)),
-        "largest enlargement/step",
+        "largest enlargement",
     ),
     ImagePerturbation(
         "snow",
         "flakes drawn out by the wind, over a whitened image",
-        (
+        (  # mean and deviation of the flakes, their enlargement, threshold, motion (as below), share of the image
             (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
             (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
             (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
             (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
             (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
         ),
-        "mean/deviation of the flakes/their enlargement/threshold/motion radius/deviation/share of the image",
+        "share of the image that is left",
+        told=(6,),
     ),
     ImagePerturbation(
         "fog",
         "a bright haze with clouds of all sizes (a plasma fractal)",
         ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)),
-        "weight of the haze/how much weaker each smaller size is",
+        "weight of the haze, that of the image being 1",
     ),
     ImagePerturbation(
         "brightness",

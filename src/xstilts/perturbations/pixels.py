@@ -73,14 +73,29 @@ def perturb_features(vectors: Floats, condition: Condition, item_key: str) -> Fl
 
 
 def example_changes(name: str) -> dict[int, float]:
-    """Mean absolute change of values, white being 1, at each severity, in a picture of a ramp, a disk and stripes."""
-    picture = example_picture()
+    """What each severity changes: of a picture the mean absolute difference of values, white being 1.
+
+    Of a vector, under a condition on features, 1 - its cosine to the clean one.
+
+    Example:
+        >>> round(example_changes("brightness")[1], 3)
+        0.056
+    """
     conditions = {severity: Condition(name, severity=severity) for severity in SEVERITIES}
-    changed = {severity: perturb_image(picture, one, "example") for severity, one in conditions.items()}
-    return {
-        severity: float(np.mean(np.abs(_pixels(image) - _pixels(picture))))
-        for severity, image in changed.items()
-    }
+    change = _vector_change if IMAGES[name].kind == "features" else _picture_change
+    return {severity: change(condition) for severity, condition in conditions.items()}
+
+
+def _picture_change(condition: Condition) -> float:
+    picture = example_picture()
+    changed = [_pixels(perturb_image(picture, condition, f"example/{number}")) for number in range(5)]
+    return float(np.mean(np.abs(np.stack(changed) - _pixels(picture))))
+
+
+def _vector_change(condition: Condition) -> float:
+    vector = RandomState(0).normal(size=2048)
+    changed = perturb_features(vector, condition, "example")
+    return float(1 - vector @ changed / np.linalg.norm(vector) / np.linalg.norm(changed))
 
 
 def example_picture(width: int = SIZE, height: int = SIZE) -> Image.Image:

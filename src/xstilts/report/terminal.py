@@ -87,30 +87,29 @@ def _table(evidence: Evidence, console: Console, put: Put) -> Table:
         pad_edge=False,
         show_edge=False,
     )
+    narrow = console.width < _WIDE
     for name in ("target", "arm"):
-        table.add_column(name, overflow="fold", max_width=None if console.width >= _WIDE else 11)
+        table.add_column(name, overflow="fold", max_width=11 if narrow else None)
     table.add_column("verdict", overflow="fold", min_width=12)
     table.add_column("English", justify="right", no_wrap=True)
     table.add_column("other languages", justify="right", min_width=14)
     table.add_column("worst", justify="right", min_width=7, overflow="fold")
-    if console.width >= _WIDE:
+    if not narrow:
         table.add_column("learned its task?", min_width=12)
     for family in evidence.families:
         rows = evidence.verdicts(family)
         for row in rows:
-            cells = _cells(row, evidence, put)[: len(table.columns)]
+            cells = _cells(row, evidence, put, str if narrow else display_name)[: len(table.columns)]
             table.add_row(*cells, end_section=row is rows[-1])
     return table
 
 
-def _cells(row: Row, evidence: Evidence, put: Put) -> list[Text]:
+def _cells(row: Row, evidence: Evidence, put: Put, name: Put) -> list[Text]:
     word = verdict_word(row)
     verdict = Text(word, _STYLES.get(word, ""))
     verdict.append("".join(f"\n{flag}" for flag in named_flags(row)), "dim")
     worst = (
-        f"{display_name(row['worst_language'])}\n{points(row['worst_gain'])}"
-        if row["worst_language"]
-        else NOTHING
+        f"{name(row['worst_language'])}\n{points(row['worst_gain'])}" if row["worst_language"] else NOTHING
     )
     return [
         Text(short(row["task"], evidence.targets())),

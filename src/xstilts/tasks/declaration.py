@@ -11,9 +11,10 @@ from xstilts.errors import UnknownName, UserError
 from xstilts.languages import normalise
 from xstilts.tasks import readers
 from xstilts.tasks.base import SPLITS
+from xstilts.tasks.columns import Column, column_parts
 from xstilts.tasks.readers import FORMATS, ReadOptions, Record
 from xstilts.tasks.reading import check_sides
-from xstilts.tasks.rows import SHAPES, Column, column_parts
+from xstilts.tasks.rows import SHAPES
 
 ROLES = ("text", "target", "gold")
 """Line files that belong together: the two sides of a bitext, and which of their sentences are a pair."""

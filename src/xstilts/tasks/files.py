@@ -12,6 +12,7 @@ from xstilts.hashing import digest, files_fingerprint
 from xstilts.languages import normalise
 from xstilts.tasks import readers
 from xstilts.tasks.base import Row, Task
+from xstilts.tasks.columns import Located, located
 from xstilts.tasks.declaration import ROLES, UserTask
 from xstilts.tasks.dividing import TEST_SHARE, carve_dev
 from xstilts.tasks.pools import with_candidates
@@ -26,7 +27,7 @@ from xstilts.tasks.reading import (
     tag_of,
     unmatched,
 )
-from xstilts.tasks.rows import SHAPES, Located, RowRules, build_rows, located
+from xstilts.tasks.rows import SHAPES, RowRules, build_rows
 
 Files = Mapping[str, tuple[Path, ...]]
 

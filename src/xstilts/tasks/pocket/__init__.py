@@ -28,18 +28,22 @@ TASKS = (
     Task(
         name="pocket/replies",
         type="multiple-choice",
-        source=PackageSource(chatter.replies, chatter.REPLIES_BY_SPLIT, chatter.PACKAGES, chatter.VERSION),
+        source=PackageSource(
+            chatter.replies, chatter.REPLIES_BY_SPLIT, chatter.PACKAGES, chatter.REPLIES_VERSION
+        ),
         languages=("en",),
         summary="the true reply to an utterance among four",
         licence="BSD-3-Clause (chatterbot-corpus)",
         url="https://pypi.org/project/chatterbot-corpus/",
-        notes="A small intermediate task, about 900 items in all.",
+        notes="A small intermediate task, some 800 items in all.",
         options={"choices": 4},
     ),
     Task(
         name="pocket/topics",
         type="classification",
-        source=PackageSource(chatter.topics, chatter.TOPICS_BY_SPLIT, chatter.PACKAGES, chatter.VERSION),
+        source=PackageSource(
+            chatter.topics, chatter.TOPICS_BY_SPLIT, chatter.PACKAGES, chatter.TOPICS_VERSION
+        ),
         languages=chatter.TOPICS_BY_SPLIT["test"],
         labels=chatter.TOPIC_LABELS,
         metrics=("macro_f1", "accuracy"),

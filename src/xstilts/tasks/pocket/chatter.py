@@ -5,8 +5,9 @@ replies to the first, except in `conversations`, which is dialogue. Left out: co
 items unfit to show, text in another language than the file's. Capitals are evened out, for they tell files apart.
 
 The languages translate the same English files in much the same order, dropping and adding entries as they go. So
-that no translation of a training dialogue is tested, topics are split by position: in every language the test set is
-the head of each file, English trains on the tail, and dev lies between as a buffer.
+that no translation of a training dialogue is tested, both are split by position: in every language the test set is
+the head of each file, English trains on the tail, and dev lies between as a buffer. Replies are split so too: who
+learned them first has seen no test item of topics.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ import yaml
 from xstilts.tasks.base import Row
 from xstilts.tasks.pocket.definitions import deal, digest
 
-VERSION = 1
+TOPICS_VERSION = 1
+REPLIES_VERSION = 2
 PACKAGES = ("chatterbot-corpus",)
 
 TOPIC_LABELS = (
@@ -74,7 +76,7 @@ _RECITED = "complex is better than complicated"
 _PRECEDENCE = ("test", "dev", "train")
 _TOPIC_ENDS = {"test": 0.4, "dev": 0.55, "train": 1.0}
 _TOPIC_CAPS = {"test": 12, "dev": 10, "train": 60}
-_REPLY_ENDS = {"test": 0.17, "dev": 0.28, "train": 1.0}
+_REPLY_ENDS = {"test": 0.22, "dev": 0.4, "train": 1.0}
 _CHOICES = 4
 _MIN_WORDS = 3
 
@@ -141,7 +143,8 @@ def topics(split: str, language: str) -> list[Row]:
 def replies(split: str, language: str) -> list[Row]:
     """Rows for multiple-choice: `text` is a prompt, `choices` its true reply and three to other prompts of its topic.
 
-    Split by conversation; distractors come from the same split. `source` is the utterance that opened the conversation.
+    Split by conversation: English trains on the tail of each file, which no test item of `topics` comes from in any
+    language. Distractors come from the same split. `source` is the utterance that opened the conversation.
 
     Example:
         >>> replies("dev", "en")[0].keys()
@@ -150,7 +153,8 @@ def replies(split: str, language: str) -> list[Row]:
     if language != "en":
         return []
     found = [exchange for exchange in _exchanges("en") if _has_true_reply(exchange)]
-    parts = _parted((_part(_fraction(exchange.opening), _REPLY_ENDS), exchange) for exchange in found)
+    first = _first_places(_exchanges("en"))
+    parts = _parted((_part(first[_words(exchange.opening)], _REPLY_ENDS), exchange) for exchange in found)
     rows = [_reply_row(exchange, parts[split]) for exchange in parts[split]]
     return sorted(rows, key=lambda row: str(row["id"]))
 
@@ -235,8 +239,13 @@ def _part(place: float, ends: dict[str, float]) -> str:
     return next(split for split, end in ends.items() if place < end)
 
 
-def _fraction(text: str) -> float:
-    return int(digest(_words(text)), 16) / 16**12
+def _first_places(exchanges: Iterable[_Exchange]) -> dict[str, float]:
+    """Where an opening stands first, for some open conversations in two files."""
+    places: dict[str, float] = {}
+    for exchange in exchanges:
+        opening = _words(exchange.opening)
+        places[opening] = min(exchange.place, places.get(opening, 1.0))
+    return places
 
 
 @cache
