@@ -9,7 +9,8 @@ from typing import Any
 def write_vit(folder: Path, seed: int = 0) -> Any:
     """A ViT of one layer × 16 on 16 × 16 pixels, as `save_pretrained` writes it, with its preprocessing."""
     import torch
-    from transformers import ViTConfig, ViTImageProcessorPil, ViTModel
+    from transformers import ViTConfig, ViTModel
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
     config = ViTConfig(
         hidden_size=16,
@@ -30,7 +31,8 @@ def write_vit(folder: Path, seed: int = 0) -> Any:
 def write_clip(folder: Path) -> Any:
     """A CLIP of one layer on either side and a common space of 12 dimensions."""
     import torch
-    from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel
+    from transformers import CLIPConfig, CLIPModel
+    from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
     side = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
     text = side | {"vocab_size": 20, "max_position_embeddings": 8}
