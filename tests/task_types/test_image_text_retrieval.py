@@ -39,7 +39,13 @@ TASK = Task("my/pictures", TYPE.name, SOURCE, ("en",), "", towers=SETTINGS)
 def rows_of(count: int = 4) -> list[Row]:
     random = np.random.default_rng(0)
     return [
-        {"id": str(n), "source": f"s{n}", "text": f"the soup w{n}", "image": f"i{n}", VECTOR: random.random(5)}
+        {
+            "id": str(n),
+            "source": f"s{n}",
+            "text": f"the soup w{n}",
+            "image": f"i{n}",
+            VECTOR: random.random(5),
+        }
         for n in range(count)
     ]
 
