@@ -79,7 +79,7 @@ def test_what_cannot_be_read_is_left_out_and_named() -> None:
 
 def test_rows_of_other_images_are_an_error() -> None:
     seen = see(Colours(), NAMES[:2], Means(), CLEAN, 1)
-    with pytest.raises(DataError, match="1 of 2 rows name an image .* 'image 7'"):
+    with pytest.raises(DataError, match=r"1 of 2 rows name an image .* 'image 7'"):
         seen.shown([{"id": "a", "image": NAMES[0]}, {"id": "b", "image": NAMES[7]}])
 
 

@@ -18,7 +18,8 @@ _QUICK = (
 
 _IMAGES = (
     "targets=[pocket/intents, pocket/messages, pocket/emoji]",
-    "training.per_task={pocket/emoji: {examples: 800, batch_size: 64, learning_rate: 2.0e-4, head_learning_rate: 1.0e-3}}",
+    "training.per_task={pocket/emoji: {examples: 800, batch_size: 64, learning_rate: 2.0e-4, "
+    "head_learning_rate: 1.0e-3}}",
 )
 """What the demo with images adds."""
 

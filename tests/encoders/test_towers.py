@@ -68,7 +68,7 @@ def test_other_weights_are_another_tower(tmp_path: Path) -> None:
 def test_what_is_no_tower_is_refused(tmp_path: Path, tiny_encoder: Path) -> None:
     with pytest.raises(UnknownName, match="Did you mean 'bundled/efficientnet-lite0'"):
         find_tower("bundled/efficientnet-lite1")
-    with pytest.raises(EncoderError, match="no preprocessor_config.json"):
+    with pytest.raises(EncoderError, match=r"no preprocessor_config\.json"):
         find_tower(str(tiny_encoder))
     write_vit(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text()) | {"vocab_size": 9}
