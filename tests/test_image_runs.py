@@ -12,7 +12,7 @@ import yaml
 
 from image_world import write_vit
 from tiny_world import tiny_recipe
-from xstilts.errors import EncoderError, RecipeError
+from xstilts.errors import RecipeError, UnknownName
 from xstilts.experiment import Experiment, open_experiment
 from xstilts.seeing import Seen
 
@@ -89,8 +89,8 @@ def test_another_tower_is_another_set_of_vectors(pictures: Any, tmp_path: Path) 
 
 def test_without_images_no_tower_is_looked_for(pictures: Any) -> None:
     assert pictures("images.tower=nowhere/at-all", targets=["my/mood"]).tower is None
-    with pytest.raises(EncoderError):
-        pictures("images.tower=bundled/multilingual-e5-small/none/such")
+    with pytest.raises(UnknownName, match="bundled/efficientnet-lite0"):
+        pictures("images.tower=bundled/multilingual-e5-small")
 
 
 def test_an_image_text_task_is_no_intermediate(pictures: Any) -> None:

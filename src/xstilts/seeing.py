@@ -36,8 +36,9 @@ class Seen:
         return {name: place for place, name in enumerate(self.names)}
 
     def save(self, draft: Draft) -> None:
-        """Write the array and the names, in half precision."""
-        np.save(draft.file(VECTORS), self.vectors.astype(np.float16), allow_pickle=False)
+        """Write the array, in half precision where that holds its numbers, and the names."""
+        kind = np.float16 if np.abs(self.vectors).max() < np.finfo(np.float16).max else np.float32
+        np.save(draft.file(VECTORS), self.vectors.astype(kind), allow_pickle=False)
         draft.file(NAMES).write_text(json.dumps([self.names, self.bad], ensure_ascii=False), "utf-8")
 
     @classmethod
