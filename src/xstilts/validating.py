@@ -18,7 +18,7 @@ from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
 from xstilts.tasks.building import SUBMISSION
 from xstilts.tasks.published import Layout, published
-from xstilts.tasks.whereabouts import Whereabouts, local, whereabouts
+from xstilts.tasks.whereabouts import Whereabouts, is_needed, local, whereabouts
 
 Done = Callable[[str], None]
 """Is told each task, split and language whose rows were read."""
@@ -60,8 +60,8 @@ class TaskCheck:
 
     @property
     def needed(self) -> list[SplitCheck]:
-        """The splits without which a task is not complete: all but rows for a submission."""
-        return [one for one in self.splits if one.place.split != SUBMISSION]
+        """The splits without which a task is not complete."""
+        return [one for one in self.splits if is_needed(one.place.split)]
 
     @property
     def complete(self) -> bool:

@@ -28,6 +28,12 @@ Its rows have `id`, `source` and `text`, and where a sentence is read with its p
 them by `id` in `gold`. Those with a `side` are no candidates but sentences like the tested ones (bitext mining)."""
 
 
+FEW_SHOT = "few-shot@"
+"""What the name of a split begins with that holds a few training rows of a test language: `few-shot@10`, of 10 images.
+
+No task needs them to be complete."""
+
+
 def base_split(split: str) -> str:
     """The split whose candidates a split holds, or the split itself.
 

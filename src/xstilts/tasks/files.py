@@ -197,7 +197,8 @@ class FilesSource:
 
     def _rows(self, split: str, language: str, files: Files, report: Report) -> Iterator[Row]:
         # undeclared labels are those of the training rows themselves
-        labels = self.labels if self.spec.labels is not None or split != "train" else ()
+        known = self.spec.labels is not None or (split != "train" and not self.reading.any_label)
+        labels = self.labels if known else ()
         spec, unanswered = self.spec, bool(self.spec.options.get("null_answers"))
         rules = RowRules(spec.type, labels, spec.label_base, spec.parallel, spec.repeated_ids, unanswered)
         return build_rows(self._records(files, language, report), rules, language, report)
