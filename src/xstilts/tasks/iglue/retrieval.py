@@ -30,7 +30,7 @@ METRICS = ("t2i_r@1", "i2t_r@1")
 
 
 def captions(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The captions of an image, one by one, numbered from 0.
+    """The captions of an image, one by one, numbered from 0; empty ones are left out.
 
     Example:
         >>> [row["id"] for row in captions({"img_path": "7.jpg", "sentences": ["A dog.", "Running dog"]})]
@@ -38,6 +38,8 @@ def captions(record: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """
     image, sentences = record.get("img_path"), record.get("sentences")
     for number, sentence in enumerate(sentences if isinstance(sentences, list) else [sentences]):
+        if isinstance(sentence, str) and not sentence.strip():
+            continue
         yield {"image": image, "text": sentence, "id": f"{image}#{number}"}
 
 
@@ -71,7 +73,7 @@ def xflickrco(data: Path | None) -> Task:
         licence=LICENCE,
         url=REPOSITORY.partition(": ")[0],
         notes="Trained on Flickr30K's English captions, five an image; tested on one an image. Captions are written "
-        "anew in each language, not translated. English has no few-shot rows.",
+        "anew in each language, not translated. Empty ones are left out (one in German). English has no few-shot rows.",
         images=images(
             name,
             source,
