@@ -25,7 +25,7 @@ LAYERS = (
     {"perturbations"},
     {"stage", "recipe", "analysis", "encoders", "submissions"},
     {"task_types"},
-    {"training", "plan_retrieval", "layer_choice"},
+    {"training", "plan_retrieval", "plan_images", "layer_choice", "seeing"},
     {"plan", "predicting"},
     {"stages", "costs", "best", "overlap"},
     {"executors", "answer", "layers", "report"},

@@ -30,6 +30,7 @@ _Place = tuple[str, str, str]
 """Task, split, language."""
 _WHAT = {
     "prepare": "read data",
+    "features": "look at images",
     "train": "train",
     "select": "choose checkpoints and layers",
     "predict": "predict",
@@ -100,7 +101,7 @@ class _Bars:
         self.total = self.bars.add_task("stages", total=pending)
 
     def done(self, stage: Stage) -> None:
-        if self.inner is not None and stage.kind == "train":
+        if self.inner is not None and stage.kind in {"train", "features"}:
             self.bars.remove_task(self.inner)
             self.inner = None
             if not self.console.is_terminal:
@@ -229,7 +230,7 @@ class _Reader:
 
     def sampled(self, stage: Stage) -> list[Row]:
         """The rows that a stage will make: of its number of examples, within the recipe's limit."""
-        from xstilts.stages import sample
+        from xstilts.tasks.dividing import sample
 
         return sample(self.rows(stage), stage.spec["examples"], stage.spec["limit"])
 

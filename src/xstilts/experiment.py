@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from xstilts.best import leading_arm
 from xstilts.encoders.base import EncoderSpec, find_encoder
+from xstilts.encoders.towers import TowerSpec, find_tower
 from xstilts.errors import DataError, UserError
 from xstilts.plan import Plan, Stage, make_plan
 from xstilts.recipe import BASELINE, JoinedTask, Recipe
@@ -38,6 +39,8 @@ class Experiment:
     """Folder that the paths of the recipe's own tasks and encoder start from."""
     bases: Mapping[str, Path] = field(default_factory=dict)
     """The folder instead for those of the recipe's own tasks whose files were found in the data folder."""
+    tower: TowerSpec | None = None
+    """The image tower, where a target has images."""
 
     def plan(self, best: str | None = None) -> Plan:
         """The plan; with `best`, the controls of that arm among it."""
@@ -78,9 +81,20 @@ def open_experiment(recipe: Recipe, base: Path, store: str | Path, data: Path | 
     Raises:
         UserError: something that the recipe names is not there.
     """
-    encoder = replace(find_encoder(anchored(recipe, base).encoder), name=recipe.encoder)
+    at = anchored(recipe, base)
+    encoder = replace(find_encoder(at.encoder), name=recipe.encoder)
     catalogue, bases = catalogue_of(recipe, base, data)
-    return Experiment(recipe, catalogue, encoder, Store(store), base, bases)
+    tower = None
+    if any(catalogue.get(name).images is not None for name in recipe.targets):
+        tower = replace(find_tower(at.images.tower), name=recipe.images.tower)
+        catalogue = replace(catalogue, towers=joining(recipe, tower))
+    return Experiment(recipe, catalogue, encoder, Store(store), base, bases, tower)
+
+
+def joining(recipe: Recipe, tower: TowerSpec) -> dict[str, Any]:
+    """How image-text tasks join text and images: what the recipe says, and what the tower is."""
+    said = recipe.images.model_dump(exclude={"tower"})
+    return said | {"tower": tower.identity, "image_width": tower.width}
 
 
 def catalogue_of(recipe: Recipe, base: Path, data: Path | None = None) -> tuple[Catalogue, dict[str, Path]]:
@@ -135,6 +149,7 @@ def execute(experiment: Experiment, listener: Listener | None = None) -> Plan:
         training.threads,
         training.micro_batch,
         listener.progress,
+        tower=experiment.tower,
     )
     plan = experiment.plan()
     for _ in range(2):
@@ -265,7 +280,10 @@ def anchored(recipe: Recipe, base: Path, bases: Mapping[str, Path] | None = None
     plain = recipe.encoder.rpartition("@")[0] or recipe.encoder
     beside = any((base / name).is_dir() for name in (plain, recipe.encoder))
     encoder = str(base.resolve() / recipe.encoder) if beside else recipe.encoder
-    return recipe.model_copy(update={"tasks": tasks, "encoder": encoder})
+    tower = recipe.images.tower
+    images = {"tower": str(base.resolve() / tower) if (base / tower).is_dir() else tower}
+    changed = {"tasks": tasks, "encoder": encoder, "images": recipe.images.model_copy(update=images)}
+    return recipe.model_copy(update=changed)
 
 
 def run_experiment(experiment: Experiment, folder: Path, listener: Listener | None = None) -> Results:

@@ -16,6 +16,7 @@ from rich.text import Text
 from typer import echo
 
 from xstilts.encoders.base import BUNDLED
+from xstilts.encoders.towers import TOWERS
 from xstilts.errors import UnknownName, UserError
 from xstilts.languages import display_name, normalise
 from xstilts.perturbations import EVERY, IMAGES, PERTURBATIONS, SEVERITIES, Condition, perturb_with_offsets
@@ -77,7 +78,9 @@ def list_names(what: str, data: Path | None, console: Console, as_json: bool) ->
         )
     if what == "encoders":
         console.print(
-            "\nand any Hugging Face encoder, by id or folder; name@4 keeps the first 4 layers", style="dim"
+            "\nand any Hugging Face encoder or image tower, by id or folder; name@4 keeps the first 4 layers of a text "
+            "encoder",
+            style="dim",
         )
 
 
@@ -122,7 +125,8 @@ def _where_from(data: Path | None) -> str:
 
 
 def _encoders(catalogue: Catalogue) -> list[dict[str, Any]]:
-    return [{"encoder": name, "what": bundled.summary} for name, bundled in BUNDLED.items()]
+    texts = [{"encoder": name, "of": "text", "what": bundled.summary} for name, bundled in BUNDLED.items()]
+    return texts + [{"encoder": name, "of": "images", "what": what} for name, what in TOWERS.items()]
 
 
 def _perturbations(catalogue: Catalogue) -> list[dict[str, Any]]:

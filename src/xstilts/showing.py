@@ -211,7 +211,7 @@ def _right(row: Row) -> str:
     gold = row.get("gold")
     if isinstance(gold, list):
         return str(row.get("answer") or ", ".join(gold) or "(no pair)")
-    return str(row.get("target", row.get("label")))
+    return str(row.get("target", row.get("label", row.get("image"))))
 
 
 def _answers(row: Row, around: int = 80) -> str:

@@ -98,9 +98,9 @@ def find_encoder(name: str) -> EncoderSpec:
         folder, fingerprint = _bundled_folder(plain)
     elif Path(plain).expanduser().is_dir():
         folder = Path(plain).expanduser()
-        fingerprint = _folder_fingerprint(folder)
+        fingerprint = folder_fingerprint(folder)
     else:
-        folder, fingerprint = _hub_folder(plain)
+        folder, fingerprint = hub_folder(plain)
     depth = _depth(folder)
     if layers is not None and layers > depth:
         raise EncoderError(f"encoder {name!r}: {plain} has {depth} layers; expected @1 to @{depth}")
@@ -208,7 +208,12 @@ def _bundled_folder(name: str) -> tuple[Path, str]:
     return folder, fingerprint
 
 
-def _folder_fingerprint(folder: Path) -> str:
+def folder_fingerprint(folder: Path) -> str:
+    """One digest of a model folder's weights, configuration and preprocessing.
+
+    Raises:
+        EncoderError: there is no configuration, or there are no weights.
+    """
     if not (folder / "config.json").is_file():
         raise EncoderError(
             f"encoder {str(folder)!r}: there is no config.json. Expected a Hugging Face model folder "
@@ -221,8 +226,12 @@ def _folder_fingerprint(folder: Path) -> str:
     return files_fingerprint({*weights, *others})
 
 
-def _hub_folder(name: str) -> tuple[Path, str]:
-    """Download an encoder from the Hugging Face Hub, or take what is in its cache."""
+def hub_folder(name: str) -> tuple[Path, str]:
+    """The folder and fingerprint of a model on the Hugging Face Hub: downloaded, or what is in the cache.
+
+    Raises:
+        EncoderError: there is no such model, and nothing in the cache.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 

@@ -5,7 +5,14 @@ Labels, spans and tokens keep their places. What changes images is in `pixels`, 
 
 from xstilts.perturbations.apply import Offsets, perturb_text, perturb_tokens, perturb_with_offsets
 from xstilts.perturbations.base import SEVERITIES, Perturbation
-from xstilts.perturbations.conditions import CLEAN, EVERY, PERTURBATIONS, Condition, reported_apart
+from xstilts.perturbations.conditions import (
+    CLEAN,
+    EVERY,
+    PERTURBATIONS,
+    Condition,
+    distinct_conditions,
+    reported_apart,
+)
 from xstilts.perturbations.image import IMAGES, ImagePerturbation
 
 __all__ = [
@@ -18,6 +25,7 @@ __all__ = [
     "ImagePerturbation",
     "Offsets",
     "Perturbation",
+    "distinct_conditions",
     "perturb_text",
     "perturb_tokens",
     "perturb_with_offsets",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from xstilts.errors import UnknownName, UserError
+from xstilts.errors import RecipeError, UnknownName, UserError
 from xstilts.perturbations.base import DEFAULT_SEVERITY, SEVERITIES, Perturbation
 from xstilts.perturbations.content import CONTENT
 from xstilts.perturbations.forms import FORMS
@@ -140,6 +140,23 @@ class Condition:
     def __str__(self) -> str:
         role = f":{self.role}" if self.role else ""
         return "clean" if self.is_clean else f"{self.name}{role}@{self.severity}"
+
+
+def distinct_conditions(texts: Sequence[str], folder: Path | None = None) -> list[Condition]:
+    """The conditions that a recipe's texts spell; `folder` is that of the user's data.
+
+    Raises:
+        RecipeError: two of them are the same condition.
+    """
+    conditions = [Condition.parse(text, folder) for text in texts]
+    names = [str(condition) for condition in conditions]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise RecipeError(
+                f"conditions: {texts[names.index(name)]!r} and {texts[place]!r} "
+                "are the same condition. Leave one out"
+            )
+    return conditions
 
 
 def reported_apart(condition: str) -> bool:

@@ -12,6 +12,7 @@ from xstilts.task_types.answer_retrieval import AnswerRetrieval
 from xstilts.task_types.base import TaskType, TrainedType
 from xstilts.task_types.bitext_mining import BitextMining
 from xstilts.task_types.classification import Classification
+from xstilts.task_types.image_text_retrieval import ImageTextRetrieval
 from xstilts.task_types.multiple_choice import MultipleChoice
 from xstilts.task_types.retrieval import RetrievalType
 from xstilts.task_types.sentence_retrieval import SentenceRetrieval
@@ -23,7 +24,7 @@ TASK_TYPES: dict[str, TaskType] = {
     task_type.name: task_type
     for task_type in (
         *(Classification(), MultipleChoice(), Tagging(), SpanQa()),
-        *(SentenceRetrieval(), BitextMining(), AnswerRetrieval()),
+        *(SentenceRetrieval(), BitextMining(), AnswerRetrieval(), ImageTextRetrieval()),
     )
 }
 
@@ -65,7 +66,8 @@ def takes(task: Task, condition: Condition, language: str) -> bool:
 
 def _idle(task: Task, condition: Condition, language: str) -> str:
     """Why a condition changes nothing in the test input of a task in a language; empty where it does."""
-    roles = get_task_type(task.type).roles
+    kind = get_task_type(task.type)
+    roles = kind.roles if condition.modality in {"", "text"} else kind.pictures
     idle = condition.idle(language, task.type, on_tokens="tokens" in roles)
     if condition.role and condition.role not in roles and not condition.is_for_others(task.type):
         raise RecipeError(
@@ -105,7 +107,7 @@ def family_of(task: Task) -> str:
 
 def is_trained(task: Task) -> bool:
     """Whether a target is trained before it is tested."""
-    return family_of(task) == "trained"
+    return get_task_type(task.type).trains(task)
 
 
 def get_trained_type(name: str) -> TrainedType:

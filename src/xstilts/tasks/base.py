@@ -18,7 +18,7 @@ Row = dict[str, Any]
 """One example in canonical columns: `id`, `source`, and the columns its task type asks for."""
 
 VECTOR = "vector"
-"""The column in which a row brings the vector of its image: of the image tower, read from the store, never of a task."""
+"""The column in which a row brings the image tower's vector of its image: read from the store, never of a task."""
 
 SPLITS = ("train", "dev", "test")
 CANDIDATES = "-candidates"

@@ -329,6 +329,8 @@ def joined_task(name: str, test: Task, train: Task) -> Task:
         raise RecipeError(
             f"tasks.{name}: {test.name} is a {test.type} task, {train.name} a {train.type} task"
         )
+    if test.images is not None:
+        raise RecipeError(f"tasks.{name}: {test.name} is an image-text task, and such tasks cannot be joined")
     foreign = [label for label in train.labels if label not in test.labels] if test.labels else []
     if foreign:
         raise RecipeError(
