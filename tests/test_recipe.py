@@ -187,8 +187,8 @@ def test_bad_recipes(text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "expected a mapping with encoder, arms and targets"),
-        ("- a", "expected a mapping with encoder, arms and targets, got list"),
+        ("", "expected a mapping with encoder, arms and targets, got nothing"),
+        ("- a", "expected a mapping with encoder, arms and targets, got a list"),
         ("encoder: x", "arms: this key is needed"),
         ("{encoder: x, arms: [none], targets: [q]}", "arms: expected a mapping of keys to values, got ['none']"),
         ("{encoder: x, arms: {a: {tasks: [q]}}, targets: [q]}", "Add the line `none: {}` under arms"),

@@ -76,7 +76,7 @@ def _print(
         console.print("(?) less certain than the others", style="yellow", highlight=False)
     _print_example(found, console)
     lines = [
-        *(f"[yellow]Note:[/] {escape(note)}." for note in found.notes),
+        *(f"[yellow]Note:[/] {escape(note)}{'' if note.endswith('?') else '.'}" for note in found.notes),
         f"\nWrote [bold]{escape(str(request.out))}[/]: {escape(_rows(found))}.",
         f"A run of {expected.stages} stages will cost roughly {cost_words(expected.whole, expected.precision)}.",
     ]

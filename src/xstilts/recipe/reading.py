@@ -50,9 +50,8 @@ def parse_recipe(text: str, name: str = "recipe", overrides: tuple[str, ...] = (
     except yaml.YAMLError as error:
         raise RecipeError(f"{name} is not YAML: {error}") from None
     if not isinstance(values, dict):
-        raise RecipeError(
-            f"{name}: expected a mapping with encoder, arms and targets, got {type(values).__name__}"
-        )
+        found = {type(None): "nothing", list: "a list"}.get(type(values), f"{values!r:.40}")
+        raise RecipeError(f"{name}: expected a mapping with encoder, arms and targets, got {found}")
     try:
         values = _unshared(values)
     except RecursionError:
