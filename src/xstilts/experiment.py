@@ -87,13 +87,14 @@ def open_experiment(recipe: Recipe, base: Path, store: str | Path, data: Path | 
     tower = None
     if any(catalogue.get(name).images is not None for name in recipe.targets):
         tower = replace(find_tower(at.images.tower), name=recipe.images.tower)
-        catalogue = replace(catalogue, towers=joining(recipe, tower))
+        lenient = recipe.images.on_bad_item == "skip"
+        catalogue = replace(catalogue, towers=joining(recipe, tower), lenient_images=lenient)
     return Experiment(recipe, catalogue, encoder, Store(store), base, bases, tower)
 
 
 def joining(recipe: Recipe, tower: TowerSpec) -> dict[str, Any]:
     """How image-text tasks join text and images: what the recipe says, and what the tower is."""
-    said = recipe.images.model_dump(exclude={"tower"})
+    said = recipe.images.model_dump(exclude={"tower", "on_bad_item"})
     return said | {"tower": tower.identity, "image_width": tower.width}
 
 

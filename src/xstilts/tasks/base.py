@@ -78,6 +78,22 @@ class ImageSource(Protocol):
         """
         ...
 
+    def absent(self) -> str:
+        """What to say where there are no images at all; empty where there are some."""
+        ...
+
+    def gaps(self, split: str, language: str) -> str:
+        """What to say of images that these rows name and that are not among those there; empty where none are missing.
+
+        Raises:
+            DataError: there are files, but in a form that is not read.
+        """
+        ...
+
+    def leniently(self) -> ImageSource:
+        """The same images, but those that cannot be read are left out."""
+        ...
+
     def open(self, name: str) -> Image | None:
         """The image of a name, RGB; None where it cannot be read and is to be left out.
 

@@ -39,7 +39,7 @@ def tasks(data: Path | None) -> tuple[Task, ...]:
         url="https://github.com/multi30k/dataset",
         notes="The test set is that of 2016. Captions in other languages than English are translations, made with the "
         "image in view. Without the files of `image_splits` no one knows which image a line is of.",
-        images=images(NAME, source, data, FLICKR, ("flickr30k",), shared=True, get=FLICKR_SITE),
+        images=images(NAME, source, data, FLICKR, ("flickr30k",), get=FLICKR_SITE),
     )
     return (task,)
 

@@ -52,7 +52,7 @@ def xvnli(data: Path | None) -> Task:
         url=REPOSITORY.partition(": ")[0],
         notes="Rows on whose label the annotators did not agree (`-`, 14 of 1,164 in the test set) are left out; IGLUE "
         "counts them. The caption in the files is not read: the image takes its place. Train and dev are SNLI-VE.",
-        images=images(name, source, data, FLICKR, ("flickr30k",), shared=True, get=FLICKR_SITE),
+        images=images(name, source, data, FLICKR, ("flickr30k",), get=FLICKR_SITE),
     )
 
 
@@ -100,7 +100,6 @@ def xgqa(data: Path | None) -> Task:
             data,
             ("gqa/images/{image}", "GQA/images/{image}"),
             ("gqa", "vg-gqa"),
-            shared=True,
             get="https://cs.stanford.edu/people/dorarad/gqa/download.html",
         ),
     )

@@ -80,7 +80,6 @@ def xflickrco(data: Path | None) -> Task:
             data,
             ("xFlickrCO/images/{image}", *FLICKR, *COCO),
             ("xflickrco", "flickr30k"),
-            shared=True,
             get=f"{FLICKR_SITE}, {COCO_SITE}",
         ),
     )
