@@ -141,15 +141,16 @@ class UserTask(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _is_consistent(self) -> UserTask:
-        shape = SHAPES[self.type]
+    def _has_what_columns_need(self) -> UserTask:
         if self.by_language and not self.languages:
             raise ValueError("columns: say which {language} may be, such as `languages: [en, de, sw]`")
-        shows = "image" in shape.required
-        if shows and not self.images and not self.features:
-            raise ValueError(f"{self.type} expects `images:`, the folder of the images that rows name")
-        if (self.images or self.features) and not shows:
+        if (self.images or self.features) and "image" not in SHAPES[self.type].required:
             raise ValueError(f"images, features: {self.type} has no images. Leave them out")
+        return self
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> UserTask:
+        shape = SHAPES[self.type]
         if self.language_column and not self.languages:
             raise ValueError("language_column: say which rows are wanted, such as `languages: [en, de, sw]`")
         for name in self.columns:

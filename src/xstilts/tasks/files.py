@@ -8,6 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 
+from xstilts.errors import RecipeError
 from xstilts.hashing import digest, files_fingerprint
 from xstilts.languages import normalise
 from xstilts.tasks import readers
@@ -271,7 +272,10 @@ def user_task(name: str, spec: UserTask, base: Path) -> Task:
 
 def _images(name: str, spec: UserTask, source: FilesSource, base: Path) -> TaskImages | None:
     """The images that the rows of a task name, in the folder or the file that it declares."""
-    if not spec.images and not spec.features:
+    if "image" not in SHAPES[spec.type].required:
         return None
+    if not spec.images and not spec.features:
+        wanted = "`images:`, the folder of the images that rows name, or `features:`, a file"
+        raise RecipeError(f"tasks.{name}: {spec.type} expects {wanted}")
     places = (f"{spec.images}/{{image}}",) if spec.images else ()
     return TaskImages(name, source, base, places, (spec.features,) if spec.features else ())
