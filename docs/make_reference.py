@@ -34,6 +34,11 @@ SECTIONS = {
     ),
     "Retrieval": ("retrieval", "Targets that are trained take nothing from here."),
     "Prefix": ("retrieval.prefix", 'One text stands for both: `prefix: "query: "`.'),
+    "Images": (
+        "images",
+        "Where a target has images. They are put to the tower once; what is learned besides is a projection on either "
+        "side, at `head_learning_rate`.",
+    ),
     "Statistics": ("statistics", "The formulas are in [Statistics](statistics.md)."),
     "UserTask": (
         "tasks",

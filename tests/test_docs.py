@@ -95,8 +95,10 @@ def test_shipped_recipes_plan(path: Path, everything: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("quick", [False, True])
-def test_the_demo_plans(quick: bool, tmp_path: Path) -> None:
-    assert plan_of(demo_recipe(quick), tmp_path).cells
+@pytest.mark.parametrize("images", [False, True])
+def test_the_demo_plans(quick: bool, images: bool, tmp_path: Path) -> None:
+    tested = {cell.target for cell in plan_of(demo_recipe(quick, images), tmp_path).cells}
+    assert tested >= {"pocket/intents", "pocket/messages"} and ("pocket/emoji" in tested) == images
 
 
 def commands() -> list[Any]:

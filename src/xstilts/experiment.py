@@ -81,21 +81,10 @@ def open_experiment(recipe: Recipe, base: Path, store: str | Path, data: Path | 
     Raises:
         UserError: something that the recipe names is not there.
     """
-    at = anchored(recipe, base)
-    encoder = replace(find_encoder(at.encoder), name=recipe.encoder)
+    encoder = replace(find_encoder(anchored(recipe, base).encoder), name=recipe.encoder)
     catalogue, bases = catalogue_of(recipe, base, data)
-    tower = None
-    if any(catalogue.get(name).images is not None for name in recipe.targets):
-        tower = replace(find_tower(at.images.tower), name=recipe.images.tower)
-        lenient = recipe.images.on_bad_item == "skip"
-        catalogue = replace(catalogue, towers=joining(recipe, tower), lenient_images=lenient)
+    tower = _tower_of(recipe, base, catalogue)
     return Experiment(recipe, catalogue, encoder, Store(store), base, bases, tower)
-
-
-def joining(recipe: Recipe, tower: TowerSpec) -> dict[str, Any]:
-    """How image-text tasks join text and images: what the recipe says, and what the tower is."""
-    said = recipe.images.model_dump(exclude={"tower", "on_bad_item"})
-    return said | {"tower": tower.identity, "image_width": tower.width}
 
 
 def catalogue_of(recipe: Recipe, base: Path, data: Path | None = None) -> tuple[Catalogue, dict[str, Path]]:
@@ -104,7 +93,8 @@ def catalogue_of(recipe: Recipe, base: Path, data: Path | None = None) -> tuple[
     Beside them the folder of those of its own whose files are not below `base`.
 
     Raises:
-        UserError: the files of a task of the recipe's own are not there, or two tasks cannot be joined.
+        UserError: the files of a task of the recipe's own are not there, two tasks cannot be joined, or there is no
+            such image tower, where a target has images.
     """
     own: dict[str, Task] = {}
     bases: dict[str, Path] = {}
@@ -119,7 +109,21 @@ def catalogue_of(recipe: Recipe, base: Path, data: Path | None = None) -> tuple[
     for name, spec in recipe.tasks.items():
         if isinstance(spec, JoinedTask):
             own[name] = joined_task(name, catalogue.get(spec.test), catalogue.get(spec.train))
-    return catalogue, bases
+    tower = _tower_of(recipe, base, catalogue)
+    if tower is None:
+        return catalogue, bases
+    said = recipe.images.model_dump(exclude={"tower", "on_bad_item"})
+    joined = said | {"tower": tower.identity, "image_width": tower.width}
+    lenient = recipe.images.on_bad_item == "skip"
+    return replace(catalogue, towers=joined, lenient_images=lenient), bases
+
+
+def _tower_of(recipe: Recipe, base: Path, catalogue: Catalogue) -> TowerSpec | None:
+    """The image tower, where a target has images."""
+    tasks = catalogue.all()
+    if not any(name in tasks and tasks[name].images is not None for name in recipe.targets):
+        return None
+    return replace(find_tower(anchored(recipe, base).images.tower), name=recipe.images.tower)
 
 
 def _own_task(name: str, spec: UserTask, base: Path, data: Path | None) -> tuple[Task, Path]:
