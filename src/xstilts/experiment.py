@@ -112,9 +112,10 @@ def catalogue_of(recipe: Recipe, base: Path, data: Path | None = None) -> tuple[
     tower = _tower_of(recipe, base, catalogue)
     if tower is None:
         return catalogue, bases
-    said = recipe.images.model_dump(exclude={"tower"})
+    said = recipe.images.model_dump(exclude={"tower", "on_bad_item"})
     joined = said | {"tower": tower.identity, "image_width": tower.width}
-    return replace(catalogue, towers=joined), bases
+    lenient = recipe.images.on_bad_item == "skip"
+    return replace(catalogue, towers=joined, lenient_images=lenient), bases
 
 
 def _tower_of(recipe: Recipe, base: Path, catalogue: Catalogue) -> TowerSpec | None:

@@ -49,9 +49,18 @@ _ITEM = (
 )
 
 
-def list_names(what: str, data: Path | None, console: Console, as_json: bool) -> None:
-    """Print a list of tasks, encoders, perturbations or suites; `data` is where benchmarks are looked for."""
+def list_names(
+    what: str, data: Path | None, console: Console, as_json: bool, suite: str | None = None
+) -> None:
+    """Print a list of tasks (of a suite, or all), encoders, perturbations or suites.
+
+    `data` is where benchmarks are looked for.
+    """
     catalogue = Catalogue(data=data)
+    if suite is not None and what != "tasks":
+        raise UserError(f"--suite chooses among tasks, not {what}. Leave it out")
+    if suite is not None and suite not in catalogue.suites:
+        raise UnknownName("suite", suite, catalogue.suites, "xstilts ls suites")
     lists: dict[str, Callable[[Catalogue], list[dict[str, Any]]]] = {
         "tasks": _tasks,
         "encoders": _encoders,
@@ -60,7 +69,7 @@ def list_names(what: str, data: Path | None, console: Console, as_json: bool) ->
     }
     if what not in lists:
         raise UnknownName("list", what, lists)
-    rows = lists[what](catalogue)
+    rows = [row for row in lists[what](catalogue) if suite is None or row["task"].startswith(f"{suite}/")]
     if as_json:
         echo(json.dumps(rows, ensure_ascii=False))
         return

@@ -185,6 +185,10 @@ class Images(_Model):
     text: Literal["tune", "lock"] = Field(
         "tune", description="lock: the text encoder stays as the arm left it, and projections alone learn"
     )
+    on_bad_item: Literal["stop", "skip"] = Field(
+        "stop",
+        description="an image that is missing or cannot be read: stop, or leave its rows out, which the report counts",
+    )
 
 
 class Statistics(_Model):

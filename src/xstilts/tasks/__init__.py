@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UnknownName, UserError
-from xstilts.tasks import pocket, stilts, xtreme, xtreme_r
+from xstilts.tasks import iglue, multi30k, pocket, stilts, xtreme, xtreme_r
 from xstilts.tasks.base import Task
 
 SUITES: dict[str, Callable[[Path | None], tuple[Task, ...]]] = {
@@ -17,6 +17,8 @@ SUITES: dict[str, Callable[[Path | None], tuple[Task, ...]]] = {
     "stilts": stilts.tasks,
     "xtreme": xtreme.tasks,
     "xtreme-r": xtreme_r.tasks,
+    "iglue": iglue.tasks,
+    "captions": multi30k.tasks,
 }
 """The shipped suites, by name: what makes their tasks, given the folder with benchmark data."""
 
@@ -26,7 +28,8 @@ class Catalogue:
     """The tasks that names mean: those shipped and `own`. `data` is the folder with benchmark data, if there is one.
 
     `lengths` are the tokens of an input of tasks by name, in place of what these say themselves. `towers` says how
-    the image-text tasks join text and images (`Task.towers`).
+    the image-text tasks join text and images (`Task.towers`). With `lenient_images`, images that cannot be read are
+    left out.
 
     Example:
         >>> Catalogue().get("pocket/intents").type
@@ -37,6 +40,7 @@ class Catalogue:
     data: Path | None = None
     lengths: Mapping[str, int] = field(default_factory=dict)
     towers: Mapping[str, Any] = field(default_factory=dict)
+    lenient_images: bool = False
 
     def __post_init__(self) -> None:
         if self.data is not None and not self.data.is_dir():
@@ -53,6 +57,8 @@ class Catalogue:
         if self.towers:
             joined = {name: task for name, task in tasks.items() if task.images is not None}
             tasks |= {name: replace(task, towers=self.towers) for name, task in joined.items()}
+        if self.lenient_images:
+            tasks = {name: _leniently(task) for name, task in tasks.items()}
         resized = {name: tokens for name, tokens in self.lengths.items() if name in tasks}
         return tasks | {name: tasks[name].at_length(tokens) for name, tokens in resized.items()}
 
@@ -66,3 +72,7 @@ class Catalogue:
         if name not in tasks:
             raise UnknownName("task", name, tasks, "xstilts ls tasks")
         return tasks[name]
+
+
+def _leniently(task: Task) -> Task:
+    return task if task.images is None else replace(task, images=task.images.leniently())

@@ -28,6 +28,12 @@ Its rows have `id`, `source` and `text`, and where a sentence is read with its p
 them by `id` in `gold`. Those with a `side` are no candidates but sentences like the tested ones (bitext mining)."""
 
 
+FEW_SHOT = "few-shot@"
+"""What the name of a split begins with that holds a few training rows of a test language: `few-shot@10`, of 10 images.
+
+No task needs them to be complete."""
+
+
 def base_split(split: str) -> str:
     """The split whose candidates a split holds, or the split itself.
 
@@ -70,6 +76,22 @@ class ImageSource(Protocol):
 
         Languages that share their images have one such language, and the images are read once for all of them.
         """
+        ...
+
+    def absent(self) -> str:
+        """What to say where there are no images at all; empty where there are some."""
+        ...
+
+    def gaps(self, split: str, language: str) -> str:
+        """What to say of images that these rows name and that are not among those there; empty where none are missing.
+
+        Raises:
+            DataError: there are files, but in a form that is not read.
+        """
+        ...
+
+    def leniently(self) -> ImageSource:
+        """The same images, but those that cannot be read are left out."""
         ...
 
     def open(self, name: str) -> Image | None:

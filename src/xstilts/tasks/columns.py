@@ -46,6 +46,37 @@ def column_parts(columns: Mapping[str, Column]) -> list[int | str]:
     ]
 
 
+def columns_in(columns: Mapping[str, Column], code: str) -> dict[str, Column]:
+    """The columns with the code of a language in place of `{language}`.
+
+    Example:
+        >>> columns_in({"image": "image", "text": "captions.{language}"}, "de")
+        {'image': 'image', 'text': 'captions.de'}
+    """
+    return {name: _coded(column, code) for name, column in columns.items()}
+
+
+def _coded(column: Column, code: str) -> Column:
+    if isinstance(column, tuple):
+        return tuple(part.replace("{language}", code) if isinstance(part, str) else part for part in column)
+    return column.replace("{language}", code) if isinstance(column, str) else column
+
+
+def spread(records: Iterable[tuple[int, Record]], column: Column, skip: bool) -> Iterator[tuple[int, Record]]:
+    """The records, one for each entry of a list in a column; with `skip`, none where there is nothing in it.
+
+    Example:
+        >>> list(spread([(1, {"image": "a.jpg", "captions": ["A dog.", "A pet."]})], "captions", False))
+        [(1, {'image': 'a.jpg', 'captions': 'A dog.'}), (1, {'image': 'a.jpg', 'captions': 'A pet.'})]
+    """
+    for line, record in records:
+        value = value_or_none(record, column)
+        if isinstance(value, list) and isinstance(column, str):
+            yield from ((line, record | {column: one}) for one in value)
+        elif value is not None or not skip:
+            yield line, record
+
+
 def value_or_none(record: Mapping[str, Any], column: Column) -> Any:
     """`pick`, with None for what is not there: a key may be absent from some of a JSONL file's lines."""
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, final
@@ -14,7 +14,7 @@ from xstilts.hashing import cached_file_digest, digest, short_hash
 from xstilts.images import BadImageError, ImageReader, OnBadItem
 from xstilts.images.features import CONVERT, PICKLED, SUFFIXES, FeatureFile
 from xstilts.images.reading import locate
-from xstilts.tasks.base import Row
+from xstilts.tasks.base import SPLITS, ImageSource, Row
 from xstilts.tasks.readers import fixed_folder
 from xstilts.wording import listed
 
@@ -52,8 +52,7 @@ class TaskImages:
 
     `places` are patterns from `base`, tried in order, with `{image}` for the name in a row: `flickr30k/images/{image}`.
     `features` are those of files with features, without their suffix, in which `{language}` may stand; they are used
-    where none of the folders is there. With `shared`, the rows of all languages name the same images. `get` says where
-    images come from, for people.
+    where none of the folders is there. `get` says where images come from, for people.
     """
 
     task: str
@@ -61,18 +60,36 @@ class TaskImages:
     base: Path | None
     places: tuple[str, ...]
     features: tuple[str, ...] = ()
-    shared: bool = False
     on_bad_item: OnBadItem = "stop"
     get: str = ""
     readers: dict[Path, ImageReader] = field(default_factory=dict, compare=False, repr=False)
+    known: dict[tuple[str, str], list[str]] = field(default_factory=dict, compare=False, repr=False)
+
+    def leniently(self) -> ImageSource:
+        """The same images, but those that cannot be read are left out, and counted."""
+        return replace(self, on_bad_item="skip", readers={})
 
     def of(self, language: str) -> str:
-        """English where all languages share their images, else the language itself."""
-        return "en" if self.shared and "en" in self.source.languages("test") else language
+        """English where its rows name all images of a language's rows in every split, else the language itself."""
+        splits = [split for split in SPLITS if language in self._languages(split)]
+        return "en" if all(self._in_english(split, language) for split in splits) else language
 
     def names(self, split: str, language: str) -> list[str]:
         """The images that rows name, each once, in their order."""
-        return image_names(self.source.rows(split, language))
+        if (split, language) not in self.known:
+            self.known[split, language] = image_names(self.source.rows(split, language))
+        return self.known[split, language]
+
+    def _in_english(self, split: str, language: str) -> bool:
+        if "en" not in self._languages(split):
+            return False
+        return set(self.names(split, language)) <= set(self.names(split, "en"))
+
+    def _languages(self, split: str) -> tuple[str, ...]:
+        try:
+            return self.source.languages(split)
+        except DataError:
+            return ()
 
     def fingerprint(self, split: str, language: str) -> str:
         """Name, size, first and last bytes of every image; or the hash of the file with features.
@@ -88,12 +105,17 @@ class TaskImages:
         self._check(split, language, [name for name, place in found.items() if place is None])
         return digest([[name, _edges(*place)] for name, place in found.items() if place is not None])
 
-    def missing(self, split: str, language: str) -> list[str]:
-        """The images that rows name and that are not there."""
+    def gaps(self, split: str, language: str) -> str:
+        """How many of the images that rows name are missing, and the first few; empty where none are.
+
+        Raises:
+            DataError: there are features, but in a form that is not read.
+        """
         names, given = self.names(split, language), self.given(language)
-        return (
-            given.missing(names) if given is not None else [name for name in names if self.find(name) is None]
+        missing = (
+            [name for name in names if self.find(name) is None] if given is None else given.missing(names)
         )
+        return self._told(split, language, missing) if missing else ""
 
     def open(self, name: str) -> Image | None:
         """The image of a name, RGB; None where it cannot be read and is to be left out.
@@ -116,14 +138,13 @@ class TaskImages:
         if self.base is None or self.folders:
             return None
         stems = [self.base / pattern.replace("{language}", language) for pattern in self.features]
-        for stem in stems:
-            for suffix in SUFFIXES:
-                if (path := stem.with_name(stem.name + suffix)).is_file():
-                    return FeatureFile(path)
-        for stem in stems:
-            for suffix in PICKLED:
-                if (path := stem.with_name(stem.name + suffix)).exists():
-                    raise DataError(f"{path}: {suffix} files hold pickles and are not read. {CONVERT}")
+        for path in (
+            stem.with_name(stem.name + suffix) for stem in stems for suffix in ("", *SUFFIXES, *PICKLED)
+        ):
+            if path.suffix.lower() in PICKLED and path.exists():
+                raise DataError(f"{path}: {path.suffix} files hold pickles and are not read. {CONVERT}")
+            if path.suffix.lower() in SUFFIXES and path.is_file():
+                return FeatureFile(path)
         return None
 
     def find(self, name: str) -> tuple[Path, Path] | None:
@@ -146,27 +167,32 @@ class TaskImages:
     @property
     def looked(self) -> tuple[str, ...]:
         """Where images and features are looked for, for people."""
-        patterns = [f"{stem}{suffix}" for stem in self.features for suffix in SUFFIXES[:2]]
+        patterns = [
+            f"{stem}{suffix}"
+            for stem in self.features
+            for suffix in (("",) if stem.endswith(SUFFIXES) else SUFFIXES[:2])
+        ]
         return (*self.places, *patterns)
 
     def absent(self) -> str:
-        """What to say where there are neither images nor features."""
+        """What to say where there are neither images nor features, and where to get them; empty where there are."""
+        if self.folders or any(self.given(language) for language in ("", *self._languages("test"))):
+            return ""
         where = f"below {self.base}" if self.base is not None else "as no data folder was given (--data DIR)"
         tried = "".join(f"\n  {pattern}" for pattern in self.looked)
         source = f"\n  images: {self.get}" if self.get else ""
         return f"{self.task}: no images {where}. Any of these would do:{tried}{source}"
 
-    def told(self, split: str, language: str, missing: Sequence[str]) -> str:
-        """What to say of images that are missing: how many, and the first few."""
+    def _told(self, split: str, language: str, missing: Sequence[str]) -> str:
         where = ", ".join(map(str, self.folders)) or "the file of features"
         share = f"{len(missing):,} of {len(self.names(split, language)):,} images"
         return f"{self.task}, {split}, {language}: {share} are not in {where}: {listed(list(missing), 5)}"
 
     def _check(self, split: str, language: str, missing: Sequence[str]) -> None:
-        if not self.folders and self.given(language) is None:
-            raise DataError(self.absent())
+        if absent := self.absent():
+            raise DataError(absent)
         if missing and self.on_bad_item == "stop":
-            told = self.told(split, language, missing)
+            told = self._told(split, language, missing)
             raise DataError(f"{told}. To leave their rows out, say `on_bad_item: skip`")
 
     def _candidates(self, name: str) -> Iterator[tuple[Path, Path]]:

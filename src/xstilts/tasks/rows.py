@@ -115,7 +115,8 @@ class Shape:
 
     `options` is the model of what a task of the type may set under `options`, `max_length` the tokens an input that
     its tasks have unless they say otherwise; None = those of the training. `sides` are the line files that may make
-    up its rows; `pooled` says whether candidates are rows of a split of their own.
+    up its rows; `pooled` says whether candidates are rows of a split of their own. Each
+    entry of a list in the column `spread` makes a row.
     """
 
     required: tuple[str, ...]
@@ -126,6 +127,7 @@ class Shape:
     max_length: int | None = None
     sides: tuple[str, ...] = ()
     pooled: bool = False
+    spread: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -260,7 +262,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "answer-retrieval": Shape(
             ("text", "answer"), _answer_retrieval, ("context",), options=AnswerOptions, pooled=True
         ),
-        "image-text-retrieval": Shape(("image", "text"), _caption),
+        "image-text-retrieval": Shape(("image", "text"), _caption, spread="text"),
         "image-text-classification": Shape(
             ("image", "text", "label"), _image_text, ("image_pair",), has_labels=True
         ),

@@ -95,6 +95,18 @@ class Drawings:
         """English: names in all languages are of the same drawings."""
         return "en"
 
+    def absent(self) -> str:
+        """Empty: they come with a package."""
+        return ""
+
+    def gaps(self, split: str, language: str) -> str:
+        """Empty: rows are made from the drawings that are there."""
+        return ""
+
+    def leniently(self) -> Drawings:
+        """The same: a drawing of the package that cannot be read is a fault of the package."""
+        return self
+
     def open(self, name: str) -> Image:
         """A drawing on white, RGB, 224 × 224.
 
