@@ -196,6 +196,13 @@ def test_all_captions_of_an_image_count() -> None:
 # --- the type
 
 
+def test_what_was_found_is_told_by_its_caption() -> None:
+    rows = {row["id"]: row for row in rows_of(3)}
+    found = {"image_rank": 7, "caption_rank": 1, "images": ["i2", "i0"]}
+    assert TYPE.told(found, rows["0"], rows) == "i2 (the soup w2); the right one at rank 7"
+    assert TYPE.told("i0", rows["0"], rows) == "i0"
+
+
 def test_what_it_is() -> None:
     assert (family_of(TASK), is_trained(TASK), TYPE.modality) == ("image-text", True, "image-text")
     assert TYPE.guesses(TASK, 300) == 300

@@ -130,6 +130,14 @@ class ImageTextRetrieval(TrainedType):
             for number, (rank, nearest) in enumerate(ranked)
         ]
 
+    def told(self, answer: Any, row: Row, rows: Mapping[str, Row]) -> str:
+        """The image that is right; or the one that was found, by its own caption, and where the right one came."""
+        if isinstance(answer, str):
+            return answer
+        nearest = answer["images"][0]
+        captions = (one["text"] for one in rows.values() if one.get("image") == nearest)
+        return f"{nearest} ({next(captions, '')}); the right one at rank {answer['image_rank']}"
+
     def shuffle(self, rows: Sequence[Row], seed: int) -> list[Row]:
         """Images dealt out again among the captions."""
         given = [{name: row[name] for name in ("image", VECTOR) if name in row} for row in rows]
