@@ -107,6 +107,9 @@ class Drawings:
         """The same: a drawing of the package that cannot be read is a fault of the package."""
         return self
 
+    def given(self, language: str) -> None:
+        """None: there are images."""
+
     def open(self, name: str) -> Image:
         """A drawing on white, RGB, 224 × 224.
 
