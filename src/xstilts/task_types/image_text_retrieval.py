@@ -105,7 +105,8 @@ class ImageTextRetrieval(TrainedType):
         owner = torch.tensor([known[pair.source] for pair in pairs], device=similar.device)
         own = torch.eye(len(pairs), dtype=torch.bool, device=similar.device)
         shared = (owner[:, None] == owner) & ~own
-        return _LOSSES[pairs[0].loss](similar, own, shared)
+        found: torch.Tensor = _LOSSES[pairs[0].loss](similar, own, shared)
+        return found
 
     def decode(self, logits: NDArray[np.float32], feature: Feature, task: Task) -> NDArray[np.float32]:
         """The vectors of text and image, [2, width]: what is near is known once all rows are there."""
