@@ -168,7 +168,7 @@ def _metrics() -> Iterator[str]:
 
 def _roles(task_type: TaskType) -> tuple[str, ...]:
     """Columns that conditions act on; those that they must name are written as they must: `:context`."""
-    return (*task_type.texts, *(f":{name}" for name in task_type.further_texts))
+    return (*task_type.texts, *(f":{name}" for name in task_type.further_texts), *task_type.pictures)
 
 
 def _options() -> Iterator[str]:

@@ -106,6 +106,36 @@ def test_a_task_of_one_label_is_an_error(typed: Typed, tiny_encoder: Path, tmp_p
     assert code == 2 and "labels: expected two or more, got good" in told
 
 
+# --- report
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "holds"),
+    [
+        ("html", "report.html", "<h1>"),
+        ("markdown", "report.md", "## Gains"),
+        ("latex", "report.tex", "toprule"),
+    ],
+)
+def test_a_report_is_written_in_each_form(
+    typed: Typed, run: Path, tmp_path: Path, form: str, name: str, holds: str
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder, ignore=shutil.ignore_patterns("store", "report.*"))
+    code, out, _ = typed("report", folder, "--format", form)
+    assert (code, out.strip()) == (0, str(folder / name))
+    assert holds in (folder / name).read_text("utf-8")
+
+
+def test_a_report_without_examples_and_with_figures(typed: Typed, run: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder, ignore=shutil.ignore_patterns("store", "report.*"))
+    code, out, _ = typed("report", folder, "--no-examples", "--figures", tmp_path / "drawn")
+    assert code == 0 and str(tmp_path / "drawn/overview.svg") in out.splitlines()
+    assert 'id="examples"' not in (folder / "report.html").read_text("utf-8")
+    assert (tmp_path / "drawn/gains-my-mood.pdf").is_file()
+
+
 # --- files that were not written whole
 
 
@@ -113,7 +143,7 @@ def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
 
 
-@pytest.mark.parametrize("name", ["run.json", "results.parquet", "gains.parquet", "verdicts.parquet"])
+@pytest.mark.parametrize("name", ["run.json", "results.parquet", "verdicts.parquet", "examples.parquet"])
 @pytest.mark.parametrize("command", ["report", "compare", "export"])
 def test_a_cut_off_file_of_a_run_is_named(
     typed: Typed, run: Path, tmp_path: Path, name: str, command: str

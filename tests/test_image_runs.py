@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from image_world import write_vit
 from tiny_world import tiny_recipe
-from xstilts.errors import EncoderError, RecipeError
+from xstilts.errors import RecipeError, UnknownName
 from xstilts.experiment import Experiment, open_experiment
 from xstilts.seeing import Seen
 
@@ -89,8 +90,8 @@ def test_another_tower_is_another_set_of_vectors(pictures: Any, tmp_path: Path) 
 
 def test_without_images_no_tower_is_looked_for(pictures: Any) -> None:
     assert pictures("images.tower=nowhere/at-all", targets=["my/mood"]).tower is None
-    with pytest.raises(EncoderError):
-        pictures("images.tower=bundled/multilingual-e5-small/none/such")
+    with pytest.raises(UnknownName, match="bundled/efficientnet-lite0"):
+        pictures("images.tower=bundled/multilingual-e5-small")
 
 
 def test_an_image_text_task_is_no_intermediate(pictures: Any) -> None:
@@ -142,3 +143,36 @@ def test_a_locked_encoder_is_the_arms_own(pictures: Any) -> None:
     assert head.spec.settings["text"] == "lock" and "image_projection.0.weight" in head.weights
     seen = next(stage for stage in plan.stages if stage.kind == "features")
     assert Seen.load(context.open(seen)).vectors.shape[1] == 16
+
+
+def test_features_of_ones_own_take_the_place_of_images(pictures: Any, tmp_path: Path) -> None:
+    """Captions in files, vectors in an .npz: no image is opened, and the projection is as wide as the vectors."""
+    from xstilts.executors import local
+    from xstilts.stages import Context
+
+    names = [f"i{number}.jpg" for number in range(24)]
+    random = np.random.default_rng(0)
+    np.savez(tmp_path / "pictures.npz", keys=names, features=random.random((24, 5)))
+    (tmp_path / "captions").mkdir()
+    for split, language in (("train", "en"), ("dev", "en"), ("test", "en"), ("test", "de")):
+        rows = [{"image": name, "text": f"the soup w{number}"} for number, name in enumerate(names)]
+        text = "\n".join(map(json.dumps, rows))
+        (tmp_path / f"captions/{split}-{language}.jsonl").write_text(text, "utf-8")
+    declared = {
+        "type": "image-text-retrieval",
+        "files": str(tmp_path / "captions/{split}-{language}.jsonl"),
+        "features": str(tmp_path / "pictures.npz"),
+    }
+    opened = pictures(
+        targets=["my/captions"],
+        tasks={"my/captions": declared},
+        arms={"none": {}},
+        conditions=["clean", "fog@3", "feature-noise@3"],
+    )
+    plan = opened.plan()
+    assert any("only features" in line for line in plan.skipped)
+    context = Context(opened.store, opened.catalogue, opened.encoder, 1)
+    local.execute(plan, context)
+    head = context.checkpoint(plan.finals["none", "my/captions", 0]).heads["my/captions"]
+    assert head.weights["image_projection.0.weight"].shape == (5,)
+    assert {str(cell.condition) for cell in plan.cells} == {"clean", "feature-noise:image@3"}

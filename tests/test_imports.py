@@ -28,7 +28,7 @@ LAYERS = (
     {"training", "plan_retrieval", "plan_images", "layer_choice", "seeing"},
     {"plan", "predicting"},
     {"stages", "costs", "best", "overlap"},
-    {"executors", "answer", "layers", "report"},
+    {"executors", "answer", "layers", "differing", "report"},
     {"experiment", "showing", "validating"},
     {"finished", "demo", "listing", "examining"},
     {"model_card"},

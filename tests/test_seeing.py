@@ -14,7 +14,7 @@ import torch
 from xstilts.encoders.towers import ImageTower
 from xstilts.errors import DataError, EncoderError
 from xstilts.perturbations import CLEAN, Condition
-from xstilts.seeing import AT_ONCE, Seen, see
+from xstilts.seeing import AT_ONCE, Seen, see, take
 from xstilts.store import Address, Store
 from xstilts.tasks.base import VECTOR
 
@@ -105,3 +105,25 @@ def test_they_are_kept_as_one_array(tmp_path: Path) -> None:
     read = Seen.load(store.open(address))
     assert read.names == seen.names and read.bad == [NAMES[3]]
     assert np.array_equal(read.vectors, seen.vectors) and read.vectors.dtype == np.float16
+
+
+@dataclass(frozen=True)
+class Table:
+    """Vectors that come with a task."""
+
+    there: Sequence[str]
+
+    def missing(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if name not in self.there]
+
+    def vectors(self, names: Sequence[str]) -> Any:
+        return np.array([[float(name.split()[1]), 1.0] for name in names], np.float32)
+
+
+def test_vectors_that_come_with_a_task_are_taken() -> None:
+    seen = take(Table(NAMES[2:]), NAMES, CLEAN)
+    assert seen.bad == NAMES[:2] and seen.vectors[:, 0].tolist() == list(range(2, len(NAMES)))
+    noisy = take(Table(NAMES[2:]), NAMES, Condition.parse("feature-noise@2"))
+    assert not np.allclose(noisy.vectors, seen.vectors)
+    with pytest.raises(DataError, match="no features of any of 25 images"):
+        take(Table([]), NAMES, CLEAN)

@@ -194,7 +194,8 @@ class Results:
 
     `results` has a row a cell and seed, `gains` a row a contrast, `verdicts` a row an arm × target × family; `run`
     holds cost, settings and the intermediates' own dev scores; `layers` has the curves that retrieval's layers were
-    chosen on (see `xstilts.layers`).
+    chosen on (see `xstilts.layers`), and `examples` items on which an arm and the baseline differ (see
+    `xstilts.differing`).
     """
 
     folder: Path
@@ -203,6 +204,7 @@ class Results:
     verdicts: list[dict[str, Any]]
     run: dict[str, Any] = field(default_factory=dict)
     layers: list[dict[str, Any]] = field(default_factory=list)
+    examples: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:
@@ -223,7 +225,9 @@ class Results:
             load_table(folder / f"{name}.parquet", again).to_pylist()
             for name in ("results", "gains", "verdicts", "layers")
         )
-        return cls(folder, results, gains, verdicts, run, layers)
+        kept = folder / "examples.parquet"  # runs from before it have none
+        examples = load_table(kept, again).to_pylist() if kept.is_file() else []
+        return cls(folder, results, gains, verdicts, run, layers, examples)
 
     def to_pandas(self) -> Any:
         """The results as a pandas data frame, a row a cell and seed."""
@@ -248,6 +252,7 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     """Weigh the evidence that the store holds for a plan and write the answer's tables to a folder."""
     from xstilts import analysis
     from xstilts.answer import analysis_cells, design, qualifiers, run_record
+    from xstilts.differing import differences
     from xstilts.layers import layer_table
 
     cells = analysis_cells(experiment, plan)
@@ -257,7 +262,9 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     results = qualifiers(experiment, plan, answer.results)
     run = run_record(experiment, plan, record)
     layers = layer_table(experiment, plan, compared, settings)
-    written = Results(folder, results, answer.gains, answer.verdicts, run, layers)
+    examples, counts = differences(experiment, plan)
+    run["differences"] = counts
+    written = Results(folder, results, answer.gains, answer.verdicts, run, layers, examples)
     _write(written, anchored(experiment.recipe, experiment.base, experiment.bases))
     return written
 
@@ -313,7 +320,7 @@ def _write(results: Results, recipe: Recipe) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").unlink(missing_ok=True)  # tables of two runs never pass for one
     tables = {"results": results.results, "gains": results.gains_table, "verdicts": results.verdicts}
-    tables["layers"] = results.layers
+    tables |= {"layers": results.layers, "examples": results.examples}
     for name, rows in tables.items():
         draft = folder / f".{name}.parquet"
         pq.write_table(pa.Table.from_pylist(_regular(rows)), draft)

@@ -73,6 +73,12 @@ def script(code: str) -> str:
     return str(langcodes.get(code).maximize().script or "Zyyy")
 
 
+def script_name(code: str) -> str:
+    """English name of a language's script: `Latin` for `de`, `Simplified Han` for `zh`."""
+    name = str(langcodes.get(code).maximize().script_name())
+    return f"{name} Han" if name in ("Simplified", "Traditional") else name
+
+
 def display_name(code: str) -> str:
     """English name of a language: `German` for `de`."""
     return str(langcodes.get(code).display_name())

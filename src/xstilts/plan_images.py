@@ -55,9 +55,10 @@ def _seen(maker: Maker, task: Task, data: Stage, condition: Condition) -> Stage:
     if shown != language:
         examples = data.spec["examples"]
         data = maker.prepare(task, split, shown, examples and examples[1], data.spec["limit"])
+    given = task.images.given(shown) is not None
     spec = {
         "images": task.images.fingerprint(split, shown),
-        "tower": task.towers["tower"],
+        "tower": None if given else task.towers["tower"],
         "condition": str(condition),
         **condition.identity(shown),
     }
@@ -69,6 +70,18 @@ def _seen(maker: Maker, task: Task, data: Stage, condition: Condition) -> Stage:
 def joining(task: Task) -> dict[str, Any]:
     """What of a task's joining of texts and images can change a result; nothing where it has no images."""
     return {"towers": dict(task.towers)} if task.images is not None else {}
+
+
+def holds(seen: Stage, data: Stage, task: Task) -> bool:
+    """Whether a features stage holds the images of a prepare stage's rows."""
+    (rows,) = seen.parents["rows"]
+    assert task.images is not None
+    there, wanted = rows.spec, data.spec
+    return bool(
+        there["task"]["name"] == task.name
+        and there["split"] == wanted["split"]
+        and there["language"] == task.images.of(wanted["language"])
+    )
 
 
 def check_arms(recipe: Recipe, tasks: Mapping[str, Task]) -> None:

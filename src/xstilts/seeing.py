@@ -16,7 +16,7 @@ from xstilts.encoders.towers import ImageTower
 from xstilts.errors import DataError, EncoderError
 from xstilts.perturbations import Condition
 from xstilts.store import Artifact, Draft
-from xstilts.tasks.base import VECTOR, ImageSource, Row
+from xstilts.tasks.base import VECTOR, GivenVectors, ImageSource, Row
 
 AT_ONCE = 8
 """Images that one thread puts to the tower together: more do not take less time each, but more memory."""
@@ -36,8 +36,9 @@ class Seen:
         return {name: place for place, name in enumerate(self.names)}
 
     def save(self, draft: Draft) -> None:
-        """Write the array and the names, in half precision."""
-        np.save(draft.file(VECTORS), self.vectors.astype(np.float16), allow_pickle=False)
+        """Write the array, in half precision where that holds its numbers, and the names."""
+        kind = np.float16 if np.abs(self.vectors).max() < np.finfo(np.float16).max else np.float32
+        np.save(draft.file(VECTORS), self.vectors.astype(kind), allow_pickle=False)
         draft.file(NAMES).write_text(json.dumps([self.names, self.bad], ensure_ascii=False), "utf-8")
 
     @classmethod
@@ -114,9 +115,19 @@ def see(
     )
 
 
+def take(given: GivenVectors, names: Sequence[str], condition: Condition) -> Seen:
+    """The vectors of images that come with a task, [n, width], under a condition on vectors."""
+    bad = given.missing(names)
+    lost = set(bad)
+    known = [name for name in names if name not in lost]
+    if not known:
+        raise DataError(f"there are no features of any of {len(names):,} images; the first is {names[0]!r}")
+    return Seen(_changed(given.vectors(known), condition, known), known, bad)
+
+
 @dataclass(frozen=True)
 class _Part:
-    vectors: NDArray[np.float32] | None
+    vectors: NDArray[np.floating[Any]] | None
     names: list[str]
     bad: list[str]
 
@@ -131,7 +142,7 @@ def _batch(source: ImageSource, tower: ImageTower, condition: Condition, names: 
         return _Part(None, [], bad)
     with torch.inference_mode():
         batch = torch.stack([tower.prepare(image) for _, image in read])
-        vectors: NDArray[np.float32] = tower.vectors(batch).float().numpy()
+        vectors: NDArray[np.floating[Any]] = tower.vectors(batch).float().numpy()
     return _Part(_changed(vectors, condition, [name for name, _ in read]), [name for name, _ in read], bad)
 
 
@@ -144,7 +155,9 @@ def _opened(source: ImageSource, condition: Condition, name: str) -> Any:
     return perturb_image(image, condition, name)
 
 
-def _changed(vectors: NDArray[np.float32], condition: Condition, names: Sequence[str]) -> NDArray[np.float32]:
+def _changed(
+    vectors: NDArray[np.floating[Any]], condition: Condition, names: Sequence[str]
+) -> NDArray[np.floating[Any]]:
     if condition.modality != "features":
         return vectors
     from xstilts.perturbations.pixels import perturb_features

@@ -9,7 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,8 @@ from xstilts.layer_choice import choose_layers
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.plan import Stage
-from xstilts.seeing import Seen, see
+from xstilts.plan_images import holds
+from xstilts.seeing import Seen, see, take
 from xstilts.store import Artifact, Store
 from xstilts.task_types import get_task_type, is_trained, metrics_of, retrieval_type
 from xstilts.tasks import Catalogue
@@ -83,10 +84,22 @@ class Context:
         rows = self.rows(data)
         if task.images is None:
             return rows
-        seen = next(one for one in stage.parents["images"] if _is_of(one, data, task))
-        if seen.key not in self.seen_cache:
-            self.seen_cache[seen.key] = Seen.load(self.open(seen))
-        return self.seen_cache[seen.key].shown(rows)
+        return self.seen(stage, data, task).shown(rows)
+
+    def seen(self, stage: Stage, data: Stage, task: Task) -> Seen:
+        """The vectors that `stage` has of the images of a prepare stage's rows."""
+        found = next(one for one in stage.parents["images"] if holds(one, data, task))
+        if found.key not in self.seen_cache:
+            self.seen_cache[found.key] = Seen.load(self.open(found))
+        return self.seen_cache[found.key]
+
+    def task(self, stage: Stage, data: Stage) -> Task:
+        """The task of a prepare stage's rows; one with images is as wide as the vectors that `stage` has of them."""
+        task = self.catalogue.get(data.spec["task"]["name"])
+        if task.images is None:
+            return task
+        width = int(self.seen(stage, data, task).vectors.shape[1])
+        return replace(task, towers={**task.towers, "image_width": width})
 
     def checkpoint(self, stage: Stage | None) -> Checkpoint:
         """The checkpoint that a select stage chose; the published encoder for None."""
@@ -130,24 +143,34 @@ def prepare(stages: Sequence[Stage], context: Context) -> None:
 
 def features(stages: Sequence[Stage], context: Context) -> None:
     """Images that rows name → their vectors, one array: computed once for all languages, arms and seeds."""
-    set_threads(context.threads)
-    assert context.tower is not None
-    tower = load_tower(context.tower)
     for stage in stages:
-        (data,) = stage.parents["rows"]
-        images = context.catalogue.get(data.spec["task"]["name"]).images
-        assert images is not None
-        names = list(dict.fromkeys(row["image"] for row in context.rows(data)))
-        condition = Condition.parse(stage.spec["condition"])
         started = time.time()
-
-        def told(done: int, stage: Stage = stage, count: int = len(names)) -> None:
-            context.progress(stage.label, done, count)
-
-        seen = see(images, names, tower, condition, context.threads, told)
+        seen = _seen(stage, context)
         with context.store.write(stage.address, dict(stage.spec), time.time() - started) as draft:
             seen.save(draft)
             draft.info.update(images=len(seen.names), bad=list(seen.bad))
+
+
+def _seen(stage: Stage, context: Context) -> Seen:
+    """The vectors of a set of images: those that come with the task, else those of the image tower."""
+    (data,) = stage.parents["rows"]
+    images = context.catalogue.get(data.spec["task"]["name"]).images
+    assert images is not None
+    names = list(dict.fromkeys(row["image"] for row in context.rows(data)))
+    condition = Condition.parse(stage.spec["condition"])
+    given = images.given(data.spec["language"])
+    if given is not None:
+        return take(given, names, condition)
+    assert context.tower is not None
+    told = partial(context.progress, stage.label)
+    return see(
+        images,
+        names,
+        load_tower(context.tower),
+        condition,
+        context.threads,
+        lambda done: told(done, len(names)),
+    )
 
 
 def train_stage(stages: Sequence[Stage], context: Context) -> None:
@@ -157,12 +180,8 @@ def train_stage(stages: Sequence[Stage], context: Context) -> None:
         longer = stage.parent("longer")
         extra = 0 if longer is None else int(context.open(longer).info["updates"])
         tasks = [
-            TrainingTask(
-                context.catalogue.get(task["name"]), context.shown(stage, data), context.shown(stage, dev)
-            )
-            for task, data, dev in zip(
-                spec["tasks"], stage.parents["train"], stage.parents["dev"], strict=True
-            )
+            TrainingTask(context.task(stage, data), context.shown(stage, data), context.shown(stage, dev))
+            for data, dev in zip(stage.parents["train"], stage.parents["dev"], strict=True)
         ]
         started = time.time()
         result = train(
@@ -200,7 +219,7 @@ def predict(stages: Sequence[Stage], context: Context) -> None:
     """Checkpoint × task × language × condition → predictions, written as soon as those of one chunk are there."""
     started = time.time()
     checkpoint = context.checkpoint(stages[0].parent("checkpoint"))
-    task = context.catalogue.get(stages[0].spec["task"]["name"])
+    task = context.task(stages[0], stages[0].parents["data"][0])
     layer = stages[0].parent("layer")
     chosen = context.open(layer).info if layer else {"layers": {}}
     spec, settings = dict(stages[0].spec), chosen.get("settings", {})
@@ -256,18 +275,6 @@ def _test_set(
         pools[name] = [row for pool in parents for row in context.rows(pool)]
     condition, folder = stage.spec.get("condition", "clean"), context.catalogue.data
     return predicting.TestSet(context.shown(stage, data), language, condition, pools[name], folder)
-
-
-def _is_of(seen: Stage, data: Stage, task: Task) -> bool:
-    """Whether a features stage holds the images of a prepare stage's rows."""
-    (rows,) = seen.parents["rows"]
-    assert task.images is not None
-    there, wanted = rows.spec, data.spec
-    return bool(
-        there["task"]["name"] == task.name
-        and there["split"] == wanted["split"]
-        and there["language"] == task.images.of(wanted["language"])
-    )
 
 
 def score(stages: Sequence[Stage], context: Context) -> None:
@@ -360,7 +367,7 @@ def _dev_scores(stage: Stage, context: Context, checkpoint: Checkpoint, max_leng
     """Scores of a checkpoint on the stage's dev data, by task; each language counts the same."""
     values: dict[str, list[float]] = {}
     for data in stage.parents["dev"]:
-        task = context.catalogue.get(data.spec["task"]["name"])
+        task = context.task(stage, data)
         spec = {"precision": stage.spec["precision"], "max_length": max_length}
         job = predicting.Job(context.base(), checkpoint, task, spec, {})
         test = _test_set(stage, data, task, context, {})

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from image_world import write_clip, write_vit
+from xstilts.encoders.base import find_encoder, load_encoder
 from xstilts.encoders.towers import DEFAULT_TOWER, find_tower, load_tower
 from xstilts.errors import EncoderError, UnknownName
 
@@ -75,3 +76,20 @@ def test_what_is_no_tower_is_refused(tmp_path: Path, tiny_encoder: Path) -> None
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(EncoderError, match="is not that of a model with an image side"):
         find_tower(str(tmp_path))
+
+
+def test_the_text_side_of_a_dual_encoder_is_an_encoder(tiny_encoder: Path, tmp_path: Path) -> None:
+    from transformers import AutoModel, AutoTokenizer, VisionTextDualEncoderModel
+
+    write_vit(tmp_path / "vision")
+    dual = tmp_path / "dual"
+    VisionTextDualEncoderModel.from_vision_text_pretrained(
+        str(tmp_path / "vision"), str(tiny_encoder), projection_dim=12
+    ).save_pretrained(dual)
+    AutoTokenizer.from_pretrained(tiny_encoder).save_pretrained(dual)
+    spec = find_encoder(f"{dual}@1")
+    assert (spec.layers, spec.depth) == (1, 1)
+    found, expected = load_encoder(find_encoder(str(dual))), AutoModel.from_pretrained(tiny_encoder)
+    weights = expected.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in found.body.items())
+    assert torch.equal(found.embeddings, expected.get_input_embeddings().weight)

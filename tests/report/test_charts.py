@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from report_rows import curve_rows
 
@@ -15,6 +15,7 @@ from xstilts.report.evidence import Evidence
 
 
 @given(st.floats(-1, 1), st.floats(0.001, 2), st.integers(2, 8))
+@example(0.03125, 0.4375, 2)  # no multiple of the first step
 def test_ticks_are_few_even_and_inside(low: float, size: float, count: int) -> None:
     scale = Scale(low, low + size, 0, 100)
     ticks = scale.ticks(count)

@@ -10,7 +10,7 @@ from xstilts.experiment import Results
 from xstilts.recipe import Recipe
 from xstilts.report.evidence import OTHERS, Evidence, Interval, Learned
 from xstilts.report.html import write_html
-from xstilts.report.tables import write_markdown
+from xstilts.report.markdown import write_markdown
 
 Make = Callable[..., Results]
 

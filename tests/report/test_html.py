@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import base64
+import hashlib
+import html
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +14,8 @@ import pytest
 
 from xstilts.experiment import Results
 from xstilts.report import write_html
-from xstilts.report.html import STRENGTH
+from xstilts.report.html import SECTIONS
+from xstilts.report.persistence import STRENGTH
 from xstilts.report.words import FLAGS, QUESTION, VERDICTS
 
 Make = Callable[..., Results]
@@ -42,7 +46,7 @@ class Page(HTMLParser):
         assert self.stack.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        if self.stack and self.stack[-1] != "style":
+        if self.stack and self.stack[-1] not in ("style", "script"):
             self.words.append(data)
 
     @property
@@ -58,8 +62,12 @@ def page(results: Results, folder: Path) -> Page:
 
 def test_all_sections_are_told(rich_run: Results, tmp_path: Path) -> None:
     found = page(rich_run, tmp_path)
-    ids = [attributes["id"] for _, attributes in found.tags if "id" in attributes]
-    assert ids == ["answer", "learned", "gains", "languages", "conditions", "layers", "scores", "method"]
+    ids = [attributes["id"] for tag, attributes in found.tags if tag == "section"]
+    assert ids == [name for name in SECTIONS if name != "examples"]  # this run kept none
+    links = [
+        attributes["href"] for tag, attributes in found.tags if tag == "a" and "download" not in attributes
+    ]
+    assert links == [f"#{name}" for name in ids]
     assert f"{QUESTION} An encoder" in found.text
     for part in (
         "Training on definitions first adds",
@@ -96,8 +104,8 @@ def test_every_score_of_retrieval_names_its_layer(rich_run: Results, tmp_path: P
     scores = text[text.index('id="scores"') :]
     tables = re.findall(r"<summary><b>messages</b>.*?</table>", scores, re.S)
     assert ["layer 3" in tables[0], "layer 2" in tables[1]] == [True, True]
-    heat = text[text.index('id="gains"') : text.index('id="languages"')]
-    assert "by cosine; layer chosen on dev: none 3, definitions 3, replies 3." in heat
+    matrix = text[text.index('<section id="persistence"') : text.index('<section id="controls"')]
+    assert "by cosine; layer chosen on dev: none 3, definitions 3, replies 3." in matrix
 
 
 def test_a_score_at_the_ceiling_tells_the_share_of_errors(make: Make, tmp_path: Path) -> None:
@@ -140,18 +148,30 @@ def test_a_run_from_before_the_curves_still_lists_its_layers(rich_run: Results, 
 
 def test_trained_and_retrieval_are_apart(rich_run: Results, tmp_path: Path) -> None:
     text = (write_html(rich_run, tmp_path / "x.html")).read_text("utf-8")
-    tables = re.findall(r'<table class="heat">.*?</table>', text, re.S)
-    assert len(tables) == 2
-    assert "intents" in tables[0] and "messages" not in tables[0]
-    assert "messages" in tables[1] and "intents" not in tables[1]
+    (table,) = re.findall(r'<table class="heat">.*?</table>', text, re.S)
+    trained, retrieval = table.split('<tbody class="family">')[1:]
+    assert "intents" in trained and "messages" not in trained
+    assert "messages" in retrieval and "intents" not in retrieval
 
 
 def test_nothing_is_loaded_from_elsewhere(rich_run: Results, tmp_path: Path) -> None:
     text = write_html(rich_run, tmp_path / "x.html").read_text("utf-8")
     found = Page(text)
-    assert not {"script", "link", "img", "iframe", "object"} & {tag for tag, _ in found.tags}
-    assert not [attributes for _, attributes in found.tags if {"src", "href", "xlink:href"} & set(attributes)]
-    assert not re.search(r"https?:|url\(|@import", text)
+    assert not {"link", "img", "iframe", "object"} & {tag for tag, _ in found.tags}
+    assert not [attributes for _, attributes in found.tags if {"src", "xlink:href"} & set(attributes)]
+    links = [attributes["href"] or "" for _, attributes in found.tags if "href" in attributes]
+    assert all(link.startswith(("#", "data:application/gzip;base64,")) for link in links)
+    assert not re.search(r"https?:|url\(|@import|fetch\(|XMLHttpRequest", text)
+
+
+def test_no_script_runs_but_the_page_s_own(rich_run: Results, tmp_path: Path) -> None:
+    text = write_html(rich_run, tmp_path / "x.html").read_text("utf-8")
+    (script,) = re.findall(r"<script>(.*?)</script>", text, re.S)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    assert html.unescape(policy).startswith("default-src 'none';")
+    assert f"script-src 'sha256-{digest}';" in html.unescape(policy)
+    assert "on" not in {name[:2] for _, attributes in Page(text).tags for name in attributes}
 
 
 def test_text_is_escaped(make: Make, tmp_path: Path) -> None:
@@ -166,7 +186,9 @@ def test_text_is_escaped(make: Make, tmp_path: Path) -> None:
         ],
     )
     found = page(results, tmp_path)
-    assert not {"script", "img", "u", "s"} & {tag for tag, _ in found.tags}
+    assert not {"img", "u", "s"} & {tag for tag, _ in found.tags}
+    assert [tag for tag, _ in found.tags].count("script") == 1
+    assert "onerror" not in {name for _, attributes in found.tags for name in attributes}
     for text in ("script>", arm, "<b>left</b>", "<i>encoder</i>"):
         assert text in found.text
 
@@ -289,3 +311,12 @@ def test_two_seeds_without_another_arm_are_told_to_be_these_two_runs(make: Make,
 def test_the_cost_of_training_is_told(rich_run: Results, tmp_path: Path) -> None:
     text = page(rich_run, tmp_path).text
     assert "6 trainings, 72,000 tokens" in text
+
+
+def test_hidden_characters_are_seen_everywhere(make: Make, tmp_path: Path) -> None:
+    task, arm = "my/t\u202eask", "a\x00rm"
+    text = write_html(make(tmp_path, {task: {arm: {"en": 0.02, "de": 0.03}}}), tmp_path / "x.html").read_text(
+        "utf-8"
+    )
+    assert "\u202e" not in text and "\x00" not in text
+    assert "t⟨U+202E⟩ask" in text and "a⟨U+0000⟩rm" in text

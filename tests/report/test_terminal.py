@@ -68,6 +68,13 @@ def test_many_names_and_long_names_still_fit(make: Make, tmp_path: Path) -> None
         assert part in text
 
 
+def test_flags_are_explained(rich_run: Results) -> None:
+    flagged = [{**row, "flags": "floor"} for row in rich_run.verdicts]
+    text = " ".join(printed(replace(rich_run, verdicts=flagged)).split())
+    assert text.count("floor: scores no better than guessing in English") == 1
+    assert "floor:" not in printed(rich_run)
+
+
 def test_nothing_to_tell(rich_run: Results) -> None:
     assert "Nothing was compared" in printed(replace(rich_run, verdicts=[]))
     empty = [

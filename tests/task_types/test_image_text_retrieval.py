@@ -63,11 +63,12 @@ def sides(count: int, width: int = 7) -> torch.Tensor:
 
 
 def test_the_loss_is_that_of_clip() -> None:
-    from transformers.models.clip.modeling_clip import clip_loss
+    from transformers.models.clip.modeling_clip import image_text_contrastive_loss
 
     vectors = sides(5)
     found = TYPE.loss(vectors, batch_of(list("abcde"), "infonce")) / 5
-    assert found.item() == pytest.approx(clip_loss(vectors[:, 0] @ vectors[:, 1].T).item(), abs=1e-6)
+    expected = image_text_contrastive_loss(vectors[:, 0] @ vectors[:, 1].T)
+    assert found.item() == pytest.approx(expected.item(), abs=1e-6)
 
 
 def test_the_sigmoid_loss_is_that_of_siglip() -> None:
@@ -193,6 +194,13 @@ def test_all_captions_of_an_image_count() -> None:
 
 
 # --- the type
+
+
+def test_what_was_found_is_told_by_its_caption() -> None:
+    rows = {row["id"]: row for row in rows_of(3)}
+    found = {"image_rank": 7, "caption_rank": 1, "images": ["i2", "i0"]}
+    assert TYPE.told(found, rows["0"], rows) == "i2 (the soup w2); the right one at rank 7"
+    assert TYPE.told("i0", rows["0"], rows) == "i0"
 
 
 def test_what_it_is() -> None:

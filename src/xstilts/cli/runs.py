@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,21 +15,34 @@ from xstilts.errors import UserError
 def report(
     folder: Annotated[Path, typer.Argument(help="folder of a run", show_default=False)],
     form: Annotated[str, typer.Option("--format", help="html, markdown or latex")] = "html",
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            "--figures", help="folder to draw the figures into as well, as SVG and PDF", show_default=False
+        ),
+    ] = None,
+    examples: Annotated[
+        bool,
+        typer.Option("--examples/--no-examples", help="show test items where arms differ, in HTML alone"),
+    ] = True,
 ) -> None:
-    """Write the report of a run again, as HTML, Markdown or LaTeX."""
+    """Write the report of a run again, as HTML, Markdown or LaTeX; draw its figures."""
     from xstilts import report as reports
     from xstilts.errors import UnknownName
     from xstilts.experiment import Results
 
     writers: dict[str, tuple[Any, str]] = {
-        "html": (reports.write_html, "report.html"),
+        "html": (partial(reports.write_html, examples=examples), "report.html"),
         "markdown": (reports.write_markdown, "report.md"),
         "latex": (reports.write_latex, "report.tex"),
     }
     if form not in writers:
         raise UnknownName("report format", form, writers)
     write, name = writers[form]
-    typer.echo(write(Results.load(folder), folder / name))
+    results = Results.load(folder)
+    typer.echo(write(results, folder / name))
+    for path in reports.write_figures(results, figures) if figures else ():
+        typer.echo(path)
 
 
 def export(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, final
+from typing import Any, Self, final
 
 import torch
 from torch import nn
@@ -52,7 +52,7 @@ class TwoTowers(nn.Module):
         """The encoder's word embeddings."""
         return self.text.get_input_embeddings()
 
-    def train(self, mode: bool = True) -> TwoTowers:
+    def train(self, mode: bool = True) -> Self:
         """As of any module; an encoder that is locked stays in evaluation mode, without dropout."""
         super().train(mode)
         if self.locked:

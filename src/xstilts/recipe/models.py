@@ -259,6 +259,11 @@ class Recipe(_Model):
     limit: int | None = Field(
         None, ge=1, description="test only so many sources a task: for trying things out"
     )
+    report_examples: int = Field(
+        2,
+        ge=0,
+        description="test items shown where an arm does better, and worse; 0 keeps the data's text out",
+    )
     tasks: Mapping[str, OwnTask] = Field(
         {}, description="tasks of one's own, by name: files and columns, or `{test: a task, train: another}`"
     )

@@ -39,7 +39,11 @@ class Scale:
         """
         rough = (self.high - self.low) / count
         power = 10.0 ** math.floor(math.log10(rough))
-        step = next(power * x for x in (1, 2, 5, 10) if power * x >= rough * 0.999)
+        steps = [power * x for x in (1, 2, 5, 10)]
+        place = next(place for place, step in enumerate(steps) if step >= rough * 0.999)
+        return self._multiples(steps[place]) or self._multiples(steps[place - 1])
+
+    def _multiples(self, step: float) -> list[float]:
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
         return [round(i * step, 10) for i in range(first, last + 1)]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,7 +15,7 @@ from xstilts.report.words import MINUS, NOTHING, QUESTION, metric_label, points,
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import SubFigure
+    from matplotlib.figure import Figure, SubFigure
 
     from xstilts.experiment import Results
 
@@ -28,34 +31,56 @@ def write_picture(results: Results, path: str | Path) -> Path:
 
     Args:
         results: a finished run.
-        path: a file whose name ends in .png or .svg. At most three targets, four arms and 24 languages are drawn.
+        path: a file whose name ends in .png, .svg or .pdf. At most three targets, four arms and 24 languages are
+            drawn.
 
     Example:
         >>> write_picture(Results.load("runs/demo"), "answer.png")  # doctest: +SKIP
         PosixPath('answer.png')
     """
-    from matplotlib import rc_context
+    path = Path(path)
+    with style(13):
+        save(draw_overview(Evidence(results)), path)
+    return path
+
+
+def draw_overview(evidence: Evidence) -> Figure:
+    """The picture itself, to be made and saved within `style`."""
     from matplotlib.figure import Figure
 
-    path, evidence = Path(path), Evidence(results)
     targets = [x for family in evidence.families for x in evidence.targets(family) if evidence.groups(x)]
     arms = evidence.all_arms()
     panels = targets[:_PANELS]
     longest = max((len(evidence.languages(x)) for x in panels), default=1)
     top, bottom = 0.9 + 0.62 * max(1, len(arms)), 1.3 + 0.34 * min(longest + 1, _LANGUAGES)
-    with rc_context({"font.size": 13, "text.parse_math": False, "svg.hashsalt": "xstilts"}):
-        figure = Figure(figsize=(16, top + bottom + 1.6), dpi=100, facecolor="white", layout="constrained")
-        figure.suptitle(f"{QUESTION}\n{_title(evidence)}", fontsize=17, color=_INK)
-        upper, lower = cast("list[SubFigure]", figure.subfigures(2, 1, height_ratios=[top, bottom]))
-        if targets:
-            _heat(upper.subplots(), targets, arms, evidence)
-            axes = lower.subplots(1, len(panels), squeeze=False)[0]
-            for axis, target in zip(axes, panels, strict=True):
-                _forest(axis, target, evidence)
-            _legend(lower, evidence)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
-    return path
+    figure = Figure(figsize=(16, top + bottom + 1.6), dpi=100, facecolor="white", layout="constrained")
+    figure.suptitle(f"{QUESTION}\n{_title(evidence)}", fontsize=17, color=_INK)
+    upper, lower = cast("list[SubFigure]", figure.subfigures(2, 1, height_ratios=[top, bottom]))
+    if targets:
+        _heat(upper.subplots(), targets, arms, evidence)
+        axes = lower.subplots(1, len(panels), squeeze=False)[0]
+        for axis, target in zip(axes, panels, strict=True):
+            forest(axis, target, evidence)
+        legend(lower, evidence)
+    return figure
+
+
+@contextmanager
+def style(size: int) -> Iterator[None]:
+    """Text as it stands, the same file every time, fonts that printers take."""
+    from matplotlib import rc_context
+
+    settings = {"font.size": size, "text.parse_math": False, "svg.hashsalt": "xstilts", "pdf.fonttype": 42}
+    with rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # drawn as a box
+        yield
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure without the date of its making, so that the same run gives the same file."""
+    undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, metadata=undated.get(path.suffix))
 
 
 def _title(evidence: Evidence) -> str:
@@ -106,13 +131,13 @@ def _cell(gain: Interval | None) -> str:
     return f"{points(gain.value)}\n({span(gain)})" if gain else NOTHING
 
 
-def _forest(axis: Axes, target: str, evidence: Evidence) -> None:
+def forest(axis: Axes, target: str, evidence: Evidence, most: int = _LANGUAGES) -> None:
     """Gains by language with intervals, sorted by the first arm's; arms beside each other."""
     arms = [arm for arm in evidence.arms[: len(_ARMS)] if evidence.gain_languages(arm, target)]
     if not arms:
         axis.set_axis_off()
         return
-    rows = _rows(arms[0], target, evidence)
+    rows = _rows(arms[0], target, evidence, most)
     colours = dict(zip(evidence.arms, _ARMS, strict=False)) if len(evidence.arms) > 1 else {}
     for i, arm in enumerate(arms):
         offset = 0.22 * (i - (len(arms) - 1) / 2)
@@ -133,7 +158,7 @@ def _forest(axis: Axes, target: str, evidence: Evidence) -> None:
     axis.spines[:].set_visible(False)
 
 
-def _legend(figure: SubFigure, evidence: Evidence) -> None:
+def legend(figure: Figure | SubFigure, evidence: Evidence) -> None:
     """Which colour is which arm; a single arm is coloured by its gains instead."""
     from matplotlib.lines import Line2D
 
@@ -143,15 +168,11 @@ def _legend(figure: SubFigure, evidence: Evidence) -> None:
         figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
 
 
-def _rows(arm: str, target: str, evidence: Evidence) -> list[tuple[str, str]]:
+def _rows(arm: str, target: str, evidence: Evidence, most: int) -> list[tuple[str, str]]:
     """(group, label): the mean of the other languages first, then languages, the largest gain first."""
     languages = evidence.gain_languages(arm, target)
     others = [x for x in languages if x != ENGLISH]
-    kept = (
-        languages
-        if len(languages) <= _LANGUAGES
-        else [*languages[: _LANGUAGES // 2], *languages[-_LANGUAGES // 2 :]]
-    )
+    kept = languages if len(languages) <= most else [*languages[: most // 2], *languages[-most // 2 :]]
     mean = [(OTHERS, f"mean of {len(others)} others" if ENGLISH in languages else f"mean of {len(others)}")]
     return (mean if len(others) > 1 else []) + [(x, display_name(x)) for x in kept]
 

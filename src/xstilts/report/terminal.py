@@ -11,12 +11,14 @@ from rich.text import Text
 
 from xstilts.languages import display_name
 from xstilts.overlap import MEANING, sentences
-from xstilts.report.evidence import ENGLISH, OTHERS, Evidence, Interval, Row, of_verdict
+from xstilts.report.evidence import ENGLISH, OTHERS, Evidence, Interval, Row, flags, of_verdict
 from xstilts.report.layers import reading
 from xstilts.report.words import (
     FAMILIES,
+    FLAGS,
     NO_VERDICT,
     NOTHING,
+    SHORT_FLAGS,
     learned_word,
     named_flags,
     overall,
@@ -142,7 +144,7 @@ def _learned(arm: str, evidence: Evidence, joint: str = "\n") -> str:
 
 
 def _lines(evidence: Evidence, narrow: bool) -> list[str]:
-    """A line a family; how the arms learned where the table had no room; sentences where there are few."""
+    """A line a family and a flag; how the arms learned where the table had no room; sentences where there are few."""
     lines = [
         f"{FAMILIES.get(x, x)}: {short_answer(x, evidence)} {overall(x, evidence)}" for x in evidence.families
     ]
@@ -151,6 +153,8 @@ def _lines(evidence: Evidence, narrow: bool) -> list[str]:
         lines.append(f"Own task learned? {'; '.join(arms)}.")
     lines += [f"{text}." for target in evidence.targets() if (text := reading(target, evidence))]
     rows = [row for family in evidence.families for row in evidence.verdicts(family)]
+    shown = {flag for row in rows for flag in flags(row)}
+    lines += [f"{SHORT_FLAGS.get(flag, flag)}: {meaning}" for flag, meaning in FLAGS.items() if flag in shown]
     few = len(rows) + len(evidence.families) <= _SENTENCES
     return lines + ([sentence(row, evidence) for row in rows] if few else [])
 

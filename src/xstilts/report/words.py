@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from xstilts.errors import UnknownName
+from xstilts.hashing import short_hash
 from xstilts.languages import display_name
 from xstilts.metrics import get_metric
 from xstilts.report.evidence import (
@@ -134,6 +136,17 @@ def short(task: str, tasks: Sequence[str]) -> str:
     return name if [x.rpartition("/")[2] for x in tasks].count(name) == 1 else task
 
 
+def slug(name: str) -> str:
+    """A task's name for names of files and labels; what other characters it had is told by a hash.
+
+    Example:
+        >>> slug("pocket/intents"), slug("my/任务")
+        ('pocket-intents', 'my-4336f6')
+    """
+    plain = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")
+    return plain if re.fullmatch(r"[A-Za-z0-9/_.-]+", name) else f"{plain}-{short_hash(name, 6)}".strip("-")
+
+
 def metric_label(name: str) -> str:
     """A metric's name for readers: `Macro-F1` for `macro_f1`."""
     try:
@@ -242,7 +255,9 @@ def _why_undecided(row: Row) -> str:
     if any(signs):
         return "Not all parts of this are clear enough for a verdict."
     if row["mdg"] is not None:
-        return f"Only a gain of about {points(row['mdg'], sign=False)} points or more would have been likely to show."
+        least = points(row["mdg"], sign=False)
+        where = " over the other languages" if len(signs) > 1 else ""
+        return f"Only a gain of about {least} points or more{where} would have been likely to show."
     return ""
 
 

@@ -73,6 +73,8 @@ def _idle(task: Task, condition: Condition, language: str) -> str:
         raise RecipeError(
             f"{condition} on {task.name}: no such role. A {task.type} task has {', '.join(roles)}"
         )
+    if not idle and condition.modality == "image" and task.images is not None and task.images.given(language):
+        return "changes images, of which there are only features, in"
     return idle
 
 

@@ -153,6 +153,16 @@ class TaskType(ABC):
         """The right answer of a row, as predictions are compared with it."""
         return row[self.gold]
 
+    def told(self, answer: Any, row: Row, rows: Mapping[str, Row]) -> str:
+        """An answer to a row, right or not, in words; several that count as one; empty for none.
+
+        Args:
+            answer: as `answer` and predictions give it.
+            row: the row.
+            rows: those that are tested together, and their candidates, by id.
+        """
+        return answer if isinstance(answer, str) else " / ".join(dict.fromkeys(map(str, answer)))
+
     def perturb(self, row: Row, change: Change) -> Row:
         """The row with its input texts changed."""
         return row | {name: change.text(row[name], name) for name in self.texts if row.get(name) is not None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, final
 
 import numpy as np
@@ -47,6 +47,11 @@ class BitextMining(RetrievalType):
         """The sentences of the side of the rows that are none of them."""
         tested = {row["source"] for row in rows}
         return [(row["text"],) for row in pool if "side" in row and row["source"] not in tested]
+
+    def told(self, answer: Any, row: Row, rows: Mapping[str, Row]) -> str:
+        """The sentence of the pair; empty where there is none."""
+        found = answer if isinstance(answer, list) else mined_id(answer)
+        return super().told(found or [], row, rows)
 
     def retrieve(self, search: Search, task: Task) -> list[Any]:
         """For each query `{"id": …, "score": …}`, None where it is in no pair."""

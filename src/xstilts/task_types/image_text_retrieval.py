@@ -105,7 +105,8 @@ class ImageTextRetrieval(TrainedType):
         owner = torch.tensor([known[pair.source] for pair in pairs], device=similar.device)
         own = torch.eye(len(pairs), dtype=torch.bool, device=similar.device)
         shared = (owner[:, None] == owner) & ~own
-        return _LOSSES[pairs[0].loss](similar, own, shared)
+        found: torch.Tensor = _LOSSES[pairs[0].loss](similar, own, shared)
+        return found
 
     def decode(self, logits: NDArray[np.float32], feature: Feature, task: Task) -> NDArray[np.float32]:
         """The vectors of text and image, [2, width]: what is near is known once all rows are there."""
@@ -129,6 +130,14 @@ class ImageTextRetrieval(TrainedType):
             }
             for number, (rank, nearest) in enumerate(ranked)
         ]
+
+    def told(self, answer: Any, row: Row, rows: Mapping[str, Row]) -> str:
+        """The image that is right; or the one that was found, by its own caption, and where the right one came."""
+        if isinstance(answer, str):
+            return answer
+        nearest = answer["images"][0]
+        captions = (one["text"] for one in rows.values() if one.get("image") == nearest)
+        return f"{nearest} ({next(captions, '')}); the right one at rank {answer['image_rank']}"
 
     def shuffle(self, rows: Sequence[Row], seed: int) -> list[Row]:
         """Images dealt out again among the captions."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
@@ -57,6 +57,10 @@ class MultipleChoice(TrainedType):
         """The right choice's number drawn anew for every row: any choice may be called right."""
         random = np.random.default_rng(seed)
         return [row | {"label": int(random.integers(len(row["choices"])))} for row in rows]
+
+    def told(self, answer: Any, row: Row, rows: Mapping[str, Row]) -> str:
+        """The choice itself."""
+        return str(row["choices"][answer])
 
     def options(self, task: Task) -> int | None:
         """The number of choices, where the task says that it is always the same."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -73,6 +73,12 @@ class RetrievalType(TaskType):
         """The text, with the context that a candidate is read with."""
         context = row.get("context")
         return [(row["text"], context) if context else (row["text"],)]
+
+    def told(self, answer: Any, row: Row, rows: Mapping[str, Row]) -> str:
+        """The text of the candidate, of several that of the first."""
+        names = [answer] if isinstance(answer, str) else answer[:1]
+        found = [(name, rows.get(name, {})) for name in names]
+        return "".join(str(own.get("target") or own.get("text") or name) for name, own in found)
 
     def candidates(self, rows: Sequence[Row], pool: Sequence[Row]) -> dict[str, Text]:
         """Candidates by id: those of the pool.

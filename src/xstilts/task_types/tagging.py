@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
@@ -96,6 +96,11 @@ class Tagging(TrainedType):
     def unlearnable(self, rows: Sequence[Row]) -> str:
         """Rows whose tokens all have one tag teach nothing."""
         return only_answer((tag for row in rows for tag in row["tags"]), len(rows), "tag")
+
+    def told(self, answer: Any, row: Row, rows: Mapping[str, Row]) -> str:
+        """The tagged words, those outside of any entity left out."""
+        pairs = zip(row["tokens"], answer, strict=False)  # a condition may have left fewer
+        return " ".join(f"{token}/{tag}" for token, tag in pairs if tag != "O")
 
     def shuffle(self, rows: Sequence[Row], seed: int) -> list[Row]:
         """All tags dealt out again among all tokens."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, final, overload
 from xstilts.errors import MissingPackage
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL.Image import Image
 
 Row = dict[str, Any]
@@ -64,6 +66,18 @@ class Source(Protocol):
         ...
 
 
+class GivenVectors(Protocol):
+    """Vectors of images that come with a task, in place of the images."""
+
+    def missing(self, names: Sequence[str]) -> list[str]:
+        """Those of the images that there are no vectors of."""
+        ...
+
+    def vectors(self, names: Sequence[str]) -> NDArray[np.floating[Any]]:
+        """The vectors of images, [n, width]."""
+        ...
+
+
 class ImageSource(Protocol):
     """Where the images of a task come from, which its rows name in their column `image`."""
 
@@ -92,6 +106,10 @@ class ImageSource(Protocol):
 
     def leniently(self) -> ImageSource:
         """The same images, but those that cannot be read are left out."""
+        ...
+
+    def given(self, language: str) -> GivenVectors | None:
+        """Vectors that come with the task in place of a language's images; None where there are images."""
         ...
 
     def open(self, name: str) -> Image | None:

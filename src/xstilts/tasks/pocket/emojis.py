@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xstilts.errors import DataError, MissingPackage
 from xstilts.hashing import short_hash
@@ -50,7 +50,7 @@ _GENDERLESS = {
     **dict.fromkeys((0x1F930, 0x1FAC3), 0x1FAC4),  # pregnant woman, man: person
     0x1F57A: 0x1F483,  # man dancing: woman dancing
 }
-_MEANING = {
+_MEANING: dict[tuple[int, ...], tuple[int, ...]] = {
     (0x1F385,): (_PERSON, 0x1F384),  # Santa, Mrs Claus: Mx Claus
     (0x1F936,): (_PERSON, 0x1F384),
     (0x1F931,): (_PERSON, 0x1F37C),  # breast-feeding: feeding a baby
@@ -106,6 +106,9 @@ class Drawings:
     def leniently(self) -> Drawings:
         """The same: a drawing of the package that cannot be read is a fault of the package."""
         return self
+
+    def given(self, language: str) -> None:
+        """None: there are images."""
 
     def open(self, name: str) -> Image:
         """A drawing on white, RGB, 224 × 224.
@@ -171,9 +174,9 @@ def _names(language: str) -> dict[str, str]:
     return {emoji: " ".join(name.strip(":").split("_")) for emoji, name in plain.items() if name.strip(":_")}
 
 
-def _table(file: str) -> dict[str, str | dict[str, str]]:
+def _table(file: str) -> dict[str, Any]:
     path = Path(str(metadata.distribution(NAMES).locate_file("emoji"))) / "unicode_codes" / file
-    table: dict[str, str | dict[str, str]] = json.loads(path.read_text("utf-8"))
+    table: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return table
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from xstilts.experiment import Results
-from xstilts.report import write_latex, write_markdown
+from xstilts.report import write_markdown
 
 Make = Callable[..., Results]
 
@@ -25,18 +25,8 @@ def test_markdown_holds_verdicts_and_gains(rich_run: Results, tmp_path: Path) ->
     assert re.search(r"\| pocket/messages \| definitions \| centred vectors \| 2 \| [+−]?\d\.\d \|", text)
 
 
-def test_latex_tables_are_whole(rich_run: Results, tmp_path: Path) -> None:
-    text = write_latex(rich_run, tmp_path / "answer.tex").read_text("utf-8")
-    assert text.count(r"\begin{longtable}") == text.count(r"\end{longtable}") == 3
-    for block in re.findall(r"\\begin\{longtable\}\{(l+)\}(.*?)\\bottomrule", text, re.S):
-        rows = [line for line in block[1].splitlines() if " & " in line]
-        assert rows and {len(line.split(" & ")) for line in rows} == {len(block[0])}
-    assert "−" not in text and "$-$" in text
-
-
 def test_text_is_escaped(make: Make, tmp_path: Path) -> None:
-    results = make(tmp_path, {"my/a_b|<script>": {"50%&{x}": {"en": 0.02, "de": 0.01}}})
-    markdown = write_markdown(results, tmp_path / "x.md").read_text("utf-8")
-    assert r"my/a\_b\|&lt;script>" in markdown
-    latex = write_latex(results, tmp_path / "x.tex").read_text("utf-8")
-    assert r"my/a\_b|\textless{}script\textgreater{} & 50\%\&\{x\}" in latex
+    results = make(tmp_path, {"my/a_b|<script>": {"50%&{x}\u202e": {"en": 0.02, "de": 0.01}}})
+    text = write_markdown(results, tmp_path / "x.md").read_text("utf-8")
+    assert r"my/a\_b\|&lt;script>" in text
+    assert "50%&amp;{x}⟨U+202E⟩" in text and "\u202e" not in text

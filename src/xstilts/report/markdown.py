@@ -1,9 +1,9 @@
-"""Verdicts and gains as Markdown and as LaTeX."""
+"""Verdicts and gains as Markdown."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from xstilts.languages import display_name
 from xstilts.recipe import BASELINE
 from xstilts.report.evidence import ALL, CLEAN, ENGLISH, OTHERS, Evidence, flags, of_verdict
 from xstilts.report.layers import taken, vectors
+from xstilts.report.visible import visible
 from xstilts.report.words import (
     FAMILIES,
     NOTHING,
@@ -34,19 +35,6 @@ _VERDICTS = ["Target", "Arm", "Input", "Verdict", "English", "Other languages", 
 _GAINS = ["Target", "Arm", "Condition", "Language", "Gain", "Interval"]
 _LAYERS = ["Target", "Arm", "Vectors", "Layer", "Gain", "Interval"]
 
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "−": "$-$",
-    "→": r"$\rightarrow$",
-    "–": "--",
-    "×": r"$\times$",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    **{x: f"\\{x}" for x in "&%$#_{}"},
-}
-
 
 def write_markdown(results: Results, path: str | Path) -> Path:
     """Write verdicts and gains as Markdown tables; returns the path.
@@ -61,24 +49,6 @@ def write_markdown(results: Results, path: str | Path) -> Path:
     parts += ["## Gains", _note(evidence), _pipes(_GAINS, _gains(evidence))]
     if found := _layers(evidence):
         parts += ["## Layers of retrieval", _markdown(_reading(evidence)), _pipes(_LAYERS, found)]
-    return _write(path, "\n\n".join(parts) + "\n")
-
-
-def write_latex(results: Results, path: str | Path) -> Path:
-    r"""Write verdicts and gains as two LaTeX tables (packages booktabs and longtable); returns the path.
-
-    Example:
-        >>> write_latex(Results.load("runs/demo"), "answer.tex")  # doctest: +SKIP
-        PosixPath('answer.tex')
-    """
-    evidence = Evidence(results)
-    parts = [
-        "% needs \\usepackage{booktabs,longtable}",
-        _longtable("Verdicts.", _VERDICTS, _verdicts(evidence)),
-        _longtable(_note(evidence), _GAINS, _gains(evidence)),
-    ]
-    if found := _layers(evidence):
-        parts.append(_longtable(_reading(evidence), _LAYERS, found))
     return _write(path, "\n\n".join(parts) + "\n")
 
 
@@ -164,31 +134,8 @@ def _pipes(head: Sequence[str], rows: Table) -> str:
 
 def _markdown(text: str) -> str:
     """Text that means nothing to Markdown or HTML."""
-    text = text.replace("&", "&amp;").replace("<", "&lt;")
+    text = visible(text).replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"([\\`*_\[\]|~])", r"\\\1", text).replace("\n", " ")
-
-
-def _longtable(caption: str, head: Sequence[str], rows: Table) -> str:
-    lines = [
-        rf"\begin{{longtable}}{{{'l' * len(head)}}}",
-        rf"\caption{{{_latex(caption)}}}\\",
-        r"\toprule",
-        _row(head, _latex),
-        r"\midrule\endhead",
-        *(_row(row, _latex) for row in rows),
-        r"\bottomrule",
-        r"\end{longtable}",
-    ]
-    return "\n".join(lines)
-
-
-def _row(cells: Sequence[str], escape: Callable[[str], str]) -> str:
-    return " & ".join(map(escape, cells)) + r" \\"
-
-
-def _latex(text: str) -> str:
-    """Text that means nothing to LaTeX."""
-    return "".join(_LATEX.get(character, character) for character in text)
 
 
 def _write(path: str | Path, text: str) -> Path:

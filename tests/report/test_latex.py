@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xstilts.experiment import Results
+from xstilts.report import write_latex
+from xstilts.report.latex import ROWS, Table, escape
+
+Make = Callable[..., Results]
+
+HOSTILE = r"50%&{x} #1$ ^_~\end{table*} [t] * '' `` -- <<>> | \input{/etc/passwd}" + '"'
+ENGINES = [name for name in ("pdflatex", "lualatex", "tectonic") if shutil.which(name)]
+DOCUMENT = r"""\documentclass{article}
+\usepackage[T1]{fontenc}
+\usepackage{booktabs,longtable}
+\begin{document}
+\input{answer.tex}
+\end{document}
+"""
+
+
+def cells(line: str) -> int:
+    """Columns that a line of a table fills."""
+    spans = [int(found) - 1 for found in re.findall(r"\\multicolumn\{(\d+)\}", line)]
+    return len(re.findall(r"(?<!\\)&", line)) + 1 + sum(spans)
+
+
+def bodies(text: str) -> list[tuple[int, list[str]]]:
+    """(columns, lines of cells) of every table."""
+    found = []
+    for columns, body in re.findall(
+        r"\\begin\{(?:tabular|longtable)\}\{@\{\}([lcr]+)@\{\}\}\n(.*?)\n\\end\{(?:tabular|longtable)\}",
+        text,
+        re.S,
+    ):
+        lines = [
+            line for line in body.splitlines() if line.endswith(r"\\") and not line.startswith(r"\caption")
+        ]
+        found.append((len(columns), lines))
+    return found
+
+
+def test_tables_are_whole(rich_run: Results, tmp_path: Path) -> None:
+    text = write_latex(rich_run, tmp_path / "answer.tex").read_text("utf-8")
+    tables = bodies(text)
+    labels = re.findall(r"\\label\{tab:([^}]*)\}", text)
+    languages = ["languages-pocket-intents", "languages-pocket-messages"]
+    assert labels == ["persistence", "verdicts", *languages, "conditions", "controls", "layers"]
+    assert len(tables) == len(labels)
+    for width, lines in tables:
+        assert len(lines) > 1 and {cells(line) for line in lines} == {width}
+    for command in ("toprule", "midrule", "bottomrule"):
+        assert text.count(f"\\{command}") == len(tables)
+    assert "−" not in text and "$-$" in text
+    assert re.search(r"\ndefinitions & \\gainwithin\{\\textbf\{\+\d\.\d\}\}\{\+\d\.\d to \+\d\.\d\}", text)
+
+
+def test_braces_are_paired(rich_run: Results, make: Make, tmp_path: Path) -> None:
+    hostile = make(tmp_path, {HOSTILE: {HOSTILE: {"en": 0.02, "de": 0.01}}})
+    for results in (rich_run, hostile):
+        text = write_latex(results, tmp_path / "x.tex").read_text("utf-8")
+        plain = re.sub(r"\\[{}]|%.*", "", text.replace(r"\%", ""))
+        assert plain.count("{") == plain.count("}")
+
+
+def test_a_long_table_is_broken_over_pages() -> None:
+    table = Table("t", "Long.", "ll", ["a & b \\\\"], [["1", "2"]] * (ROWS + 1))
+    assert str(table).count(r"\begin{longtable}") == str(table).count(r"\end{longtable}") == 1
+    assert r"\begin{table*}" not in str(table)
+    short = Table("t", "Short.", "ll", ["a & b \\\\"], [["1", "2"]] * ROWS)
+    assert str(short).count(r"\begin{table*}") == str(short).count(r"\end{table*}") == 1
+
+
+@given(st.text())
+def test_escaped_text_has_no_command_but_ours(text: str) -> None:
+    """Whatever is left of a special character stands behind a backslash of our own."""
+    told = escape(text)
+    ours = r"\\text(backslash|asciitilde|asciicircum|less|greater|bar|quotedbl)\{\}|\\[&%$#_{}]"
+    maths = r"\$(-|\\(rightarrow|times|cdot|leq|langle|rangle))\$"
+    rest = re.sub(f"{maths}|{ours}|[-'`]{{}}|{{[][*]}}", "", told)
+    assert not set(rest) & set('\\{}$&#^_~%<>|"[]*\n'), rest
+
+
+def test_names_in_other_scripts_are_said_to_need_another_engine(make: Make, tmp_path: Path) -> None:
+    latin = write_latex(make(tmp_path, {"x/t": {"é": {"en": 0.02}}}), tmp_path / "x.tex").read_text("utf-8")
+    other = write_latex(make(tmp_path, {"x/t": {"任务": {"en": 0.02}}}), tmp_path / "x.tex").read_text(
+        "utf-8"
+    )
+    assert "lualatex" not in latin and "compile with lualatex or xelatex" in other
+
+
+@pytest.mark.skipif(not ENGINES, reason="no pdflatex, lualatex or tectonic is installed")
+def test_it_compiles(rich_run: Results, make: Make, tmp_path: Path) -> None:
+    languages = [
+        "en",
+        "de",
+        "fr",
+        "es",
+        "ru",
+        "uk",
+        "el",
+        "he",
+        "ar",
+        "hi",
+        "zh",
+        "zh-Hant",
+        "nb",
+        "yo",
+        "gn",
+        "ki",
+    ]
+    hostile = make(
+        tmp_path, {HOSTILE: {HOSTILE: dict.fromkeys(languages, 0.02), "a\x00b": {"en": 0.01, "de": 0.1}}}
+    )
+    engine = ENGINES[0]
+    options = [] if engine == "tectonic" else ["-interaction=nonstopmode", "-halt-on-error"]
+    for results in (rich_run, hostile):
+        write_latex(results, tmp_path / "answer.tex")
+        (tmp_path / "document.tex").write_text(DOCUMENT, "utf-8")
+        command = [engine, *options, "document.tex"]
+        made = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, timeout=300)
+        assert made.returncode == 0, made.stdout.decode("utf-8", "replace")[-2000:]
+        assert (tmp_path / "document.pdf").stat().st_size > 1000
