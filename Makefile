@@ -46,10 +46,11 @@ format: $(STAMP)  ## let ruff format and mend what it can
 reference: $(STAMP)  ## write docs/recipe.md anew from the models
 	$(BIN)/python docs/make_reference.py
 
-bench: $(STAMP) $(BENCH_STAMP)  ## speed beside transformers.Trainer and, where XSTILTS_DATA has tatoeba/, mteb; of mining; of images
+bench: $(STAMP) $(BENCH_STAMP)  ## speed beside transformers.Trainer and, where XSTILTS_DATA has tatoeba/, mteb; of mining; of images; of the analysis
 	$(BIN)/python bench/train.py --out $(RUNS)/bench/train.json
 	$(BIN)/python bench/mining.py --out $(RUNS)/bench/mining.json
 	$(BIN)/python bench/images.py --out $(RUNS)/bench/images.json
+	$(BIN)/python bench/weighing.py --out $(RUNS)/bench/weighing.json
 	@if [ -d "$$XSTILTS_DATA/tatoeba" ]; then \
 	  $(BENCH_VENV)/bin/python bench/retrieval.py --out $(RUNS)/bench/retrieval.json; \
 	else echo 'bench/retrieval.py is left out: set XSTILTS_DATA to a folder that holds tatoeba/'; fi
@@ -63,8 +64,9 @@ $(BENCH_STAMP): pyproject.toml constraints.txt bench/requirements.txt
 docs: $(STAMP)  ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-nightly: $(STAMP)  ## the slow tests and the full study of the pocket suite, in about two hours
+nightly: $(STAMP)  ## the slow tests, the simulation of the statistics and the full study of the pocket suite, in about two hours
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -n $(WORKERS)
+	OMP_NUM_THREADS=1 $(BIN)/python bench/simulation.py --out $(RUNS)/bench/simulation.json
 	$(BIN)/xstilts run recipes/pocket.yaml --out $(RUNS)/pocket
 
 clean:  ## remove what can be made again; runs/ and .venv stay

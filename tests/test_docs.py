@@ -206,6 +206,16 @@ def test_all_benchmark_tasks_are_described() -> None:
         )
 
 
+def test_all_image_text_benchmarks_are_described() -> None:
+    described, suites = rows("image-text.md"), Catalogue().suites
+    tasks = {task.name: task for name in ("iglue", "captions") for task in suites[name]}
+    assert described.keys() == tasks.keys()
+    for name, task in tasks.items():
+        ((_, type_, languages, _, places),) = described[name]
+        assert (type_, languages) == (task.type, str(len(task.languages)))
+        assert places
+
+
 def test_all_perturbations_are_described() -> None:
     described = rows("conditions.md")
     assert described.keys() == EVERY.keys()

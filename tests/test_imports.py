@@ -16,23 +16,37 @@ import xstilts
 ROOT = Path(xstilts.__file__).parent
 MODULES = sorted(ROOT.rglob("*.py"))
 
-HEAVY = ("torch", "transformers", "scipy", "pyarrow", "sklearn", "matplotlib", "datasets", "pandas", "ray")
+HEAVY = (
+    "torch",
+    "transformers",
+    "scipy",
+    "pyarrow",
+    "sklearn",
+    "matplotlib",
+    "datasets",
+    "pandas",
+    "ray",
+    "statsmodels",
+    "qq",
+)
 
 LAYERS = (
     {"errors", "wording"},
     {"languages", "hashing", "saved", "drafts", "images"},
+    {"families"},
     {"store", "metrics", "tasks"},
     {"perturbations"},
     {"stage", "recipe", "analysis", "encoders", "submissions"},
     {"task_types"},
     {"training", "plan_retrieval", "plan_images", "layer_choice", "seeing"},
     {"plan", "predicting"},
-    {"stages", "costs", "best", "overlap"},
-    {"executors", "answer", "layers", "differing", "report"},
+    {"stages", "costs", "best", "overlap", "claims"},
+    {"executors", "answer", "layers", "differing", "report", "detectable"},
+    {"explaining", "explained"},
     {"experiment", "showing", "validating"},
     {"finished", "demo", "listing", "examining"},
     {"model_card"},
-    {"exporting", "evaluating", "console"},
+    {"exporting", "evaluating", "console", "ledger"},
     {"systems"},
     {"comparing", "initialising"},
     {"cli", "api"},

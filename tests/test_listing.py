@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from xstilts.cli import app
 from xstilts.errors import UserError
-from xstilts.listing import _PASSAGES, _SENTENCES
+from xstilts.listing import _OWN, _SENTENCES
 from xstilts.perturbations import EVERY, IMAGES, PERTURBATIONS
 
 
@@ -35,7 +35,7 @@ def test_perturbations_are_listed_with_what_they_change() -> None:
 @pytest.mark.parametrize("name", sorted(PERTURBATIONS))
 def test_each_is_shown_at_each_severity_in_six_scripts(name: str) -> None:
     shown = json.loads(output("show", name, "--json"))
-    before = _PASSAGES if PERTURBATIONS[name].kind == "content" else _SENTENCES
+    before = _OWN.get(name, _SENTENCES)
     assert list(shown["examples"]) == list(before) and len(before) == 6
     for language, text in before.items():
         found = shown["examples"][language]
@@ -60,6 +60,15 @@ def test_one_severity_of_an_image_condition_is_shown() -> None:
 def test_images_have_no_language() -> None:
     with pytest.raises(UserError, match="fog acts on images"):
         CliRunner().invoke(app, ["show", "fog", "-l", "de"], catch_exceptions=False)
+
+
+def test_what_a_change_of_content_is_for_is_shown() -> None:
+    shown = json.loads(output("show", "negation", "--json"))
+    assert shown["for"] == (
+        "classification tasks with the labels entailment, neutral, contradiction; on text_pair; "
+        "in en, es, fr, ru, vi, zh"
+    )
+    assert "for" not in json.loads(output("show", "typos", "--json"))
 
 
 def test_one_severity_and_some_languages_are_shown() -> None:

@@ -21,24 +21,27 @@ from xstilts.perturbations import Condition
 from xstilts.plan import Cell, Plan, Stage
 from xstilts.recipe import BASELINE
 from xstilts.stage import data_revision
-from xstilts.store import Store
+from xstilts.store import Address, Store
 from xstilts.task_types import family_of, get_task_type, is_trained, metrics_of, search_words
 from xstilts.tasks.base import Row, Task
+from xstilts.tasks.same_data import same_task
 
 if TYPE_CHECKING:
     from xstilts.experiment import Experiment
 
+Names = tuple[str, ...]
 _PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy", "scipy", "pyarrow")
 
 
 def analysis_cells(experiment: Experiment, plan: Plan) -> list[analysis.Cell]:
     """The plan's cells with the statistics of their items, read from the store."""
-    loaded: dict[str, tuple[list[str], Any]] = {}
+    loaded: dict[str, tuple[Names, Any]] = {}
+    known: dict[Names, Names] = {}
     cells = []
     for cell in plan.cells:
         task = experiment.catalogue.get(cell.target)
         if cell.score.key not in loaded:  # a baseline without training serves every seed
-            loaded[cell.score.key] = _item_statistics(cell.score, experiment.store)
+            loaded[cell.score.key] = item_statistics(experiment.store, cell.score.address, known)
         sources, stats = loaded[cell.score.key]
         cells.append(
             analysis.Cell(
@@ -71,7 +74,7 @@ def design(experiment: Experiment, plan: Plan) -> analysis.Design:
         (name, target)
         for name, arm in plan.recipe.arms.items()
         for target in plan.recipe.targets
-        if target in arm.tasks
+        if same_task(arm.tasks, target)
     }
     primary = {name: metrics_of(experiment.catalogue.get(name))[0] for name in plan.recipe.targets}
     return analysis.Design(
@@ -125,7 +128,7 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
         "intermediates": _intermediates(experiment, plan),
         "layers": _layers(experiment, plan),
         "overlap": [
-            one.record() for one in find_overlap(plan, experiment.catalogue, partial(_rows, experiment))
+            one.record() for one in find_overlap(plan, experiment.catalogue, partial(rows_of, experiment))
         ],
         "stages": _costs(plan, experiment.store),
         **record,
@@ -152,7 +155,7 @@ def _unread(plan: Plan, store: Store) -> list[str]:
     return lines
 
 
-def _rows(experiment: Experiment, stage: Stage) -> list[Row]:
+def rows_of(experiment: Experiment, stage: Stage) -> list[Row]:
     """The rows that a stage made; of one that was not needed, those that it could read."""
     if stage.address in experiment.store:
         table = pq.read_table(experiment.store.open(stage.address).path("rows.parquet"))
@@ -161,9 +164,16 @@ def _rows(experiment: Experiment, stage: Stage) -> list[Row]:
     return task.source.rows(stage.spec["split"], stage.spec["language"])
 
 
-def _item_statistics(stage: Stage, store: Store) -> tuple[list[str], Any]:
-    table = pq.read_table(store.open(stage.address).path("item_stats.parquet"))
-    return table["source"].to_pylist(), np.array(table["statistics"].to_pylist(), np.float64)
+def item_statistics(store: Store, address: Address, known: dict[Names, Names]) -> tuple[Names, Any]:
+    """The sources of a score's items, and the statistics of each, float64 `[items, k]`.
+
+    `known` holds the names of sources read before: cells on the same items share one tuple.
+    """
+    table = pq.read_table(store.open(address).path("item_stats.parquet"))
+    statistics = table["statistics"].combine_chunks()
+    flat = statistics.flatten().to_numpy(zero_copy_only=False)
+    names = tuple(table["source"].to_pylist())
+    return known.setdefault(names, names), flat.reshape(len(statistics), -1).astype(np.float64, copy=False)
 
 
 def _chance(task: Task, metric: str, items: int) -> float | None:
@@ -182,7 +192,6 @@ def _identifying(experiment: Experiment, cell: Cell) -> dict[str, Any]:
         "suite": task.suite,
         "task": task.name,
         "task_type": task.type,
-        "modality": get_task_type(task.type).modality,
         "trained": is_trained(task),
         "setting": "zero-shot",
         "script": script(cell.language),

@@ -194,7 +194,6 @@ def _result(row: Mapping[str, Any], record: Mapping[str, Any], layers: Mapping[A
         "encoder": record["model"],
         "suite": row["task"].partition("/")[0],
         "task": row["task"],
-        "modality": "text",
         "trained": card["family"] == "trained",
         "script": script(row["language"]),
         "severity": Condition.parse(row["condition"]).severity,

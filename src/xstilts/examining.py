@@ -21,7 +21,7 @@ from xstilts.predicting import Job, TestSet, predict_sets
 from xstilts.recipe import Retrieval
 from xstilts.stage import Stage, group_of
 from xstilts.stages import Context, run
-from xstilts.task_types import Untouched, get_trained_type, retrieval_type
+from xstilts.task_types import Untouched, check_roles, get_trained_type, retrieval_type
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
 from xstilts.training.machine import resolve_precision
@@ -117,13 +117,18 @@ class Examiner:
                 raise UserError(f"{name}: no task of it is left. " + "\n".join(reasons.values()))
             if left:
                 self.skipped.append(f"{', '.join(left)}: the model has no head that fits")
+        check_roles(list(found.values()), self.conditions())
         return list(found.values())
+
+    def conditions(self) -> list[Condition]:
+        """The conditions, each once."""
+        folder = self.context.catalogue.data
+        return list(dict.fromkeys(Condition.parse(text, folder) for text in self.settings.conditions))
 
     def predict(self, task: Task) -> pa.Table:
         """The predictions of all test sets of a task."""
         languages = self.languages(task, "test")
-        folder = self.context.catalogue.data
-        conditions = list(dict.fromkeys(Condition.parse(text, folder) for text in self.settings.conditions))
+        conditions = self.conditions()
         untouched = Untouched()
         pairs = [
             (language, str(one))
@@ -137,7 +142,7 @@ class Examiner:
         rows = {language: self.prepare(task, "test", language, self.settings.limit) for language in languages}
         self._run(rows.values())
         sets = [
-            TestSet(self.context.rows(rows[language]), language, one, folder=folder)
+            TestSet(self.context.rows(rows[language]), language, one, folder=self.context.catalogue.data)
             for language, one in pairs
         ]
         fitted, checkpoint = with_head(task, self.base)

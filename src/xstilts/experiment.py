@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
@@ -23,6 +23,9 @@ from xstilts.tasks.base import Task
 from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.files import user_task
 from xstilts.tasks.published import joined_task
+
+if TYPE_CHECKING:
+    from xstilts.claims import Finding
 
 Progress = Callable[[str, int, int], None]
 
@@ -194,8 +197,9 @@ class Results:
 
     `results` has a row a cell and seed, `gains` a row a contrast, `verdicts` a row an arm × target × family; `run`
     holds cost, settings and the intermediates' own dev scores; `layers` has the curves that retrieval's layers were
-    chosen on (see `xstilts.layers`), and `examples` items on which an arm and the baseline differ (see
-    `xstilts.differing`).
+    chosen on (see `xstilts.layers`), `examples` items on which an arm and the baseline differ (see
+    `xstilts.differing`), `languages` the features of languages, and `explanations` what they explain of the gains (see
+    `xstilts.explaining`).
     """
 
     folder: Path
@@ -205,6 +209,8 @@ class Results:
     run: dict[str, Any] = field(default_factory=dict)
     layers: list[dict[str, Any]] = field(default_factory=list)
     examples: list[dict[str, Any]] = field(default_factory=list)
+    languages: list[dict[str, Any]] = field(default_factory=list)
+    explanations: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:
@@ -225,9 +231,13 @@ class Results:
             load_table(folder / f"{name}.parquet", again).to_pylist()
             for name in ("results", "gains", "verdicts", "layers")
         )
-        kept = folder / "examples.parquet"  # runs from before it have none
-        examples = load_table(kept, again).to_pylist() if kept.is_file() else []
-        return cls(folder, results, gains, verdicts, run, layers, examples)
+        later = (  # runs from before them have none
+            load_table(folder / f"{name}.parquet", again).to_pylist()
+            if (folder / f"{name}.parquet").is_file()
+            else []
+            for name in ("examples", "languages", "explanations")
+        )
+        return cls(folder, results, gains, verdicts, run, layers, *later)
 
     def to_pandas(self) -> Any:
         """The results as a pandas data frame, a row a cell and seed."""
@@ -241,6 +251,17 @@ class Results:
 
         return pandas.DataFrame(self.gains_table)
 
+    def claims(self) -> list[Finding]:
+        """What the published claims, and ours, come to on this run (see `xstilts.claims`).
+
+        Raises:
+            UserError: the folder has no recipe, which says what the arms are.
+        """
+        from xstilts.claims import on_run
+        from xstilts.recipe import load_recipe
+
+        return on_run(self, load_recipe(self.folder / "recipe.yaml"))
+
     def report(self, path: str | Path | None = None) -> Path:
         """Write the HTML report and return its path."""
         from xstilts.report import write_html
@@ -253,6 +274,7 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     from xstilts import analysis
     from xstilts.answer import analysis_cells, design, qualifiers, run_record
     from xstilts.differing import differences
+    from xstilts.explaining import explanation_table, language_table
     from xstilts.layers import layer_table
 
     cells = analysis_cells(experiment, plan)
@@ -264,7 +286,10 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     layers = layer_table(experiment, plan, compared, settings)
     examples, counts = differences(experiment, plan)
     run["differences"] = counts
-    written = Results(folder, results, answer.gains, answer.verdicts, run, layers, examples)
+    languages = language_table(experiment, plan)
+    explained = explanation_table(answer.gains, answer.verdicts, languages, settings.alpha)
+    tables = (results, answer.gains, answer.verdicts, run, layers, examples, languages, explained)
+    written = Results(folder, *tables)
     _write(written, anchored(experiment.recipe, experiment.base, experiment.bases))
     return written
 
@@ -321,6 +346,7 @@ def _write(results: Results, recipe: Recipe) -> None:
     (folder / "run.json").unlink(missing_ok=True)  # tables of two runs never pass for one
     tables = {"results": results.results, "gains": results.gains_table, "verdicts": results.verdicts}
     tables |= {"layers": results.layers, "examples": results.examples}
+    tables |= {"languages": results.languages, "explanations": results.explanations}
     for name, rows in tables.items():
         draft = folder / f".{name}.parquet"
         pq.write_table(pa.Table.from_pylist(_regular(rows)), draft)

@@ -43,6 +43,23 @@ _PASSAGES = {
     "hi": "यह पुल 1890 में बना। यह लोहे का है। हर घंटे दो रेलगाड़ियाँ गुज़रती हैं। सर्दियों में यह बंद रहता है।",
     "zh": "这座桥建于1890年。它是铁做的。每小时有两列火车经过。冬天不开放。",
 }
+_NAMED = {
+    "en": "Norway played Hungary in 1890. The Norwegian team won. In Peru and Mexico nobody noticed.",
+    "id": "Norwegia bermain melawan Hungaria pada 1890. Tim Norwegia menang. Di Peru dan Meksiko tak ada yang tahu.",
+    "vi": "Na Uy gặp Hungary năm 1890. Đội Na Uy thắng. Ở Peru và Mexico không ai biết.",
+    "th": "นอร์เวย์แข่งกับฮังการีในปี 1890 ทีมนอร์เวย์ชนะ ในเปรูและเม็กซิโกไม่มีใครรู้",
+    "zh": "1890年挪威队对匈牙利队，挪威队赢了。在秘鲁和墨西哥没有人知道。",
+    "ja": "1890年にノルウェーはハンガリーと戦い、ノルウェーが勝った。ペルーとメキシコでは誰も知らなかった。",
+}
+_CLAIMS = {
+    "en": "The kitchen is closed on Monday.",
+    "es": "La cocina está cerrada el lunes.",
+    "fr": "La cuisine est fermée lundi.",
+    "ru": "Наша кухня будет закрыта в понедельник.",
+    "vi": "Nhà bếp là phòng lớn.",
+    "zh": "我们喜欢厨房里的灯。",
+}
+_OWN = {"omission": _PASSAGES, "entity-swap": _NAMED, "negation": _CLAIMS}
 _ANSWER = "1890"
 _ITEM = (
     "example/90"  # of the first few hundred, one in which nearly every perturbation shows in all six scripts
@@ -166,7 +183,7 @@ def _show_perturbation(
 ) -> None:
     condition = Condition.parse(name, data)
     each = PERTURBATIONS[condition.name]
-    texts = _PASSAGES if each.kind == "content" else _SENTENCES
+    texts = _OWN.get(each.name, _SENTENCES)
     unknown = [code for code in languages if code not in texts]
     if unknown:
         raise UserError(f"no example in {', '.join(unknown)}. There are examples in {', '.join(texts)}")
@@ -227,6 +244,7 @@ def _facts(name: str) -> dict[str, str]:
         "kind": each.kind,
         "what": each.summary,
         "changed": each.shares,
+        **({"for": each.scope} if each.scope else {}),
         "source": each.source,
     }
 

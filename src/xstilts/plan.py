@@ -19,7 +19,7 @@ from xstilts.plan_images import check_arms, images_of, joining
 from xstilts.plan_retrieval import pools, reading, role
 from xstilts.recipe import BASELINE, Phase, Recipe
 from xstilts.stage import Stage
-from xstilts.task_types import Untouched, get_trained_type, is_trained, metrics_of
+from xstilts.task_types import Untouched, check_roles, get_trained_type, is_trained, metrics_of
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
 from xstilts.training.machine import resolve_precision
@@ -121,6 +121,7 @@ class _Planner:
         controls = controls_of(self.recipe, best)
         targets = [self.catalogue.get(name) for name in self.recipe.targets]
         self.check_languages(targets)
+        check_roles(targets, self.conditions)
         cells: list[Cell] = []
         for target in targets:
             for arm in [*self.recipe.arms, *(control.name for control in controls)]:

@@ -82,7 +82,7 @@ class TestSet:
         if condition.is_clean:
             return list(self.rows)
         kind = get_task_type(task_type)
-        roles = (condition.role,) if condition.role else kind.texts
+        roles = (condition.role,) if condition.role else kind.roles if condition.in_step else kind.texts
         return [kind.perturb(row, _Change(condition, self.language, row["id"], roles)) for row in self.rows]
 
 
@@ -98,17 +98,23 @@ class _Change:
     def text(self, text: str, role: str) -> str:
         if role.partition("/")[0] not in self.roles:
             return text
-        return perturb_text(text, self.language, self.condition, f"{self.item}#{role}")
+        return perturb_text(text, self.language, self.condition, self._key(role))
 
     def tokens(self, tokens: list[str], role: str) -> list[str]:
-        return perturb_tokens(tokens, self.language, self.condition, f"{self.item}#{role}")
+        return perturb_tokens(tokens, self.language, self.condition, self._key(role))
 
     def spans(self, text: str, role: str, spans: Sequence[Span]) -> tuple[str, list[Span]]:
         if role not in self.roles:
             return text, list(spans)
-        key = f"{self.item}#{role}"
-        changed, moved = perturb_with_offsets(text, self.language, self.condition, key, spans)
+        changed, moved = perturb_with_offsets(text, self.language, self.condition, self._key(role), spans)
         return changed, [moved.span(*span) for span in spans]
+
+    def label(self, label: str) -> str:
+        return self.condition.relabelled(label)
+
+    def _key(self, role: str) -> str:
+        """What the noise of a text depends on: each text of an item has its own, unless all are changed in step."""
+        return self.item if self.condition.in_step else f"{self.item}#{role}"
 
 
 def predict_sets(job: Job, sets: Sequence[TestSet], cache: dict[str, Any]) -> list[pa.Table]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import simulation
+from simulation import DIFFERENT, NOISE, SHARED, World
 
 from xstilts.analysis import Design, Settings, analyse
 from xstilts.analysis.contrasts import contrasts
 from xstilts.analysis.estimates import _matrix, by_target
 from xstilts.analysis.grid import grids
+from xstilts.analysis.intervals import Estimate
 from xstilts.analysis.resampling import item_variances
 
 TRUTH = {
@@ -88,3 +91,40 @@ def test_persists_is_rarely_false(simulate, truth: dict, ratio: float) -> None:
 def test_large_effects_are_found(simulate) -> None:
     assert verdicts(simulate, EVERYWHERE, 1, 20).count("persists") == 20
     assert verdicts(simulate, ENGLISH_ONLY, 0.1, 10, items=6000).count("fades") >= 8
+
+
+@pytest.mark.parametrize("world", [World(3, 1.0, items=120), World(2, 10.0, items=120, binary=True)], ids=str)
+def test_the_simulation_of_the_documentation_in_small(world: World) -> None:
+    """`make nightly` has it at length: bench/simulation.py."""
+    found = simulation.nothing(world, replications=60, draws=150)
+    assert min(found["coverage_english"], found["coverage_others"]) >= 0.93
+    assert max(found["false_persists"], found["false_harms"]) <= 0.05
+
+
+def test_the_detectable_gain_is_found_in_80_of_100() -> None:
+    """Of the other languages alone, with the variances that the world was made of; the interval is conservative."""
+    world, others = World(5, 1.0, items=200), len(simulation.LANGUAGES) - 1
+    alike = SHARED + (1 - SHARED) / others
+    v_item = DIFFERENT * (alike + NOISE / world.seeds / others) / world.items
+    v_run = DIFFERENT / 2 * (alike * world.ratio + NOISE / others) / world.items
+    expected = Estimate(0.0, 2 * v_run / world.seeds, 2.0 * (world.seeds - 1), v_item, world.items)
+    gain = {"a": simulation.everywhere(expected.detectable())}
+    answers = simulation.weighed(world, gain, np.random.default_rng(0), draws=200, size=80)
+    found = [answer.gains["a", "non-en"].interval()[0] > 0 for answer in answers]
+    assert 0.75 <= np.mean(found) <= 0.99
+
+
+def test_the_simulation_holds_the_truth_that_it_is_made_of() -> None:
+    """Variances of an item's difference and of a run, and gains, are those that the figures state."""
+    rng = np.random.default_rng(0)
+    world = World(200, 5.0, items=400)
+    none, arm = (simulation.scores(world, np.full(5, level), rng, np.zeros(400)) for level in (0.5, 0.55))
+    assert (arm - none).mean() == pytest.approx(0.05, abs=0.03)
+    assert (arm - none).mean(axis=1).var(axis=-1).mean() == pytest.approx(DIFFERENT, rel=0.1)
+    runs = none.mean(axis=-1).var(axis=-1, ddof=1).mean()
+    assert runs == pytest.approx(DIFFERENT / 2 * (world.ratio + NOISE) / 400, rel=0.15)
+    right = simulation.scores(
+        World(200, 1.0, items=400, binary=True), np.full(5, 0.7), rng, rng.normal(size=400)
+    )
+    assert set(np.unique(right)) == {0.0, 1.0}
+    assert right.mean() == pytest.approx(0.7, abs=0.05)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xstilts.analysis import Cell, Design, Settings, analyse
-from xstilts.analysis.verdicts import holm
+from xstilts.analysis.languages import holm
 
 FAST = Settings(draws=300)
 CONTROLS = {"squad~longer": ("squad", "longer"), "squad~shuffled": ("squad", "shuffled")}

@@ -151,6 +151,30 @@ PASSAGES = {
 }
 
 
-def texts_for(kind: str, language: str) -> tuple[str, ...]:
-    """What a kind of noise acts on: sentences, or the passage that they make."""
-    return (PASSAGES[language],) if kind == "content" else CORPUS[language]
+CLAIMS = {
+    "en": ("The old bridge is closed.", "She can swim."),
+    "es": ("El puente está cerrado.", "Puede nadar en el río."),
+    "fr": ("Le pont est fermé.", "C'est une maison rouge."),
+    "ru": ("Она может плавать.", "Мой сосед был врачом."),
+    "vi": ("Anh ấy là bác sĩ.", "Tôi thích cà phê."),
+    "zh": ("他是医生。", "我喜欢喝茶。"),
+}
+"""Sentences that the rules of negation take."""
+
+NAMED = {
+    "en": "The Hungarian team beat Brazil. Kenya lost to Egypt, and the Egyptians cheered.",
+    "vi": "Đội Na Uy thắng Brazil. Kenya thua Ai Cập.",
+    "th": "ทีมนอร์เวย์ชนะบราซิล เคนยาแพ้อียิปต์",
+    "ja": "ノルウェーはブラジルに勝った。ケニアはエジプトに負けた。",
+    "zh": "匈牙利队赢了巴西队。肯尼亚输给了埃及。",
+}
+"""Passages with countries that change places."""
+
+
+def texts_for(name: str, language: str) -> tuple[str, ...]:
+    """What a perturbation acts on: sentences, a passage that they make, claims, or a passage with countries."""
+    if name == "negation":
+        return CLAIMS.get(language, CORPUS[language])
+    if name == "entity-swap":
+        return (NAMED.get(language, PASSAGES[language]),)
+    return (PASSAGES[language],) if name == "omission" else CORPUS[language]

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import sys
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from perturbation_corpus import CORPUS
 
 from xstilts.perturbations import PERTURBATIONS
-from xstilts.perturbations.base import apply_edits, pick, stream, unspaced
+from xstilts.perturbations.base import _PLAIN, apply_edits, pick, stream, unspaced
 from xstilts.perturbations.graphemes import split
 
 STREAM = 0.3266391177917032
@@ -33,6 +36,18 @@ def test_clusters_that_would_melt_together_stay_apart(clusters: list[str]) -> No
 def test_normal_text_stays_normal_and_other_text_may_change() -> None:
     assert apply_edits(["e"], [(0, ("e\u0301",))]) == ["e"]
     assert apply_edits(["e\u0301"], [(0, ("a\u0301",))]) == ["a\u0301"]
+
+
+def test_what_is_taken_for_plain_never_melts_and_is_normal() -> None:
+    """No mark, joiner or control, in any order: the short way in `apply_edits` decides as the long one."""
+    plain = [c for c in map(chr, range(sys.maxunicode + 1)) if _PLAIN.fullmatch(c)]
+    text = "".join(plain)
+    backwards = "".join(other + c for c, other in zip(plain, reversed(plain), strict=True))
+    assert len(plain) > 30_000
+    for one in (text, text[::-1], backwards):
+        assert len(split(one)) == len(one)
+        assert unicodedata.is_normalized("NFC", one)
+    assert not any(map(unicodedata.combining, text))
 
 
 @given(

@@ -16,7 +16,7 @@ from xstilts.encoders.base import find_encoder
 from xstilts.errors import RecipeError
 from xstilts.perturbations import Condition
 from xstilts.predicting import TestSet
-from xstilts.task_types import get_trained_type, takes
+from xstilts.task_types import check_roles, get_trained_type, takes
 from xstilts.task_types.base import SPECIAL_TOKENS, Feature, collate
 from xstilts.task_types.span_qa import Found, Frame, Passage, SpanQa, Window, best_spans, windows
 from xstilts.tasks.base import PackageSource, Row, Task
@@ -422,8 +422,9 @@ def test_answers_stay_in_any_context(context: str, data: st.DataObject, name: st
 def test_only_known_roles() -> None:
     assert takes(task(), Condition.parse("ocr:context@3"), "en")
     assert takes(task(), Condition.parse("ocr"), "en")
+    assert not takes(task(), Condition.parse("ocr:text@3"), "en")
     with pytest.raises(RecipeError, match="A span-qa task has question, context"):
-        takes(task(), Condition.parse("ocr:text@3"), "en")
+        check_roles([task()], [Condition.parse("ocr:text@3")])
 
 
 # --- what else a type says

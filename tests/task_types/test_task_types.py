@@ -299,6 +299,9 @@ class Upper:
         self.roles.append(role)
         return [token.upper() for token in tokens]
 
+    def label(self, label: str) -> str:
+        return label
+
 
 @pytest.mark.parametrize(
     ("name", "row", "roles"),

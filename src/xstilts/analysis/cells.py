@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +19,9 @@ PERTURBED = "perturbed"
 """The condition that stands for the mean over all conditions but clean."""
 
 CEILING = 0.95
+IMAGE_TEXT = "image-text"
+"""The family, and the modality, of tasks that put images to text."""
+
 Float = NDArray[np.float64]
 
 
@@ -63,11 +67,21 @@ class Cell:
         return " × ".join(parts)
 
     @property
+    def modality(self) -> str:
+        """`image-text` or `text`."""
+        return modality_of(self.family)
+
+    @cached_property
+    def n_sources(self) -> int:
+        """How many sources the items have."""
+        return len(set(self.sources))
+
+    @cached_property
     def value(self) -> float:
         """The score of all items, in 0..1."""
         return float(get_metric(self.metric).value(self.stats.sum(axis=0)))
 
-    @property
+    @cached_property
     def extreme(self) -> str:
         """`ceiling` above 95%, `floor` where a guesser could score as much, else the empty string.
 
@@ -77,7 +91,7 @@ class Cell:
             return "ceiling"
         if self.chance is None:
             return ""
-        error = (self.chance * (1 - self.chance) / len(set(self.sources))) ** 0.5
+        error = (self.chance * (1 - self.chance) / self.n_sources) ** 0.5
         return "floor" if self.value <= self.chance + 1.96 * error else ""
 
 
@@ -148,6 +162,11 @@ def check_same_items(a: Cell, b: Cell) -> None:
             f"{a.name} has {len(ours)} items, {b.name} has {len(theirs)}, with {len(set(ours) & set(theirs))} "
             "sources in common. Expected the same items: predict both on the same test files, then score again"
         )
+
+
+def modality_of(family: str) -> str:
+    """The modality of a family of tasks: `image-text` or `text`."""
+    return IMAGE_TEXT if family == IMAGE_TEXT else "text"
 
 
 def is_english(language: str) -> bool:

@@ -1,11 +1,12 @@
-"""Which contrasts of a grid are asked for: scores, gains, robustness gains, transfer gaps."""
+"""Which contrasts of a grid are asked for: scores, gains, robustness gains, transfer gaps, shares of scores."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from xstilts.analysis.cells import CLEAN, PERTURBED, is_english
-from xstilts.analysis.grid import Contrast, Grid, Key, Place, Weights
+from xstilts.analysis.grid import Contrast, Grid, Key, Place, Weights, signed
+from xstilts.analysis.nonlinear import nonlinear
 from xstilts.perturbations import reported_apart
 
 ENGLISH, OTHERS, ALL = "en", "non-en", "all"
@@ -17,7 +18,9 @@ def contrasts(grid: Grid) -> Iterator[Contrast]:
     - `score`: an arm's value; no reference.
     - `gain`: arm − reference.
     - `robustness_gain`: gain under a condition − gain on clean.
-    - `transfer_gap`: English gain − mean gain over other languages, so above 0 where the gap grew.
+    - `transfer_gap`: English − mean over other languages, of an arm's score (no reference) or of its gain, so above 0
+      where the gap grew. Of scores: Hu et al. 2020, "XTREME", ICML, section 5.
+    - `relative_drop`, `mean_corruption_error`: see `nonlinear`.
 
     Each for every language and for the means `en`, `non-en` and `all` (of regional Englishes, all others,
     all).
@@ -54,7 +57,9 @@ def _of_pair(grid: Grid, arm: str, reference: str) -> Iterator[Contrast]:
         for quantity, group, weights in _quantities(chosen, bool(reference)):
             languages = len({language for language, _ in weights})
             key = Key(grid.target, grid.metric, grid.postprocess, quantity, arm, reference, group, condition)
-            yield Contrast(key, arms, weights, languages)
+            yield Contrast(key, signed(arms, weights), languages)
+        if condition != CLEAN:
+            yield from nonlinear(grid, (arm, reference), condition, (_groups(chosen[0]), _groups(chosen[1])))
 
 
 def _conditions(
@@ -79,10 +84,10 @@ def _quantities(
     groups = _groups(places)
     for group, members in groups.items():
         yield ("gain" if difference else "score"), group, _mean(members)
-    if not difference:
-        return
     if ENGLISH in groups and OTHERS in groups:
         yield "transfer_gap", ALL, _minus(_mean(groups[ENGLISH]), _mean(groups[OTHERS]))
+    if not difference:
+        return
     for group, members in _groups(paired).items():
         clean = [(language, CLEAN) for language, _ in members]
         yield "robustness_gain", group, _minus(_mean(members), _mean(clean))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from math import isfinite
 from typing import Any
@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array, eye_array, vstack
 
-from xstilts.analysis.cells import Cell, Design, Settings
+from xstilts.analysis.cells import Cell, Design, Settings, modality_of
 from xstilts.analysis.contrasts import contrasts
 from xstilts.analysis.grid import Grid, Key, grids
 from xstilts.analysis.intervals import Estimate, item_variance
-from xstilts.analysis.ratios import Asked, Ratio, ratios
+from xstilts.analysis.languages import over_languages
+from xstilts.analysis.nonlinear import NULL
+from xstilts.analysis.ratios import Asked, Derived, ratios
 from xstilts.analysis.resampling import item_variances
 
 Row = dict[str, Any]
@@ -23,11 +25,15 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class TargetEstimates:
-    """One target's grids, the estimate of each contrast, gains as shares, and its rows of the results table."""
+    """One target's grids, the estimate of each contrast, what is made of gains, and its rows of the results table.
+
+    `derived` holds the quantities that have no variance of their own, but an interval: shares of gains, and what
+    languages say together.
+    """
 
     grids: list[Grid]
     estimates: dict[Key, Estimate]
-    ratios: dict[Key, Ratio]
+    derived: dict[Key, Derived]
     results: list[Row]
 
 
@@ -40,24 +46,34 @@ def by_target(cells: Sequence[Cell]) -> list[list[Cell]]:
     return [list(found) for _, found in groupby(order, key=lambda x: x.target)]
 
 
-def estimate_target(cells: Sequence[Cell], design: Design, settings: Settings) -> TargetEstimates:
+def estimate_target(
+    cells: Sequence[Cell],
+    design: Design,
+    settings: Settings,
+    wanted: Callable[[Key], bool] = lambda key: True,
+) -> TargetEstimates:
     """Estimate all contrasts of one target with one set of bootstrap weights.
 
     Args:
         cells: one target's cells, as `by_target` sorts them.
         design: arms, baseline, controls.
         settings: draws, seed and level.
+        wanted: which contrasts are estimated.
     """
     found = grids(cells, design)
-    asked = [(grid, contrast) for grid in found for contrast in contrasts(grid)]
-    matrix = _matrix([grid.column_weights(contrast) for grid, contrast in asked], len(cells))
-    variances = item_variances(cells, matrix, settings)
-    own, rest = variances[: len(cells)], variances[len(cells) :]
-    estimates = {x.key: grid.estimate(x, float(v)) for (grid, x), v in zip(asked, rest, strict=True)}
-    known = {x.key: Asked(grid, x, float(v)) for (grid, x), v in zip(asked, rest, strict=True)}
-    shares = ratios(estimates, known, settings.alpha)
+    asked = [(grid, contrast) for grid in found for contrast in contrasts(grid) if wanted(contrast.key)]
+    divisors = [(grid, divisor) for grid, contrast in asked for divisor in contrast.positive]
+    forms = [grid.column_weights(contrast) for grid, contrast in (*asked, *divisors)]
+    variances = item_variances(cells, _matrix(forms, len(cells)), settings)
+    own, rest = np.split(variances, [len(cells)])
+    known = {x.key: Asked(grid, x, float(v)) for (grid, x), v in zip(asked, rest, strict=False)}
+    estimates = {key: one.grid.estimate(one.contrast, one.variance) for key, one in known.items()}
+    for (grid, divisor), v in zip(divisors, rest[len(asked) :], strict=True):
+        if grid.estimate(divisor, float(v)).interval(settings.alpha)[0] <= 0:
+            estimates[divisor.key] = replace(estimates[divisor.key], v_item=np.inf)
+    derived = ratios(estimates, known, settings.alpha) | over_languages(estimates, settings.alpha)
     results = [_result(cell, float(v), settings) for cell, v in zip(cells, own, strict=True)]
-    return TargetEstimates(found, estimates, shares, results)
+    return TargetEstimates(found, estimates, derived, results)
 
 
 def _matrix(rows: Sequence[Mapping[int, float]], columns: int) -> csr_array:
@@ -70,12 +86,12 @@ def _matrix(rows: Sequence[Mapping[int, float]], columns: int) -> csr_array:
 
 
 def _result(cell: Cell, variance: float, settings: Settings) -> Row:
-    sources = len(set(cell.sources))
+    sources = cell.n_sources
     v_item = item_variance(variance, sources, [1.0])
     low, high = Estimate(cell.value, np.nan, np.nan, v_item, sources).interval(settings.alpha)
     identity = ("task_type", "family", "arm", "language", "condition", "seed", "metric", "postprocess")
     return (
-        {"task": cell.target}
+        {"task": cell.target, "modality": cell.modality}
         | {name: getattr(cell, name) for name in identity}
         | {
             "value": cell.value,
@@ -95,8 +111,10 @@ def gain_rows(target: TargetEstimates, settings: Settings) -> list[Row]:
     rows = []
     for key, estimate in target.estimates.items():
         numbers = _numbers(estimate, settings, difference=bool(key.reference))
+        if key.quantity in NULL and numbers["p"] is not None:
+            numbers["p"] = replace(estimate, value=estimate.value - NULL[key.quantity]).p()
         rows.append(_identity(key, of_grid[key.metric, key.postprocess]) | numbers)
-    for key, (value, low, high) in target.ratios.items():
+    for key, (value, low, high) in target.derived.items():
         of = target.estimates[key._replace(quantity="gain")]
         numbers = dict.fromkeys(_numbers(of, settings)) | {
             "estimate": value,
@@ -116,6 +134,7 @@ def _identity(key: Key, grid: Grid) -> Row:
     return fields | {
         "task_type": grid.task_type,
         "family": grid.family,
+        "modality": modality_of(grid.family),
         "group": key.group,
         "condition": key.condition,
         "metric": key.metric,

@@ -41,15 +41,32 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Contrast:
-    """Σ arm weight × place weight × value: {arm: 1, none: −1} is a gain, equal place weights are a mean.
+    """Σ weight × value over arms and places, a combination of places for each arm.
 
-    Every quantity of the analysis has this form. `languages` is how many languages it spans.
+    Every quantity of the analysis has this form, or is near one: `value` is given where the quantity is a function
+    of scores that is not linear, of which `parts` are then the derivatives by each score (the delta method).
+    `languages` is how many it spans. `positive` holds what such a function divides by: its interval is known only
+    where each of them is clearly above 0.
     """
 
     key: Key
-    arms: Mapping[str, float]
-    places: Weights
+    parts: Mapping[str, Weights]
     languages: int
+    value: float | None = None
+    positive: tuple[Contrast, ...] = ()
+
+
+def signed(arms: Mapping[str, float], places: Weights) -> dict[str, Weights]:
+    """The parts of arm weight × place weight: {arm: 1, none: −1} is a gain, equal place weights are a mean."""
+    return {arm: {place: sign * weight for place, weight in places.items()} for arm, sign in arms.items()}
+
+
+class _Spread(NamedTuple):
+    """Whether arms vary alike over seeds, and their pooled variance of one run with its df."""
+
+    homogeneous: bool
+    variance: float
+    df: float
 
 
 class Grid:
@@ -68,6 +85,7 @@ class Grid:
         first = cells[0]
         self.target, self.metric, self.postprocess = first.target, first.metric, first.postprocess
         self.task_type, self.family, self.design = first.task_type, first.family, design
+        self._spreads: dict[tuple[tuple[Place, float], ...], _Spread] = {}
         self._extremes: dict[tuple[str, Place], str] = {}
         self._cells: dict[tuple[str, Place], dict[int, tuple[int, Cell]]] = {}
         firsts: dict[Place, Cell] = {}
@@ -80,9 +98,7 @@ class Grid:
         self.values = {
             at: {seed: cell.value for seed, (_, cell) in x.items()} for at, x in self._cells.items()
         }
-        self.clusters = {
-            at: min(len(set(cell.sources)) for _, cell in x.values()) for at, x in self._cells.items()
-        }
+        self.clusters = {at: min(cell.n_sources for _, cell in x.values()) for at, x in self._cells.items()}
 
     @cached_property
     def arms(self) -> dict[str, tuple[int, ...]]:
@@ -124,14 +140,18 @@ class Grid:
 
     def column_weights(self, contrast: Contrast) -> dict[int, float]:
         """The weight of each cell (by column) in a contrast of seed means."""
-        seeds = self.seeds(tuple(contrast.arms))
+        seeds = self.seeds(tuple(contrast.parts))
         weights: dict[int, float] = {}
-        for arm, sign in contrast.arms.items():
-            for place, weight in contrast.places.items():
+        for arm, places in contrast.parts.items():
+            for place, weight in places.items():
                 for seed in seeds:
                     column = self._cells[arm, place][self._seed(arm, place, seed)][0]
-                    weights[column] = weights.get(column, 0.0) + sign * weight / len(seeds)
+                    weights[column] = weights.get(column, 0.0) + weight / len(seeds)
         return weights
+
+    def mean(self, arm: str, places: Weights, seeds: Sequence[int]) -> float:
+        """The combination of an arm's values over places, on average over seeds."""
+        return float(self.by_seed(arm, places, seeds).mean())
 
     def by_seed(self, arm: str, places: Weights, seeds: Sequence[int]) -> Float:
         """The combination of an arm's values over places, under each seed: `[seeds]`."""
@@ -146,37 +166,43 @@ class Grid:
             v_item: its variance over items, as the bootstrap gives it.
             pooled: None leaves the choice to the homogeneity check.
         """
-        seeds = self.seeds(tuple(contrast.arms))
-        runs = {arm: self.by_seed(arm, contrast.places, seeds) for arm in contrast.arms}
-        difference = np.sum([contrast.arms[arm] * values for arm, values in runs.items()], axis=0)
+        seeds = self.seeds(tuple(contrast.parts))
+        runs = [self.by_seed(arm, places, seeds) for arm, places in contrast.parts.items()]
+        difference = np.sum(runs, axis=0)
         v_seed, df, was_pooled = self._seed_variance(contrast, difference, pooled)
-        clusters = min(self.clusters[arm, place] for arm in contrast.arms for place in contrast.places)
-        v_item = item_variance(v_item, clusters, contrast.places.values())
+        clusters = min(self.clusters[arm, place] for arm, part in contrast.parts.items() for place in part)
+        heaviest = max((list(part.values()) for part in contrast.parts.values()), key=np.linalg.norm)
+        v_item = item_variance(v_item, clusters, heaviest)
         spread = len(seeds), contrast.languages, was_pooled
-        return Estimate(float(difference.mean()), v_seed, df, v_item, clusters, *spread)
+        value = float(difference.mean()) if contrast.value is None else contrast.value
+        return Estimate(value, v_seed, df, v_item, clusters, *spread)
 
     def _seed_variance(
         self, contrast: Contrast, difference: Float, pooled: bool | None
     ) -> tuple[float, float, bool]:
-        random = [weight for arm, weight in contrast.arms.items() if self.random(arm)]
+        random = [places for arm, places in contrast.parts.items() if self.random(arm)]
         if not random:
             return 0.0, np.inf, False
-        by_arm = self._runs_of_all_arms(contrast.places)
+        spreads = [self._spread(places) for places in random]
         if pooled is None:
-            pooled = len(by_arm) > 1 and homogeneous(by_arm)
+            pooled = all(spread.homogeneous for spread in spreads)
         if len(difference) < 2 or not pooled:
             return *own_seed_variance(difference), False
-        variance, df = pooled_variance(by_arm)
-        return variance * float(np.square(random).sum()) / len(difference), df, True
+        return sum(spread.variance for spread in spreads) / len(difference), spreads[0].df, True
 
-    def _runs_of_all_arms(self, places: Weights) -> list[Float]:
-        """The same combination of places for every arm that has them under two seeds or more."""
-        found = []
-        for arm, seeds in self.arms.items():
-            complete = all(self._has(arm, place, seeds) for place in places)
-            if self.random(arm) and len(seeds) > 1 and complete:
-                found.append(self.by_seed(arm, places, seeds))
-        return found
+    def _spread(self, places: Weights) -> _Spread:
+        """How a combination of places varies over seeds, in all arms that have it under two seeds or more."""
+        sign = 1 if next(iter(places.values())) >= 0 else -1
+        key = tuple((place, sign * weight) for place, weight in places.items())
+        if key not in self._spreads:
+            found = []
+            for arm, seeds in self.arms.items():
+                complete = all(self._has(arm, place, seeds) for place in places)
+                if self.random(arm) and len(seeds) > 1 and complete:
+                    found.append(self.by_seed(arm, places, seeds))
+            alike = len(found) > 1 and homogeneous(found)
+            self._spreads[key] = _Spread(alike, *(pooled_variance(found) if found else (np.nan, np.nan)))
+        return self._spreads[key]
 
 
 def grids(cells: Sequence[Cell], design: Design) -> list[Grid]:

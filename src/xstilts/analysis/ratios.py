@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from xstilts.analysis.contrasts import ALL, ENGLISH, OTHERS
-from xstilts.analysis.grid import Contrast, Grid, Key
+from xstilts.analysis.grid import Contrast, Grid, Key, signed
 from xstilts.analysis.intervals import Estimate, fieller
 
-Ratio = tuple[float, float | None, float | None]
-"""A share and its interval; the bounds are None where it is unbounded."""
+Derived = tuple[float, float | None, float | None]
+"""A quantity made of contrasts and its interval; the bounds are None where it is unbounded."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,13 @@ class Asked:
 
     def estimate(self, pooled: bool, arms: Mapping[str, float] | None = None) -> Estimate:
         """The contrast under one choice of pooling; `arms`: other weights of arms than its own."""
-        contrast = replace(self.contrast, arms=arms) if arms else self.contrast
+        contrast = self.contrast
+        if arms:  # a gain has the reference's places with the sign turned
+            contrast = replace(contrast, parts=signed(arms, contrast.parts[next(iter(contrast.parts))]))
         return self.grid.estimate(contrast, self.variance, pooled)
 
 
-def ratios(estimates: Mapping[Key, Estimate], asked: Mapping[Key, Asked], alpha: float) -> dict[Key, Ratio]:
+def ratios(estimates: Mapping[Key, Estimate], asked: Mapping[Key, Asked], alpha: float) -> dict[Key, Derived]:
     """Every ratio of a target, by keys of the quantities `retention` and `error_reduction`.
 
     - `retention`: mean gain over other languages / English gain, where the English gain is clear.
@@ -35,9 +37,9 @@ def ratios(estimates: Mapping[Key, Estimate], asked: Mapping[Key, Asked], alpha:
       leaves out; for each language and condition where arm or reference is at the ceiling or at the floor, since a
       point there weighs more, or less, than elsewhere.
     """
-    found: dict[Key, Ratio] = {}
+    found: dict[Key, Derived] = {}
     for key, estimate in estimates.items():
-        if key.quantity == "transfer_gap" and not estimate.items_only:
+        if key.quantity == "transfer_gap" and key.reference and not estimate.items_only:
             retention = _retention(key, estimates, asked, alpha)
             if retention:
                 found[key._replace(quantity="retention", group=OTHERS)] = retention
@@ -50,7 +52,7 @@ def ratios(estimates: Mapping[Key, Estimate], asked: Mapping[Key, Asked], alpha:
 
 def _retention(
     gap: Key, estimates: Mapping[Key, Estimate], asked: Mapping[Key, Asked], alpha: float
-) -> Ratio | None:
+) -> Derived | None:
     keys = [gap._replace(quantity="gain", group=group) for group in (ENGLISH, OTHERS)]
     # One choice of pooling for all three: the covariance comes from their difference.
     pooled = all(estimates[x].pooled for x in (*keys, gap))
@@ -64,7 +66,7 @@ def _retention(
 
 def _is_extreme(key: Key, asked: Asked) -> bool:
     """Whether a gain is of one language, and one of its two arms is at the ceiling or at the floor there."""
-    places = list(asked.contrast.places)
+    places = list(asked.contrast.parts[key.arm])
     if len(places) != 1 or key.group in (OTHERS, ALL):
         return False
     return any(asked.grid.extreme(arm, places[0]) for arm in (key.arm, key.reference))
@@ -72,7 +74,7 @@ def _is_extreme(key: Key, asked: Asked) -> bool:
 
 def _error_reduction(
     gain: Key, estimates: Mapping[Key, Estimate], asked: Mapping[Key, Asked], alpha: float
-) -> Ratio | None:
+) -> Derived | None:
     """None where the reference makes no errors.
 
     The covariance of gain and errors comes from the arm's score, as gain − errors = score − 1. Each is taken

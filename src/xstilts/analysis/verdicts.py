@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xstilts.analysis.cells import CLEAN, PERTURBED, Design, Settings, is_english
+from xstilts.analysis.cells import CLEAN, PERTURBED, Design, Settings, is_english, modality_of
 from xstilts.analysis.contrasts import ALL, ENGLISH, OTHERS
 from xstilts.analysis.estimates import Row, TargetEstimates, finite
 from xstilts.analysis.grid import Grid, Key, Place
 from xstilts.analysis.intervals import Estimate
+from xstilts.analysis.languages import SHARE_GAINING, WORST_GAIN, holm
 from xstilts.perturbations import reported_apart
 
 PRECEDENCE = ("harms", "persists", "gains", "fades", "spreads", "no gain")
@@ -141,20 +142,6 @@ def _corrected(cases: Sequence[_Case], tests: Sequence[Mapping[str, float]]) -> 
     return corrected
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Step-down corrected p-values: the running maximum of (m − rank) p, at most 1 (Holm 1979).
-
-    Example:
-        >>> holm([0.01, 0.04, 0.03])
-        [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p_values, kind="stable")
-    scaled = np.asarray(p_values, dtype=float)[order] * np.arange(len(p_values), 0, -1)
-    corrected = np.empty(len(p_values))
-    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
-    return [float(p) for p in corrected]
-
-
 def _row(case: _Case, tests: Mapping[str, float], corrected: Mapping[str, float], settings: Settings) -> Row:
     holding = (kind for kind in PRECEDENCE if corrected.get(kind, 1.0) <= settings.alpha)
     verdict = next(holding, UNDECIDED)
@@ -164,6 +151,7 @@ def _row(case: _Case, tests: Mapping[str, float], corrected: Mapping[str, float]
         "arm": case.arm,
         "task": case.grid.target,
         "family": case.grid.family,
+        "modality": modality_of(case.grid.family),
         "perturbed": case.condition == PERTURBED,
         "metric": case.grid.metric,
         "postprocess": case.grid.postprocess,
@@ -188,15 +176,18 @@ def _interval(case: _Case, name: str, group: str, settings: Settings) -> Row:
 
 
 def _languages(case: _Case) -> Row:
-    """Share of the other languages with a gain (a point estimate above 0), and the one that gained least."""
-    languages = {language for language, _ in case.places() if not is_english(language)}
-    gains = {x: gain.value for x in sorted(languages) if (gain := case.gain(x))}
-    worst = min(gains, key=gains.__getitem__, default=None)
+    """What the other languages say together: how many gain, and the one that gains least."""
+    baseline = case.grid.design.baseline
+    share = case.target.derived.get(case.key(SHARE_GAINING, OTHERS, baseline))
+    languages = {language for language, _ in case.places()}
+    keys = (case.key(WORST_GAIN, language, baseline) for language in sorted(languages))
+    worst = next((key for key in keys if key in case.target.derived), None)
+    others = case.gain(OTHERS)
     return {
-        "languages": len(gains),
-        "share_gaining": sum(x > 0 for x in gains.values()) / len(gains) if gains else None,
-        "worst_language": worst,
-        "worst_gain": gains[worst] if worst else None,
+        "languages": others.languages if others else 0,
+        "share_gaining": share[0] if share else None,
+        "worst_language": worst.group if worst else None,
+        "worst_gain": case.target.derived[worst][0] if worst else None,
     }
 
 

@@ -24,7 +24,7 @@ app = typer.Typer(
 COMMANDS = (
     *(recipes.init, recipes.run, recipes.plan, recipes.demo),
     *(models.evaluate, models.compare),
-    *(runs.report, runs.export),
+    *(runs.report, runs.claims, runs.export),
     *(files.score, files.validate),
     *(names.ls, names.show),
 )

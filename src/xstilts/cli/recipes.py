@@ -128,10 +128,10 @@ def run(experiment: Experiment, folder: Path, console: Console, as_json: bool) -
 
 @with_recipe
 def plan(experiment: Experiment, folder: Path, console: Console, as_json: bool) -> None:
-    """Show the stages that a recipe needs, which are cached, and what the rest will cost."""
+    """Show the stages that a recipe needs, which are cached, what the rest will cost, and what gain it could find."""
     from xstilts.console import print_plan
 
-    print_plan(experiment, console, as_json)
+    print_plan(experiment, folder, console, as_json)
 
 
 def demo(

@@ -1,4 +1,4 @@
-"""Commands on the folder of a finished run: report, export."""
+"""Commands on the folder of a finished run: report, claims, export."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from xstilts.cli.options import DataOption, console_for
+from xstilts.cli.options import DataOption, JsonOption, console_for
 from xstilts.errors import UserError
 
 
@@ -43,6 +43,27 @@ def report(
     typer.echo(write(results, folder / name))
     for path in reports.write_figures(results, figures) if figures else ():
         typer.echo(path)
+
+
+def claims(
+    folder: Annotated[Path | None, typer.Argument(help="folder of a run", show_default=False)] = None,
+    reference: Annotated[
+        bool, typer.Option("--reference", help="test the published tables instead of a run")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Test the published claims, and that gains last, on a finished run: what it supports, and what it contradicts."""
+    if (folder is None) == (not reference):
+        given = "neither" if folder is None else f"{folder} and --reference"
+        raise UserError(
+            f"claims: {given} given. Expected the folder of a run, xstilts claims DIR, or xstilts claims --reference"
+        )
+    from xstilts import ledger
+
+    if folder is None:
+        ledger.print_reference(console_for(as_json), as_json)
+    else:
+        ledger.print_run(folder, console_for(as_json), as_json)
 
 
 def export(

@@ -76,8 +76,8 @@ def perturb_with_offsets(
     """The text under a condition, and where its characters went.
 
     `keep` lists spans (start, end, in characters) that must stay findable, such as answers: noise in characters
-    leaves something of each, noise in words and content leaves each as it is. Other arguments as in
-    `perturb_text`.
+    leaves something of each, noise in words and content leaves each as it is, unless all texts are changed in
+    step. Other arguments as in `perturb_text`.
 
     Example:
         >>> typos = Condition.parse("typos@4")
@@ -128,7 +128,8 @@ def perturb_clusters(
 ) -> list[str]:
     """The pieces that stand for grapheme clusters under a condition, one for one; empty if dropped.
 
-    `keep` lists spans of clusters that noise in words and content leaves as they are.
+    `keep` lists spans of clusters that noise in words and content leaves as they are; where texts are changed in step,
+    what lies in a span or around it is changed, and what a span would cut is left as it is.
     """
     if condition.modality != "text" or not condition.acts_on(language):
         return list(clusters)
@@ -136,14 +137,22 @@ def perturb_clusters(
     rng = stream(item_key, condition.name, condition.severity)
     change = perturbation.function(language, condition.folder)
     edits = change(clusters, language, perturbation.rate(condition.severity), rng)
-    if keep and perturbation.kind != "characters":
+    if keep and perturbation.keeps_spans:
         edits = (edit for edit in edits if not _touches(edit, keep))
+    elif keep and perturbation.in_step:
+        edits = (edit for edit in edits if not _is_cut(edit, keep))
     return apply_edits(clusters, edits)
 
 
 def _touches(edit: Edit, spans: Iterable[Span]) -> bool:
     first, last = edit[0], edit[0] + len(edit[1])
     return any(first < stop and start < last for start, stop in spans)
+
+
+def _is_cut(edit: Edit, spans: Iterable[Span]) -> bool:
+    """Whether a span begins or ends between the clusters that are replaced together."""
+    inside = range(edit[0] + 1, edit[0] + len(edit[1]))
+    return any(start in inside or stop in inside for start, stop in spans)
 
 
 def _keep_filled(clusters: Sequence[str], pieces: list[str], spans: Iterable[Span]) -> None:

@@ -8,13 +8,15 @@ whatever was done, and spans can always be moved along.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from random import Random
 from typing import Literal, Protocol
+
+import regex
 
 from xstilts import languages
 from xstilts.perturbations.graphemes import split
@@ -35,6 +37,12 @@ Span = tuple[int, int]
 """Part of a sequence: where it begins, and where it has ended."""
 
 _UNSPACED = frozenset({"Hans", "Hant", "Hani", "Jpan", "Thai", "Laoo", "Khmr", "Mymr", "Tibt"})
+
+_PLAIN = regex.compile(
+    r"[ -~\u00a0-\u00ac\u00ae-\u024f\u0370-\u0373\u0376\u0377\u037a-\u037d\u0384-\u0386\u0388-\u0482\u048a-\u052f"
+    r"\u05d0-\u05ea\u0620-\u064a\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3\u3000]*"
+)
+"""Letters, digits and marks each of which is a cluster and normal (NFC), whatever stands beside it."""
 
 script = lru_cache(maxsize=None)(languages.script)
 
@@ -62,13 +70,16 @@ class Perturbation:
     """One kind of noise, graded from 1 to 5.
 
     `rates[severity - 1]` is the expected share of `unit` that is changed. `scripts` are the scripts (ISO
-    15924) it acts on, empty for all; languages `without` have nothing for it to change. In any other
-    language it is the identity, so that the cells can be left out (`acts_on`). `on_tokens` says whether it
+    15924) it acts on, and `languages` those that have a rule for it, empty for all; languages `without` have nothing
+    for it to change. In any other language it is the identity, so that the cells can be left out (`acts_on`).
+    `on_tokens` says whether it
     acts on tokenised text, where the number of tokens must stay. `source` says where the definition comes
     from. `version` is raised whenever the same input would come out otherwise.
 
     `kind`: perturbations of words and of content leave named spans (answers) as they are; those of content
-    act only on the tasks of `task_types`, on the column `role`, and are reported apart from other noise.
+    act only on the tasks of `task_types`, on the column `role`, and are reported apart from other noise. One `in_step`
+    changes all texts of an item by one rule, answers among them. `answers` lists the labels of the tasks that it acts
+    on and what becomes of the label of an item whose text has changed; empty where every label stays.
     `data(language, folder)` finds what the perturbation draws on, None where there is nothing; `folder` is
     that of the user's data. Without it the perturbation needs none.
     """
@@ -80,6 +91,7 @@ class Perturbation:
     unit: str
     source: str
     scripts: frozenset[str] = frozenset()
+    languages: frozenset[str] = frozenset()
     without: frozenset[str] = frozenset()
     on_tokens: bool = True
     modality: str = "text"
@@ -87,6 +99,8 @@ class Perturbation:
     version: int = 1
     role: str = ""
     task_types: frozenset[str] = frozenset()
+    in_step: bool = False
+    answers: tuple[tuple[str, str], ...] = ()
     data: Callable[[str, Path | None], Data | None] | None = None
 
     def acts_on(self, language: str, folder: Path | None = None) -> bool:
@@ -97,9 +111,37 @@ class Perturbation:
             >>> [PERTURBATIONS["casing"].acts_on(language) for language in ("de", "ru", "zh")]
             [True, True, False]
         """
-        if not self.acts_on_script(language):
+        if not self.has_rule(language) or not self.acts_on_script(language):
             return False
         return self.data is None or self.data(language, folder) is not None
+
+    def has_rule(self, language: str) -> bool:
+        """Whether the perturbation needs no rule of a language's own, or one is written for it."""
+        base = language.partition("-")[0]
+        return not self.languages or (base in self.languages and script(language) == script(base))
+
+    def is_for(self, task_type: str, labels: Collection[str] = ()) -> bool:
+        """Whether the label of an item stays, or changes as `answers` says, in tasks of a type with these labels."""
+        return self.is_for_type(task_type) and (
+            not self.answers or set(labels) == {label for label, _ in self.answers}
+        )
+
+    def is_for_type(self, task_type: str) -> bool:
+        """The same without regard to labels."""
+        return not self.task_types or task_type in self.task_types
+
+    def lack(self, language: str) -> str:
+        """Why text of a language cannot change, where it cannot; the language's name is to follow."""
+        if not self.has_rule(language):
+            return "has no rule for"
+        if language.partition("-")[0] in self.without:
+            return "has nothing to change in"
+        return "has no lexicon for" if self.acts_on_script(language) else "does not act on the script of"
+
+    @property
+    def keeps_spans(self) -> bool:
+        """Whether named spans, such as answers, stay as they are."""
+        return self.kind != "characters" and not self.in_step
 
     def acts_on_script(self, language: str) -> bool:
         """Whether the way in which a language is written leaves anything to change."""
@@ -117,6 +159,24 @@ class Perturbation:
             '1, 3, 6, 10, 15% of letters'
         """
         return f"{', '.join(f'{100 * rate:g}' for rate in self.rates)}% of {self.unit}"
+
+    @property
+    def scope(self) -> str:
+        """Tasks, column and languages to which the perturbation is confined; empty where to none.
+
+        Example:
+            >>> from xstilts.perturbations import PERTURBATIONS
+            >>> PERTURBATIONS["omission"].scope
+            'span-qa tasks; on context'
+        """
+        labels = ", ".join(label for label, _ in self.answers)
+        parts = (
+            f"{', '.join(sorted(self.task_types))} tasks" if self.task_types else "",
+            f"on {self.role}" if self.role else "",
+            f"in {', '.join(sorted(self.languages))}" if self.languages else "",
+        )
+        with_labels = f"{parts[0]} with the labels {labels}" if labels else parts[0]
+        return "; ".join(filter(None, (with_labels, *parts[1:])))
 
     def rate(self, severity: int) -> float:
         """Expected share of `unit` that is changed at a severity from 1 to 5."""
@@ -165,7 +225,7 @@ def apply_edits(clusters: Sequence[str], edits: Iterable[Edit]) -> list[str]:
 @lru_cache(maxsize=2**16)  # the same letters meet again and again
 def _fits(left: str, old: str, new: str, right: str) -> bool:
     after = left + new + right
-    if after.isascii():
+    if after.isascii() or _PLAIN.fullmatch(after):
         return True
     if len(split(after)) != len(split(left)) + len(split(new)) + len(split(right)):
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -63,7 +63,11 @@ class Condition:
             self._check(
                 self.severity in SEVERITIES, f"severity is a whole number from 1 to 5, not {self.severity!r}"
             )
-            own = EVERY[self.name].role
+            each = EVERY[self.name]
+            self._check(
+                not each.in_step or not self.role, "changes all texts of an item in step and takes no role"
+            )
+            own = each.role
             self._check(not own or self.role in {"", own}, f"acts on {own}, not on {self.role}")
             object.__setattr__(self, "role", own or self.role)
 
@@ -98,15 +102,31 @@ class Condition:
         """Whether text of a language (BCP-47) can differ from clean; where not, the cell can be left out."""
         return not self.is_clean and EVERY[self.name].acts_on(language, self.folder)
 
-    def is_for_others(self, task_type: str) -> bool:
-        """Whether the perturbation keeps labels by a rule that is not for this task type."""
-        types = frozenset() if self.is_clean else EVERY[self.name].task_types
-        return bool(types) and task_type not in types
+    def is_for(self, task_type: str, labels: Collection[str] = ()) -> bool:
+        """Whether the right answers of a task of this type, with these labels, are known under the condition."""
+        return self.is_clean or EVERY[self.name].is_for(task_type, labels)
 
-    def idle(self, language: str, task_type: str, on_tokens: bool = False) -> str:
-        """Why the condition changes nothing in the inputs of a task type in a language; empty where it does.
+    @property
+    def in_step(self) -> bool:
+        """Whether all texts of an item are changed by one rule, in step."""
+        return not self.is_clean and EVERY[self.name].in_step
 
-        The language's name is to follow. `on_tokens` says whether the task type's input is tokens.
+    def relabelled(self, label: str) -> str:
+        """The right label of an item that the condition has changed.
+
+        Example:
+            >>> Condition.parse("negation").relabelled("entailment")
+            'contradiction'
+        """
+        return label if self.is_clean else dict(EVERY[self.name].answers).get(label, label)
+
+    def idle(
+        self, language: str, task_type: str, on_tokens: bool = False, labels: Collection[str] = ()
+    ) -> str:
+        """Why the condition changes nothing in the inputs of a task in a language; empty where it does.
+
+        The language's name is to follow. `on_tokens` says whether the task type's input is tokens; `labels` are the
+        task's.
 
         Example:
             >>> Condition.parse("casing").idle("zh", "classification")
@@ -115,15 +135,13 @@ class Condition:
         if self.is_clean:
             return ""
         each = EVERY[self.name]
-        if self.is_for_others(task_type):
-            return f"is for {', '.join(sorted(each.task_types))} only, and left out in"
+        if not each.is_for(task_type, labels):
+            known = [label for label, _ in each.answers] if each.is_for_type(task_type) else []
+            wanted = f"the labels {', '.join(known)}" if known else ", ".join(sorted(each.task_types))
+            return f"is for {wanted} only, and left out in"
         if on_tokens and not each.on_tokens:
             return "leaves tokens as they are, in"
-        if self.acts_on(language):
-            return ""
-        if language.partition("-")[0] in each.without:
-            return "has nothing to change in"
-        return "has no lexicon for" if each.acts_on_script(language) else "does not act on the script of"
+        return "" if self.acts_on(language) else each.lack(language)
 
     def identity(self, language: str) -> dict[str, Any]:
         """What beside its name decides what the condition does to texts of a language: for the keys of stages.

@@ -7,6 +7,7 @@ grow in proportion, and noise, snow, fog and compression are made at that size a
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, final
@@ -48,7 +49,8 @@ class ImagePerturbation:
     role: str = ROLE
     task_types: frozenset[str] = IMAGE_TYPES
     on_tokens: bool = True
-    without: frozenset[str] = frozenset()
+    in_step: bool = False
+    answers: tuple[tuple[str, str], ...] = ()
     data: None = None
 
     @property
@@ -75,9 +77,22 @@ class ImagePerturbation:
         """Yes: images have no language."""
         return True
 
-    def acts_on_script(self, language: str) -> bool:
-        """Yes, as above."""
-        return True
+    def is_for(self, task_type: str, labels: Collection[str] = ()) -> bool:
+        """Whether tasks of a type have images, whatever their labels."""
+        return self.is_for_type(task_type)
+
+    def is_for_type(self, task_type: str) -> bool:
+        """Whether tasks of a type have images."""
+        return task_type in self.task_types
+
+    def lack(self, language: str) -> str:
+        """Nothing: it acts in every language."""
+        return ""
+
+    @property
+    def scope(self) -> str:
+        """Tasks and column that it is confined to."""
+        return f"{', '.join(sorted(self.task_types))} tasks; on {self.role}"
 
 
 _ALL = (

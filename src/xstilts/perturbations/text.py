@@ -71,18 +71,29 @@ def _slip(here: str, right: str, *, first: bool, keys: Substitutions, rng: Rando
 
 def casing(clusters: Sequence[str], language: str, rate: float, rng: Random) -> Iterator[Edit]:
     """Words in lower case, in capitals or in mIXed; one of those that differ from the word as it is."""
+    random = rng.random
     for start, stop in words(clusters):
         word = tuple(clusters[start:stop])
-        text = "".join(word)
-        if lower(text, language) == upper(text, language) or rng.random() >= rate:
+        cased = _cased(word, language)
+        if cased is None or random() >= rate:
             continue
-        small, capital = _recased(word, lower, language), _recased(word, upper, language)
-        mixed = tuple(pick(pair, rng) for pair in zip(small, capital, strict=True))
+        small, capital = cased
+        mixed = tuple(
+            [big if random() >= 0.5 else little for little, big in zip(small, capital, strict=True)]
+        )
         options = [new for new in (small, capital, mixed) if new != word]
-        yield start, options[int(rng.random() * len(options))]
+        yield start, options[int(random() * len(options))]
 
 
-@lru_cache(maxsize=2**16)
+@lru_cache(maxsize=2**16)  # words repeat
+def _cased(word: tuple[str, ...], language: str) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The letters of a word in lower case and in capitals; None for a word without case."""
+    text = "".join(word)
+    if lower(text, language) == upper(text, language):
+        return None
+    return _recased(word, lower, language), _recased(word, upper, language)
+
+
 def _recased(word: tuple[str, ...], change: Callable[[str, str], str], language: str) -> tuple[str, ...]:
     whole = split(change("".join(word), language))  # at once, for the sake of final sigma
     return tuple(whole) if len(whole) == len(word) else tuple(change(letter, language) for letter in word)

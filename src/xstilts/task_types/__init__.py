@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from xstilts.errors import RecipeError, UnknownName
@@ -55,27 +55,38 @@ def metrics_of(task: Task) -> tuple[str, ...]:
     return task.metrics or fitting[:1]
 
 
-def takes(task: Task, condition: Condition, language: str) -> bool:
-    """Whether a condition changes anything in the test input of a task in a language; clean counts as taken.
+def check_roles(tasks: Sequence[Task], conditions: Iterable[Condition]) -> None:
+    """Refuse a condition whose role is a text of no task; where some have it, the others are left out.
 
     Raises:
-        RecipeError: the condition names a role that the task's type does not have.
+        RecipeError: such a condition, with the texts that the tasks have.
     """
+    for condition in conditions:
+        fitting = [task for task in tasks if condition.is_for(task.type, task.labels)]
+        have = {task.type: _roles(task, condition) for task in fitting}
+        if fitting and condition.role and not any(condition.role in roles for roles in have.values()):
+            told = [f"A {name} task has {', '.join(roles)}" for name, roles in have.items()]
+            raise RecipeError(f"condition {condition}: no such role. {'. '.join(told)}")
+
+
+def takes(task: Task, condition: Condition, language: str) -> bool:
+    """Whether a condition changes anything in the test input of a task in a language; clean counts as taken."""
     return not _idle(task, condition, language)
+
+
+def _roles(task: Task, condition: Condition) -> tuple[str, ...]:
+    """The columns of a task that a condition may act on: texts, or images."""
+    kind = get_task_type(task.type)
+    return kind.roles if condition.modality in {"", "text"} else kind.pictures
 
 
 def _idle(task: Task, condition: Condition, language: str) -> str:
     """Why a condition changes nothing in the test input of a task in a language; empty where it does."""
-    kind = get_task_type(task.type)
-    roles = kind.roles if condition.modality in {"", "text"} else kind.pictures
-    idle = condition.idle(language, task.type, on_tokens="tokens" in roles)
-    if condition.role and condition.role not in roles and not condition.is_for_others(task.type):
-        raise RecipeError(
-            f"{condition} on {task.name}: no such role. A {task.type} task has {', '.join(roles)}"
-        )
-    if not idle and condition.modality == "image" and task.images is not None and task.images.given(language):
-        return "changes images, of which there are only features, in"
-    return idle
+    roles = _roles(task, condition)
+    if condition.is_for(task.type, task.labels) and condition.role and condition.role not in roles:
+        return f"acts on none of its texts ({', '.join(roles)}), and is left out in"
+    on_tokens = "tokens" in roles
+    return condition.idle(language, task.type, on_tokens, task.labels)
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,10 @@ class Change(Protocol):
         """The text changed, and where parts of it are then; of each something remains."""
         ...
 
+    def label(self, label: str) -> str:
+        """The right label of a row whose texts have changed."""
+        ...
+
 
 class TaskType(ABC):
     """What all task types have."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.task_types.base import Batch, Feature, TrainedType, only_answer, permuted, tokenise
+from xstilts.task_types.base import Batch, Change, Feature, TrainedType, only_answer, permuted, tokenise
 from xstilts.tasks.base import Row, Task
 
 if TYPE_CHECKING:
@@ -38,6 +38,12 @@ class Classification(TrainedType):
             Feature(place, (ids[place],), number[row["label"]], (types[place],) if types else ())
             for place, row in enumerate(rows)
         ]
+
+    def perturb(self, row: Row, change: Change) -> Row:
+        """Texts changed, and the label where what they say has changed by a rule."""
+        after = super().perturb(row, change)
+        changed = any(after.get(name) != row.get(name) for name in self.texts)
+        return after | {"label": change.label(row["label"])} if changed else after
 
     def loss(self, logits: torch.Tensor, batch: Batch) -> torch.Tensor:
         """Cross-entropy of logits [batch, labels]."""
