@@ -179,6 +179,16 @@ def test_nothing_of_others_is_overwritten(put: Evaluate, models: dict[str, Path]
         put(models["encoder"], ["my/pairs"], None, tmp_path / "thesis.txt")
 
 
+def test_the_mean_over_conditions_is_printed_for_retrieval(put: Evaluate, models: dict[str, Path]) -> None:
+    console = Console(width=120)
+    evaluation = put(
+        models["encoder"], ["my/pairs"], ["de", "fr"], conditions=("clean", "typos@2", "whitespace")
+    )
+    with console.capture() as captured:
+        print_evaluation(evaluation, console)
+    assert any(line.split()[3:4] == ["perturbed"] for line in captured.get().splitlines())
+
+
 def test_what_is_printed(put: Evaluate, models: dict[str, Path]) -> None:
     console = Console(width=120)
     evaluation = put(models["my/mood"], ["my/mood"], ["en", "de", "fr"], conditions=("clean", "typos@2"))

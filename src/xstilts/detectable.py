@@ -147,8 +147,8 @@ def item_variance(part: Sources) -> float:
 
     Example:
         >>> one, other = frozenset("abcd"), frozenset("efgh")
-        >>> item_variance({"de": one}), item_variance({"de": one, "sw": one}), item_variance({"de": one, "sw": other})
-        (0.05, 0.0375, 0.025)
+        >>> [round(item_variance(part), 4) for part in ({"de": one}, {"de": one, "sw": one}, {"de": one, "sw": other})]
+        [0.05, 0.0375, 0.025]
     """
     total = 0.0
     for code, ours in part.items():

@@ -267,10 +267,10 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
         table = Table(title=f"{task}{alone}", title_justify="left", box=None, pad_edge=False)
         for name in columns:
             table.add_column(name, justify=_COLUMNS[name], no_wrap=name not in WORDS)
-        layers = {(row["condition"], row["postprocess"]): row["layer"] for row in rows}
+        layers = {row["postprocess"]: row["layer"] for row in rows}  # chosen on clean for all conditions
         for row in (row for row in means if row["languages"] > 1):
             named = f"{_GROUPS[row['group']]} ({row['languages']})"
-            cells = _cells(named, row, layers[row["condition"], row["postprocess"]])
+            cells = _cells(named, row, layers[row["postprocess"]])
             table.add_row(*map(cells.__getitem__, columns), style="bold")
         for row in rows:
             table.add_row(*map(_cells(row["language"], row, row["layer"]).__getitem__, columns))

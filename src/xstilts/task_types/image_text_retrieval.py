@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.encoders.checkpoint import TWO_TOWERS, HeadSpec
+from xstilts.encoders.checkpoint import HeadSpec
 from xstilts.metrics.image_text import IMAGE_TEXT
 from xstilts.task_types.base import Batch, Feature, TrainedType, only_answer, permuted, tokenise
 from xstilts.tasks.base import VECTOR, Row, Task
@@ -50,7 +50,7 @@ class ImageTextRetrieval(TrainedType):
     name = "image-text-retrieval"
     family = "image-text"
     modality = "image-text"
-    auto_class = TWO_TOWERS
+    auto_class = "TwoTowers"  # the only one that is not of transformers
     whole_batches = True
     columns = ("text", "image")
     texts = ("text",)
