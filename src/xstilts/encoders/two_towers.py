@@ -87,8 +87,8 @@ class TwoTowers(nn.Module):
             nn.init.constant_(self.bias, self._start[1])
         elif any(module is inner for inner in self.text.modules()):
             self.text._init_weights(module)
-        elif hasattr(module, "reset_parameters"):
-            module.reset_parameters()
+        elif callable(reset := getattr(module, "reset_parameters", None)):
+            reset()
 
 
 def _projection(before: int, width: int, layers: int) -> nn.Sequential:
