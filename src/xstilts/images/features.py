@@ -18,12 +18,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import Any, final
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, final
 
 from xstilts.errors import DataError, MissingPackage
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[np.float32]
 
 SUFFIXES = (".npz", ".h5", ".hdf5")
 PICKLED = (".lmdb", ".mdb", ".pkl", ".pickle", ".npy", ".pt", ".pth")
@@ -39,8 +42,6 @@ it, in Python:
     numpy.savez("features.npz", keys=keys, features=[item["features"].mean(0) for item in items])
 (`item["features"]` may be base64 of float32: numpy.frombuffer(base64.b64decode(…), "float32").reshape(-1, 2048).)"""
 """How features get out of a file that holds pickles."""
-
-Vectors = NDArray[np.float32]
 
 
 @final
@@ -64,6 +65,8 @@ class FeatureFile:
 
     def vectors(self, names: Sequence[str]) -> Vectors:
         """The vectors of images, [n, width]; the file must have them all."""
+        import numpy as np
+
         keys = [self._key(name) for name in names]
         for name, key in zip(names, keys, strict=True):
             if key is None:
@@ -81,13 +84,14 @@ class FeatureFile:
 
     def _checked(self, key: str, values: NDArray[Any]) -> Vectors:
         """One vector of the width that all have: the mean over parts."""
-        vector = values.mean(0, dtype=np.float64) if values.ndim == 2 else values
+        vector = values.mean(0, dtype="float64") if values.ndim == 2 else values
         width = self._width
         if vector.shape != (width,):
             raise DataError(
                 f"{self.path}: {key} has features of shape {values.shape}, others of width {width}"
             )
-        return vector.astype(np.float32)
+        narrow: Vectors = vector.astype("float32")
+        return narrow
 
     @cached_property
     def _width(self) -> int:
@@ -107,6 +111,8 @@ class FeatureFile:
 
 
 def _npz(path: Path) -> Iterator[tuple[str, NDArray[Any]]]:
+    import numpy as np
+
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in ("keys", "features") if name in file.files}
