@@ -40,8 +40,8 @@ def get_task_type(name: str) -> TaskType:
     if name not in TASK_TYPES:
         if name in SHAPES:
             raise UserError(
-                f"{name}: tasks of this type can be read and checked (xstilts show, xstilts validate), but this version "
-                f"neither trains nor predicts them. Types that it does: {', '.join(TASK_TYPES)}"
+                f"{name}: tasks of this type can be read and checked (xstilts show, xstilts validate), but this "
+                f"version neither trains nor predicts them. Types that it does: {', '.join(TASK_TYPES)}"
             )
         raise UnknownName("task type", name, TASK_TYPES)
     return TASK_TYPES[name]
