@@ -340,6 +340,7 @@ def _upper(value: Any) -> Any:
 
 def test_names() -> None:
     trained = {"classification", "multiple-choice", "tagging", "span-qa", "answer-retrieval"}
+    trained |= {"image-text-retrieval"}
     assert set(TASK_TYPES) == trained | {"sentence-retrieval", "bitext-mining"}
     with pytest.raises(UnknownName, match="Did you mean 'tagging'"):
         get_task_type("taging")

@@ -34,7 +34,7 @@ ALONE, TOGETHER = "alone", "together"
 FEATURES = {
     "latin": "written in Latin script",
     "distance": "distance from English",
-    "pieces": "twice as many pieces a word",
+    "pieces": "pieces a word, doubled",
 }
 """What a feature is, for readers, by its name in the tables; its coefficient is the gain for one unit of it."""
 

@@ -12,6 +12,7 @@ from xstilts.task_types.answer_retrieval import AnswerRetrieval
 from xstilts.task_types.base import TaskType, TrainedType
 from xstilts.task_types.bitext_mining import BitextMining
 from xstilts.task_types.classification import Classification
+from xstilts.task_types.image_text_retrieval import ImageTextRetrieval
 from xstilts.task_types.multiple_choice import MultipleChoice
 from xstilts.task_types.retrieval import RetrievalType
 from xstilts.task_types.sentence_retrieval import SentenceRetrieval
@@ -23,7 +24,7 @@ TASK_TYPES: dict[str, TaskType] = {
     task_type.name: task_type
     for task_type in (
         *(Classification(), MultipleChoice(), Tagging(), SpanQa()),
-        *(SentenceRetrieval(), BitextMining(), AnswerRetrieval()),
+        *(SentenceRetrieval(), BitextMining(), AnswerRetrieval(), ImageTextRetrieval()),
     )
 }
 
@@ -62,9 +63,10 @@ def check_roles(tasks: Sequence[Task], conditions: Iterable[Condition]) -> None:
     """
     for condition in conditions:
         fitting = [task for task in tasks if condition.is_for(task.type, task.labels)]
-        if fitting and not any(_has_role(task, condition) for task in fitting):
-            have = dict.fromkeys(f"A {task.type} task has {_roles(task)}" for task in fitting)
-            raise RecipeError(f"condition {condition}: no such role. {'. '.join(have)}")
+        have = {task.type: _roles(task, condition) for task in fitting}
+        if fitting and condition.role and not any(condition.role in roles for roles in have.values()):
+            told = [f"A {name} task has {', '.join(roles)}" for name, roles in have.items()]
+            raise RecipeError(f"condition {condition}: no such role. {'. '.join(told)}")
 
 
 def takes(task: Task, condition: Condition, language: str) -> bool:
@@ -72,20 +74,20 @@ def takes(task: Task, condition: Condition, language: str) -> bool:
     return not _idle(task, condition, language)
 
 
-def _has_role(task: Task, condition: Condition) -> bool:
-    return not condition.role or condition.role in get_task_type(task.type).roles
-
-
-def _roles(task: Task) -> str:
-    return ", ".join(get_task_type(task.type).roles)
+def _roles(task: Task, condition: Condition) -> tuple[str, ...]:
+    """The columns of a task that a condition may act on: texts, or images."""
+    kind = get_task_type(task.type)
+    return kind.roles if condition.modality in {"", "text"} else kind.pictures
 
 
 def _idle(task: Task, condition: Condition, language: str) -> str:
     """Why a condition changes nothing in the test input of a task in a language; empty where it does."""
-    if condition.is_for(task.type, task.labels) and not _has_role(task, condition):
-        return f"acts on none of its texts ({_roles(task)}), and is left out in"
-    on_tokens = "tokens" in get_task_type(task.type).roles
-    return condition.idle(language, task.type, on_tokens, task.labels)
+    roles = _roles(task, condition)
+    if condition.is_for(task.type, task.labels) and condition.role and condition.role not in roles:
+        return f"acts on none of its texts ({', '.join(roles)}), and is left out in"
+    if condition.modality == "image" and task.images is not None and task.images.given(language):
+        return "changes images, of which there are only features, in"
+    return condition.idle(language, task.type, "tokens" in roles, task.labels)
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def family_of(task: Task) -> str:
 
 def is_trained(task: Task) -> bool:
     """Whether a target is trained before it is tested."""
-    return family_of(task) == "trained"
+    return get_task_type(task.type).trains(task)
 
 
 def get_trained_type(name: str) -> TrainedType:
