@@ -109,7 +109,7 @@ def test_no_folder(tmp_path: Path) -> None:
 def test_every_real_row_can_be_read() -> None:
     check = check_data(Path(os.environ["XSTILTS_DATA"]))
     assert check.problems == []
-    assert len(check.tasks) == 22
+    assert len(check.tasks) == 27
 
 
 def test_missing_images_are_listed_and_no_images_are_told(tmp_path: Path) -> None:
