@@ -34,6 +34,11 @@ SECTIONS = {
     ),
     "Retrieval": ("retrieval", "Targets that are trained take nothing from here."),
     "Prefix": ("retrieval.prefix", 'One text stands for both: `prefix: "query: "`.'),
+    "Images": (
+        "images",
+        "Where a target has images. They are put to the tower once; what is learned besides is a projection on either "
+        "side, at `head_learning_rate`.",
+    ),
     "Statistics": ("statistics", "The formulas are in [Statistics](statistics.md)."),
     "UserTask": (
         "tasks",
@@ -147,6 +152,8 @@ def _columns() -> Iterator[str]:
     )
     yield "| type | needed | may be given | what conditions act on | metrics |\n|---|---|---|---|---|"
     for name, shape in SHAPES.items():
+        if name not in TASK_TYPES:
+            continue
         lists = (shape.required, shape.optional, _roles(TASK_TYPES[name]), TASK_TYPES[name].metrics)
         yield "| " + " | ".join([f"`{name}`", *(_names(names) for names in lists)]) + " |"
     yield ""
@@ -161,7 +168,7 @@ def _metrics() -> Iterator[str]:
 
 def _roles(task_type: TaskType) -> tuple[str, ...]:
     """Columns that conditions act on; those that they must name are written as they must: `:context`."""
-    return (*task_type.texts, *(f":{name}" for name in task_type.further_texts))
+    return (*task_type.texts, *(f":{name}" for name in task_type.further_texts), *task_type.pictures)
 
 
 def _options() -> Iterator[str]:

@@ -25,7 +25,7 @@ from xstilts.demo import demo_recipe
 from xstilts.encoders.base import EncoderSpec
 from xstilts.experiment import catalogue_of
 from xstilts.metrics.qa import ARTICLES
-from xstilts.perturbations import PERTURBATIONS
+from xstilts.perturbations import EVERY
 from xstilts.plan import Plan, make_plan
 from xstilts.recipe import Recipe, parse_recipe
 from xstilts.submissions import SUBMISSIONS
@@ -95,8 +95,10 @@ def test_shipped_recipes_plan(path: Path, everything: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("quick", [False, True])
-def test_the_demo_plans(quick: bool, tmp_path: Path) -> None:
-    assert plan_of(demo_recipe(quick), tmp_path).cells
+@pytest.mark.parametrize("images", [False, True])
+def test_the_demo_plans(quick: bool, images: bool, tmp_path: Path) -> None:
+    tested = {cell.target for cell in plan_of(demo_recipe(quick, images), tmp_path).cells}
+    assert tested >= {"pocket/intents", "pocket/messages"} and ("pocket/emoji" in tested) == images
 
 
 def commands() -> list[Any]:
@@ -204,10 +206,20 @@ def test_all_benchmark_tasks_are_described() -> None:
         )
 
 
+def test_all_image_text_benchmarks_are_described() -> None:
+    described, suites = rows("image-text.md"), Catalogue().suites
+    tasks = {task.name: task for name in ("iglue", "captions") for task in suites[name]}
+    assert described.keys() == tasks.keys()
+    for name, task in tasks.items():
+        ((_, type_, languages, _, places),) = described[name]
+        assert (type_, languages) == (task.type, str(len(task.languages)))
+        assert places
+
+
 def test_all_perturbations_are_described() -> None:
     described = rows("conditions.md")
-    assert described.keys() == PERTURBATIONS.keys()
-    for name, perturbation in PERTURBATIONS.items():
+    assert described.keys() == EVERY.keys()
+    for name, perturbation in EVERY.items():
         (row,) = described[name]
         assert row[1:] == [perturbation.summary, perturbation.shares, perturbation.source]
 

@@ -32,13 +32,13 @@ HEAVY = (
 
 LAYERS = (
     {"errors", "wording"},
-    {"languages", "hashing", "saved", "drafts"},
+    {"languages", "hashing", "saved", "drafts", "images"},
     {"families"},
     {"store", "metrics", "tasks"},
     {"perturbations"},
     {"stage", "recipe", "analysis", "encoders", "submissions"},
     {"task_types"},
-    {"training", "plan_retrieval", "layer_choice"},
+    {"training", "plan_retrieval", "plan_images", "layer_choice", "seeing"},
     {"plan", "predicting"},
     {"stages", "costs", "best", "overlap", "claims"},
     {"executors", "answer", "layers", "differing", "report", "detectable"},

@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from xstilts.cli import app
+from xstilts.errors import UserError
 from xstilts.listing import _OWN, _SENTENCES
-from xstilts.perturbations import PERTURBATIONS
+from xstilts.perturbations import EVERY, IMAGES, PERTURBATIONS
 
 
 def output(*arguments: str) -> str:
@@ -21,9 +22,10 @@ def output(*arguments: str) -> str:
 
 def test_perturbations_are_listed_with_what_they_change() -> None:
     rows = json.loads(output("ls", "perturbations", "--json"))
-    assert [row["perturbation"] for row in rows] == list(PERTURBATIONS)
+    assert [row["perturbation"] for row in rows] == list(EVERY)
     assert rows[0] == {
         "perturbation": "typos",
+        "modality": "text",
         "kind": "characters",
         "what": PERTURBATIONS["typos"].summary,
         "changed": "1, 3, 6, 10, 15% of letters",
@@ -39,6 +41,25 @@ def test_each_is_shown_at_each_severity_in_six_scripts(name: str) -> None:
         found = shown["examples"][language]
         assert list(found) == ["1", "2", "3", "4", "5"]
         assert (found["5"] != text) == PERTURBATIONS[name].acts_on(language), language
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_image_conditions_are_shown_with_their_levels_and_what_they_change(name: str) -> None:
+    shown = json.loads(output("show", name, "--json"))
+    assert shown["modality"] == IMAGES[name].modality
+    assert shown["changed"] == IMAGES[name].shares
+    assert list(shown["examples"]) == ["1", "2", "3", "4", "5"]
+    assert 0 < shown["examples"]["1"] < shown["examples"]["5"]
+
+
+def test_one_severity_of_an_image_condition_is_shown() -> None:
+    text = output("show", "fog@2")
+    assert "modality  image" in text and "@2" in text and "@3" not in text
+
+
+def test_images_have_no_language() -> None:
+    with pytest.raises(UserError, match="fog acts on images"):
+        CliRunner().invoke(app, ["show", "fog", "-l", "de"], catch_exceptions=False)
 
 
 def test_what_a_change_of_content_is_for_is_shown() -> None:
@@ -70,7 +91,5 @@ def test_a_lexicon_in_the_data_folder_is_shown(tmp_path: Path) -> None:
 
 
 def test_languages_without_example_are_named() -> None:
-    from xstilts.errors import UserError
-
     with pytest.raises(UserError, match=r"no example in sw, de\. There are examples in en, ru"):
         CliRunner().invoke(app, ["show", "ocr", "-l", "sw,de,ru"], catch_exceptions=False)

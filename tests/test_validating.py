@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import benchmark_trees as trees
+import image_trees
 from xstilts.cli import app
 from xstilts.errors import UserError
 from xstilts.tasks import Catalogue
@@ -35,7 +36,7 @@ def test_every_task_of_a_whole_folder_is_there(everything: Path) -> None:
     suites = Catalogue().suites
     names = {task.name for suite in ("stilts", "xtreme", "xtreme-r") for task in suites[suite]}
     assert answer["tasks"].keys() == names
-    assert not answer["absent"]
+    assert all(name.startswith(("iglue/", "captions/")) for name in answer["absent"])
     english = {name: answer["tasks"][name]["complete"] for name in names if name.startswith("stilts")}
     assert all(english.values()), english
     bucc = {one["split"]: one for one in answer["tasks"]["xtreme/bucc2018"]["splits"]}
@@ -108,4 +109,18 @@ def test_no_folder(tmp_path: Path) -> None:
 def test_every_real_row_can_be_read() -> None:
     check = check_data(Path(os.environ["XSTILTS_DATA"]))
     assert check.problems == []
-    assert len(check.tasks) == 22
+    assert len(check.tasks) == 27
+
+
+def test_missing_images_are_listed_and_no_images_are_told(tmp_path: Path) -> None:
+    image_trees.write_xflickrco(tmp_path / "iglue")
+    answer = answered(tmp_path)
+    told = answer["tasks"]["iglue/xflickrco"]["images"]
+    assert not told["missing"]
+    assert "no images below" in told["absent"] and "flickr30k/images/{image}" in told["absent"]
+    assert "no images below" in validated(tmp_path)
+    image_trees.put_images(tmp_path / "flickr30k/images", ["101.jpg"])
+    answer = answered(tmp_path, code=2)
+    assert not answer["valid"]
+    assert "11 of 12 images are not in" in answer["tasks"]["iglue/xflickrco"]["images"]["missing"][-3]
+    assert "✗ iglue/xflickrco, test, en: 11 of 12 images are not in" in validated(tmp_path, code=2)

@@ -116,8 +116,10 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
         "store": experiment.store.url,
         "base": str(experiment.base.resolve()),
         "data": str(data.resolve()) if (data := experiment.catalogue.data) else None,
+        "tower": {"name": tower.name, **tower.identity} if (tower := experiment.tower) else None,
+        "licences": {task.name: task.licence for task in _used(experiment) if task.licence},
         "controls": [vars(control) for control in plan.controls],
-        "skipped": list(plan.skipped),
+        "skipped": [*plan.skipped, *_unread(plan, experiment.store)],
         "best": {target: best_arm(plan, experiment.store, target) for target in recipe.targets},
         "dev": [
             {"arm": arm, "task": target, "mean": statistics.mean(values), "values": values}
@@ -131,6 +133,26 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
         "stages": _costs(plan, experiment.store),
         **record,
     }
+
+
+def _used(experiment: Experiment) -> list[Task]:
+    """The tasks of a recipe: targets, and then intermediates."""
+    recipe = experiment.recipe
+    names = [*recipe.targets, *(name for arm in recipe.arms.values() for name in arm.tasks)]
+    return [experiment.catalogue.get(name) for name in dict.fromkeys(names)]
+
+
+def _unread(plan: Plan, store: Store) -> list[str]:
+    """A line for each set of images of which some could not be read and were left out."""
+    lines = []
+    for stage in plan.stages:
+        if stage.kind == "features" and stage.address in store:
+            info = store.open(stage.address).info
+            if info["bad"]:
+                few = ", ".join(info["bad"][:3])
+                total = info["images"] + len(info["bad"])
+                lines.append(f"{stage.label}: {len(info['bad'])} of {total} could not be read, such as {few}")
+    return lines
 
 
 def rows_of(experiment: Experiment, stage: Stage) -> list[Row]:
@@ -159,7 +181,7 @@ def _chance(task: Task, metric: str, items: int) -> float | None:
     rule = get_metric(metric).chance
     if rule is None:
         return None
-    options = get_task_type(task.type).options(task) if is_trained(task) else items
+    options = get_task_type(task.type).guesses(task, items)
     return rule(options) if options else None
 
 

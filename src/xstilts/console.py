@@ -31,6 +31,7 @@ _Place = tuple[str, str, str]
 """Task, split, language."""
 _WHAT = {
     "prepare": "read data",
+    "features": "look at images",
     "train": "train",
     "select": "choose checkpoints and layers",
     "predict": "predict",
@@ -101,7 +102,7 @@ class _Bars:
         self.total = self.bars.add_task("stages", total=pending)
 
     def done(self, stage: Stage) -> None:
-        if self.inner is not None and stage.kind == "train":
+        if self.inner is not None and stage.kind in {"train", "features"}:
             self.bars.remove_task(self.inner)
             self.inner = None
             if not self.console.is_terminal:
@@ -156,7 +157,7 @@ def print_plan(experiment: Experiment, folder: Path, console: Console, as_json: 
 def _detectable(experiment: Experiment, plan: Plan, folder: Path) -> list[Detectable]:
     """What the plan could find, from the test rows that it will read."""
     from xstilts.detectable import detectable
-    from xstilts.stages import sample
+    from xstilts.tasks.dividing import sample
 
     tests = {
         (cell.target, cell.language): stage
@@ -292,7 +293,7 @@ class _Reader:
 
     def sampled(self, stage: Stage) -> list[Row]:
         """The rows that a stage will make: of its number of examples, within the recipe's limit."""
-        from xstilts.stages import sample
+        from xstilts.tasks.dividing import sample
 
         return sample(self.rows(stage), stage.spec["examples"], stage.spec["limit"])
 

@@ -16,7 +16,15 @@ _QUICK = (
 """What the quick demo leaves out."""
 
 
-def demo_recipe(quick: bool = False) -> Recipe:
-    """The recipe of `xstilts demo`, or of `xstilts demo --quick`."""
+_IMAGES = (
+    "targets=[pocket/intents, pocket/messages, pocket/emoji]",
+    "training.per_task={pocket/emoji: {examples: 800, batch_size: 64, learning_rate: 2.0e-4, "
+    "head_learning_rate: 1.0e-3}}",
+)
+"""What the demo with images adds."""
+
+
+def demo_recipe(quick: bool = False, images: bool = False) -> Recipe:
+    """The recipe of `xstilts demo`, or of `xstilts demo --quick`; with `images` the target pocket/emoji beside."""
     text = files("xstilts").joinpath("demo.yaml").read_text("utf-8")
-    return parse_recipe(text, "the demo's recipe", _QUICK if quick else ())
+    return parse_recipe(text, "the demo's recipe", _QUICK * quick + _IMAGES * images)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from xstilts.best import leading_arm
 from xstilts.encoders.base import EncoderSpec, find_encoder
+from xstilts.encoders.towers import TowerSpec, find_tower
 from xstilts.errors import DataError, UserError
 from xstilts.plan import Plan, Stage, make_plan
 from xstilts.recipe import BASELINE, JoinedTask, Recipe
@@ -41,6 +42,8 @@ class Experiment:
     """Folder that the paths of the recipe's own tasks and encoder start from."""
     bases: Mapping[str, Path] = field(default_factory=dict)
     """The folder instead for those of the recipe's own tasks whose files were found in the data folder."""
+    tower: TowerSpec | None = None
+    """The image tower, where a target has images."""
 
     def plan(self, best: str | None = None) -> Plan:
         """The plan; with `best`, the controls of that arm among it."""
@@ -83,7 +86,8 @@ def open_experiment(recipe: Recipe, base: Path, store: str | Path, data: Path | 
     """
     encoder = replace(find_encoder(anchored(recipe, base).encoder), name=recipe.encoder)
     catalogue, bases = catalogue_of(recipe, base, data)
-    return Experiment(recipe, catalogue, encoder, Store(store), base, bases)
+    tower = _tower_of(recipe, base, catalogue)
+    return Experiment(recipe, catalogue, encoder, Store(store), base, bases, tower)
 
 
 def catalogue_of(recipe: Recipe, base: Path, data: Path | None = None) -> tuple[Catalogue, dict[str, Path]]:
@@ -92,7 +96,8 @@ def catalogue_of(recipe: Recipe, base: Path, data: Path | None = None) -> tuple[
     Beside them the folder of those of its own whose files are not below `base`.
 
     Raises:
-        UserError: the files of a task of the recipe's own are not there, or two tasks cannot be joined.
+        UserError: the files of a task of the recipe's own are not there, two tasks cannot be joined, or there is no
+            such image tower, where a target has images.
     """
     own: dict[str, Task] = {}
     bases: dict[str, Path] = {}
@@ -107,7 +112,21 @@ def catalogue_of(recipe: Recipe, base: Path, data: Path | None = None) -> tuple[
     for name, spec in recipe.tasks.items():
         if isinstance(spec, JoinedTask):
             own[name] = joined_task(name, catalogue.get(spec.test), catalogue.get(spec.train))
-    return catalogue, bases
+    tower = _tower_of(recipe, base, catalogue)
+    if tower is None:
+        return catalogue, bases
+    said = recipe.images.model_dump(exclude={"tower", "on_bad_item"})
+    joined = said | {"tower": tower.identity, "image_width": tower.width}
+    lenient = recipe.images.on_bad_item == "skip"
+    return replace(catalogue, towers=joined, lenient_images=lenient), bases
+
+
+def _tower_of(recipe: Recipe, base: Path, catalogue: Catalogue) -> TowerSpec | None:
+    """The image tower, where a target has images."""
+    tasks = catalogue.all()
+    if not any(name in tasks and tasks[name].images is not None for name in recipe.targets):
+        return None
+    return replace(find_tower(anchored(recipe, base).images.tower), name=recipe.images.tower)
 
 
 def _own_task(name: str, spec: UserTask, base: Path, data: Path | None) -> tuple[Task, Path]:
@@ -138,6 +157,7 @@ def execute(experiment: Experiment, listener: Listener | None = None) -> Plan:
         training.threads,
         training.micro_batch,
         listener.progress,
+        tower=experiment.tower,
     )
     plan = experiment.plan()
     for _ in range(2):
@@ -297,7 +317,10 @@ def anchored(recipe: Recipe, base: Path, bases: Mapping[str, Path] | None = None
     plain = recipe.encoder.rpartition("@")[0] or recipe.encoder
     beside = any((base / name).is_dir() for name in (plain, recipe.encoder))
     encoder = str(base.resolve() / recipe.encoder) if beside else recipe.encoder
-    return recipe.model_copy(update={"tasks": tasks, "encoder": encoder})
+    tower = recipe.images.tower
+    images = {"tower": str(base.resolve() / tower) if (base / tower).is_dir() else tower}
+    changed = {"tasks": tasks, "encoder": encoder, "images": recipe.images.model_copy(update=images)}
+    return recipe.model_copy(update=changed)
 
 
 def run_experiment(experiment: Experiment, folder: Path, listener: Listener | None = None) -> Results:

@@ -16,9 +16,10 @@ from rich.text import Text
 from typer import echo
 
 from xstilts.encoders.base import BUNDLED
+from xstilts.encoders.towers import TOWERS
 from xstilts.errors import UnknownName, UserError
 from xstilts.languages import display_name, normalise
-from xstilts.perturbations import PERTURBATIONS, SEVERITIES, Condition, perturb_with_offsets
+from xstilts.perturbations import EVERY, IMAGES, PERTURBATIONS, SEVERITIES, Condition, perturb_with_offsets
 from xstilts.showing import Sampling, show_task
 from xstilts.tasks import Catalogue
 from xstilts.tasks.whereabouts import summary
@@ -65,9 +66,18 @@ _ITEM = (
 )
 
 
-def list_names(what: str, data: Path | None, console: Console, as_json: bool) -> None:
-    """Print a list of tasks, encoders, perturbations or suites; `data` is where benchmarks are looked for."""
+def list_names(
+    what: str, data: Path | None, console: Console, as_json: bool, suite: str | None = None
+) -> None:
+    """Print a list of tasks (of a suite, or all), encoders, perturbations or suites.
+
+    `data` is where benchmarks are looked for.
+    """
     catalogue = Catalogue(data=data)
+    if suite is not None and what != "tasks":
+        raise UserError(f"--suite chooses among tasks, not {what}. Leave it out")
+    if suite is not None and suite not in catalogue.suites:
+        raise UnknownName("suite", suite, catalogue.suites, "xstilts ls suites")
     lists: dict[str, Callable[[Catalogue], list[dict[str, Any]]]] = {
         "tasks": _tasks,
         "encoders": _encoders,
@@ -76,7 +86,7 @@ def list_names(what: str, data: Path | None, console: Console, as_json: bool) ->
     }
     if what not in lists:
         raise UnknownName("list", what, lists)
-    rows = lists[what](catalogue)
+    rows = [row for row in lists[what](catalogue) if suite is None or row["task"].startswith(f"{suite}/")]
     if as_json:
         echo(json.dumps(rows, ensure_ascii=False))
         return
@@ -90,11 +100,13 @@ def list_names(what: str, data: Path | None, console: Console, as_json: bool) ->
         console.print(_where_from(data), style="dim", highlight=False, soft_wrap=True)
     if what == "perturbations":
         console.print(
-            "\nchanged: the share at severity 1, 2, 3, 4, 5. Before and after: xstilts show NAME", style="dim"
+            "\nchanged: how much at severity 1, 2, 3, 4, 5. Before and after: xstilts show NAME", style="dim"
         )
     if what == "encoders":
         console.print(
-            "\nand any Hugging Face encoder, by id or folder; name@4 keeps the first 4 layers", style="dim"
+            "\nand any Hugging Face encoder or image tower, by id or folder; name@4 keeps the first 4 layers of a text "
+            "encoder",
+            style="dim",
         )
 
 
@@ -106,10 +118,14 @@ def show_name(
     chosen = [normalise(code) for code in languages]
     if name in tasks:
         show_task(tasks[name], Sampling(chosen, samples), console, as_json)
-    elif name.partition("@")[0].partition(":")[0] in PERTURBATIONS:
+        return
+    known = name.partition("@")[0].partition(":")[0]
+    if known in PERTURBATIONS:
         _show_perturbation(name, chosen, console, as_json, data)
+    elif known in IMAGES:
+        _show_image_perturbation(name, chosen, console, as_json)
     else:
-        raise UnknownName("task or perturbation", name, [*tasks, *PERTURBATIONS], "xstilts ls tasks")
+        raise UnknownName("task or perturbation", name, [*tasks, *EVERY], "xstilts ls tasks")
 
 
 def _tasks(catalogue: Catalogue) -> list[dict[str, Any]]:
@@ -135,13 +151,20 @@ def _where_from(data: Path | None) -> str:
 
 
 def _encoders(catalogue: Catalogue) -> list[dict[str, Any]]:
-    return [{"encoder": name, "what": bundled.summary} for name, bundled in BUNDLED.items()]
+    texts = [{"encoder": name, "of": "text", "what": bundled.summary} for name, bundled in BUNDLED.items()]
+    return texts + [{"encoder": name, "of": "images", "what": what} for name, what in TOWERS.items()]
 
 
 def _perturbations(catalogue: Catalogue) -> list[dict[str, Any]]:
     return [
-        {"perturbation": name, "kind": each.kind, "what": each.summary, "changed": each.shares}
-        for name, each in PERTURBATIONS.items()
+        {
+            "perturbation": name,
+            "modality": each.modality,
+            "kind": each.kind,
+            "what": each.summary,
+            "changed": each.shares,
+        }
+        for name, each in EVERY.items()
     ]
 
 
@@ -170,14 +193,7 @@ def _show_perturbation(
         language: {severity: _changed(text, language, condition, severity) for severity in severities}
         for language, text in texts.items()
     }
-    facts = {
-        "perturbation": each.name,
-        "kind": each.kind,
-        "what": each.summary,
-        "changed": each.shares,
-        **({"for": each.scope} if each.scope else {}),
-        "source": each.source,
-    }
+    facts = _facts(condition.name)
     if as_json:
         plain = {
             language: {severity: after.plain for severity, after in found.items()}
@@ -185,8 +201,7 @@ def _show_perturbation(
         }
         echo(json.dumps(facts | {"examples": plain}, ensure_ascii=False))
         return
-    for key, value in facts.items():
-        console.print(f"[bold]{key}[/]  {escape(value)}", highlight=False, soft_wrap=True)
+    _print_facts(facts, console)
     for language, text in texts.items():
         console.print(f"\n[bold cyan]{language}[/]  {escape(text)}", highlight=False, soft_wrap=True)
         if not condition.acts_on(language):
@@ -195,6 +210,48 @@ def _show_perturbation(
             continue
         for severity, after in examples[language].items():
             console.print(Text.assemble(f"  @{severity} ", after), soft_wrap=True)
+
+
+def _show_image_perturbation(name: str, languages: Sequence[str], console: Console, as_json: bool) -> None:
+    """Its levels, and how much a picture or vector changes at each: a terminal shows no images."""
+    from xstilts.perturbations.pixels import example_changes
+
+    condition = Condition.parse(name)
+    if languages:
+        raise UserError(f"{condition.name} acts on images, which have no language. Leave --languages out")
+    severities = [condition.severity] if "@" in name else list(SEVERITIES)
+    changes = {
+        severity: change
+        for severity, change in example_changes(condition.name).items()
+        if severity in severities
+    }
+    facts = _facts(condition.name)
+    if as_json:
+        echo(json.dumps(facts | {"examples": changes}, ensure_ascii=False))
+        return
+    _print_facts(facts, console)
+    what = "mean change of a picture's values" if condition.modality == "image" else "1 − cosine of a vector"
+    console.print(f"\n[bold cyan]example[/]  {what}", highlight=False)
+    for severity, change in changes.items():
+        console.print(f"  @{severity} {change:.1%}", highlight=False)
+
+
+def _facts(name: str) -> dict[str, str]:
+    each = EVERY[name]
+    return {
+        "perturbation": each.name,
+        "modality": each.modality,
+        "kind": each.kind,
+        "what": each.summary,
+        "changed": each.shares,
+        **({"for": each.scope} if each.scope else {}),
+        "source": each.source,
+    }
+
+
+def _print_facts(facts: dict[str, str], console: Console) -> None:
+    for key, value in facts.items():
+        console.print(f"[bold]{key}[/]  {escape(value)}", highlight=False, soft_wrap=True)
 
 
 def _changed(text: str, language: str, condition: Condition, severity: int) -> Text:

@@ -14,7 +14,8 @@ from xstilts.encoders.base import EncoderSpec
 from xstilts.errors import RecipeError
 from xstilts.languages import check_tested, normalise
 from xstilts.metrics import get_metric
-from xstilts.perturbations import Condition
+from xstilts.perturbations import Condition, distinct_conditions
+from xstilts.plan_images import check_arms, images_of, joining
 from xstilts.plan_retrieval import pools, reading, role
 from xstilts.recipe import BASELINE, Phase, Recipe
 from xstilts.stage import Stage
@@ -106,7 +107,7 @@ class _Planner:
         self.catalogue = catalogue
         self.encoder = encoder
         self.precision = resolve_precision(recipe.training.precision)
-        self.conditions = _distinct_conditions(recipe, catalogue)
+        self.conditions = distinct_conditions(recipe.conditions, catalogue.data)
         self.stages: dict[str, Stage] = {}
         self.intermediates: dict[tuple[str, int], Stage] = {}
         self.finals: dict[tuple[str, str, int], Stage] = {}
@@ -116,6 +117,7 @@ class _Planner:
     def plan(self, best: str | None) -> Plan:
         for name in self.recipe.training.per_task:
             self.catalogue.get(name)
+        check_arms(self.recipe, self.catalogue.all())
         controls = controls_of(self.recipe, best)
         targets = [self.catalogue.get(name) for name in self.recipe.targets]
         self.check_languages(targets)
@@ -237,13 +239,14 @@ class _Planner:
             ),
             "dev": tuple(self.prepare(task, "dev", task.train_language) for task in tasks),
         }
+        seen = images_of(self, zip((*tasks, *tasks), (*data["train"], *data["dev"]), strict=True))
         self.check_batches(tasks, phase)
         trains = []
         for rate in phase.learning_rate:
             settings = phase.model_dump(exclude={"examples"}) | {"learning_rate": rate}
             spec = {
                 "encoder": self.encoder.identity,
-                "tasks": [_identity(task) for task in tasks],
+                "tasks": [_identity(task) | joining(task) for task in tasks],
                 "dev_metrics": [_dev_metric(task) for task in tasks],
                 "phase": settings,
                 "precision": self.precision,
@@ -251,17 +254,18 @@ class _Planner:
                 "seed": seed,
             } | dict(extra)
             grid = f" at {rate:g}" if len(phase.learning_rate) > 1 else ""
-            trains.append(self.add("train", spec, {**data, **parents}, f"train {label}{grid}"))
+            trains.append(self.add("train", spec, {**data, **seen, **parents}, f"train {label}{grid}"))
         roles = {"train": tuple(trains)}
         if self.recipe.selection == "target-dev":
             by_task = [(task, self.oracle_languages(task)) for task in tasks]
-            roles["dev"] = tuple(self.prepare(task, "dev", code) for task, codes in by_task for code in codes)
+            judged = [(task, self.prepare(task, "dev", code)) for task, codes in by_task for code in codes]
+            roles |= {"dev": tuple(stage for _, stage in judged)} | images_of(self, judged)
             found = [pools(self, task, "dev", codes).get("pool", ()) for task, codes in by_task]
             roles |= {"pool": sum(found, ())} if any(found) else {}
         elif (
             self.recipe.selection == "average"
         ):  # the mean of checkpoints is a new one, with a score of its own
-            roles["dev"] = data["dev"]
+            roles |= {"dev": data["dev"]} | seen
         spec = {"rule": self.recipe.selection, "precision": self.precision, "encoder": self.encoder.identity}
         return self.add("select", spec, roles, f"select {label}")
 
@@ -286,6 +290,7 @@ class _Planner:
         language, condition = place
         data = self.prepare(target, "test", language, limit=self.recipe.limit)
         parents = {**before, "data": (data,), **pools(self, target, "test", [language])}
+        parents |= images_of(self, [(target, data)], condition)
         what = f"predict {label}: {target.name} {language} {condition}"
         spec = {**spec, "condition": str(condition), **condition.identity(language)}
         return self.add("predict", spec, parents, what)
@@ -293,7 +298,7 @@ class _Planner:
     def prediction_spec(self, target: Task) -> dict[str, Any]:
         return {
             "encoder": self.encoder.identity,
-            "task": _identity(target),
+            "task": _identity(target) | joining(target),
             "max_length": self.recipe.phase("target", target.name).max_length,
             "precision": self.precision,
         }
@@ -369,18 +374,6 @@ class _Planner:
     ) -> Stage:
         stage = Stage(kind, spec, parents, label)
         return self.stages.setdefault(stage.key, stage)
-
-
-def _distinct_conditions(recipe: Recipe, catalogue: Catalogue) -> list[Condition]:
-    conditions = [Condition.parse(text, catalogue.data) for text in recipe.conditions]
-    names = [str(condition) for condition in conditions]
-    for place, name in enumerate(names):
-        if name in names[:place]:
-            raise RecipeError(
-                f"conditions: {recipe.conditions[names.index(name)]!r} and {recipe.conditions[place]!r} "
-                "are the same condition. Leave one out"
-            )
-    return conditions
 
 
 def _identity(task: Task) -> dict[str, Any]:

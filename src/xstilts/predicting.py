@@ -154,7 +154,8 @@ def _with_head(job: Job, sets: Sequence[TestSet], cache: dict[str, Any]) -> list
     tables, start = [], 0
     for one in sets:
         end = start + len(one.rows)
-        tables.append(_table(one, predictions[start:end], answers[start:end]))
+        found = task_type.conclude(predictions[start:end], one.rows, job.task)
+        tables.append(_table(one, found, answers[start:end]))
         start = end
     return tables
 

@@ -14,10 +14,10 @@ from typer import echo
 
 from xstilts.errors import DataError, UnknownName
 from xstilts.languages import display_name
-from xstilts.tasks.base import SPLITS, Row, Task
+from xstilts.tasks.base import FEW_SHOT, SPLITS, Row, Task
 from xstilts.tasks.building import SUBMISSION
 from xstilts.tasks.published import published
-from xstilts.tasks.whereabouts import Whereabouts, languages_there, local, whereabouts
+from xstilts.tasks.whereabouts import Whereabouts, is_needed, languages_there, local, whereabouts
 
 FEW = 2
 """Languages of a benchmark's split that are shown unless they are asked for: English and another one."""
@@ -82,6 +82,7 @@ def _facts(task: Task) -> dict[str, Any]:
         "licence": task.licence,
         "url": task.url,
         "notes": task.notes,
+        "images": "" if task.images is None else task.images.absent() or "there",
     }
 
 
@@ -127,7 +128,8 @@ def _hubs(places: Sequence[Whereabouts]) -> list[str]:
 
 def _parts(task: Task, sampling: Sampling) -> Iterator[Part]:
     """Every split and language that is there, with the rows to show."""
-    for split in (*SPLITS, SUBMISSION):
+    few = [split for part in published(task.source) for split in part.splits if split.startswith(FEW_SHOT)]
+    for split in (*SPLITS, *few, SUBMISSION):
         languages = languages_there(task, split)
         wanted = set(sampling.languages or (_few(task, languages) if published(task.source) else languages))
         for language in languages:
@@ -137,7 +139,7 @@ def _parts(task: Task, sampling: Sampling) -> Iterator[Part]:
                 yield Part(split, language, problem=str(error))
                 continue
             step = max(1, len(rows) // sampling.rows)
-            shown = rows[::step][: sampling.rows] if language in wanted and split != SUBMISSION else []
+            shown = rows[::step][: sampling.rows] if language in wanted and is_needed(split) else []
             yield Part(split, language, len(rows), shown)
 
 
@@ -202,6 +204,9 @@ def _line(row: Row) -> str:
         return f"{row['text']}\n{choices}"
     if "answers" in row:
         return f"{row['question']}  →  {_answers(row)}"
+    if row.get("image") and "label" in row:
+        shown = ", ".join(row[name] for name in ("image", "image_pair") if name in row)
+        return f"{row['text']} ⏐ {shown}  →  {row['label']}"
     texts = [row["text"], *([row["text_pair"]] if row.get("text_pair") else [])]
     return f"{' ⏐ '.join(texts)}  →  {_right(row)}"
 
@@ -211,7 +216,7 @@ def _right(row: Row) -> str:
     gold = row.get("gold")
     if isinstance(gold, list):
         return str(row.get("answer") or ", ".join(gold) or "(no pair)")
-    return str(row.get("target", row.get("label")))
+    return str(row.get("target", row.get("label", row.get("image"))))
 
 
 def _answers(row: Row, around: int = 80) -> str:

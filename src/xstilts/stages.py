@@ -9,7 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -20,15 +20,19 @@ import pyarrow.parquet as pq
 from xstilts import predicting
 from xstilts.encoders.base import BaseEncoder, EncoderSpec, load_encoder
 from xstilts.encoders.checkpoint import Checkpoint, average
+from xstilts.encoders.towers import TowerSpec, load_tower
 from xstilts.errors import DataError
-from xstilts.hashing import short_hash
 from xstilts.layer_choice import choose_layers
 from xstilts.metrics import get_metric
+from xstilts.perturbations import Condition
 from xstilts.plan import Stage
+from xstilts.plan_images import holds
+from xstilts.seeing import Seen, see, take
 from xstilts.store import Artifact, Store
 from xstilts.task_types import get_task_type, is_trained, metrics_of, retrieval_type
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row, Task, base_split
+from xstilts.tasks.dividing import sample
 from xstilts.training.machine import set_threads
 from xstilts.training.trainer import TrainingTask, train
 
@@ -52,6 +56,8 @@ class Context:
     progress: Progress = lambda label, done, total: None
     rows_cache: dict[str, list[Row]] = field(default_factory=dict)
     tokens_cache: dict[str, Any] = field(default_factory=dict)
+    tower: TowerSpec | None = None
+    seen_cache: dict[str, Seen] = field(default_factory=dict)
 
     def open(self, stage: Stage) -> Artifact:
         """The result of a stage."""
@@ -71,6 +77,29 @@ class Context:
         if len(rows) < predicting.MANY:
             self.rows_cache[stage.key] = rows
         return rows
+
+    def shown(self, stage: Stage, data: Stage) -> list[Row]:
+        """The rows that a prepare stage made, with the vectors of their images where `stage` has such for them."""
+        task = self.catalogue.get(data.spec["task"]["name"])
+        rows = self.rows(data)
+        if task.images is None:
+            return rows
+        return self.seen(stage, data, task).shown(rows)
+
+    def seen(self, stage: Stage, data: Stage, task: Task) -> Seen:
+        """The vectors that `stage` has of the images of a prepare stage's rows."""
+        found = next(one for one in stage.parents["images"] if holds(one, data, task))
+        if found.key not in self.seen_cache:
+            self.seen_cache[found.key] = Seen.load(self.open(found))
+        return self.seen_cache[found.key]
+
+    def task(self, stage: Stage, data: Stage) -> Task:
+        """The task of a prepare stage's rows; one with images is as wide as the vectors that `stage` has of them."""
+        task = self.catalogue.get(data.spec["task"]["name"])
+        if task.images is None:
+            return task
+        width = int(self.seen(stage, data, task).vectors.shape[1])
+        return replace(task, towers={**task.towers, "image_width": width})
 
     def checkpoint(self, stage: Stage | None) -> Checkpoint:
         """The checkpoint that a select stage chose; the published encoder for None."""
@@ -112,6 +141,38 @@ def prepare(stages: Sequence[Stage], context: Context) -> None:
             draft.info.update(rows=len(rows), sources=len(set(columns["source"])))
 
 
+def features(stages: Sequence[Stage], context: Context) -> None:
+    """Images that rows name → their vectors, one array: computed once for all languages, arms and seeds."""
+    for stage in stages:
+        started = time.time()
+        seen = _seen(stage, context)
+        with context.store.write(stage.address, dict(stage.spec), time.time() - started) as draft:
+            seen.save(draft)
+            draft.info.update(images=len(seen.names), bad=list(seen.bad))
+
+
+def _seen(stage: Stage, context: Context) -> Seen:
+    """The vectors of a set of images: those that come with the task, else those of the image tower."""
+    (data,) = stage.parents["rows"]
+    images = context.catalogue.get(data.spec["task"]["name"]).images
+    assert images is not None
+    names = list(dict.fromkeys(row["image"] for row in context.rows(data)))
+    condition = Condition.parse(stage.spec["condition"])
+    given = images.given(data.spec["language"])
+    if given is not None:
+        return take(given, names, condition)
+    assert context.tower is not None
+    told = partial(context.progress, stage.label)
+    return see(
+        images,
+        names,
+        load_tower(context.tower),
+        condition,
+        context.threads,
+        lambda done: told(done, len(names)),
+    )
+
+
 def train_stage(stages: Sequence[Stage], context: Context) -> None:
     """Rows → candidate checkpoints with their scores on English dev."""
     for stage in stages:
@@ -119,10 +180,8 @@ def train_stage(stages: Sequence[Stage], context: Context) -> None:
         longer = stage.parent("longer")
         extra = 0 if longer is None else int(context.open(longer).info["updates"])
         tasks = [
-            TrainingTask(context.catalogue.get(task["name"]), context.rows(data), context.rows(dev))
-            for task, data, dev in zip(
-                spec["tasks"], stage.parents["train"], stage.parents["dev"], strict=True
-            )
+            TrainingTask(context.task(stage, data), context.shown(stage, data), context.shown(stage, dev))
+            for data, dev in zip(stage.parents["train"], stage.parents["dev"], strict=True)
         ]
         started = time.time()
         result = train(
@@ -160,7 +219,7 @@ def predict(stages: Sequence[Stage], context: Context) -> None:
     """Checkpoint × task × language × condition → predictions, written as soon as those of one chunk are there."""
     started = time.time()
     checkpoint = context.checkpoint(stages[0].parent("checkpoint"))
-    task = context.catalogue.get(stages[0].spec["task"]["name"])
+    task = context.task(stages[0], stages[0].parents["data"][0])
     layer = stages[0].parent("layer")
     chosen = context.open(layer).info if layer else {"layers": {}}
     spec, settings = dict(stages[0].spec), chosen.get("settings", {})
@@ -215,7 +274,7 @@ def _test_set(
     if name not in pools:
         pools[name] = [row for pool in parents for row in context.rows(pool)]
     condition, folder = stage.spec.get("condition", "clean"), context.catalogue.data
-    return predicting.TestSet(context.rows(data), language, condition, pools[name], folder)
+    return predicting.TestSet(context.shown(stage, data), language, condition, pools[name], folder)
 
 
 def score(stages: Sequence[Stage], context: Context) -> None:
@@ -239,37 +298,12 @@ def score(stages: Sequence[Stage], context: Context) -> None:
 
 _RUN: dict[str, Callable[[Sequence[Stage], Context], None]] = {
     "prepare": prepare,
+    "features": features,
     "train": train_stage,
     "select": select,
     "predict": predict,
     "score": score,
 }
-
-
-def sample(rows: list[Row], examples: tuple[str, int] | None, limit: int | None) -> list[Row]:
-    """So many `examples`, and the rows of `limit` sources: by their hash, so the same sources in every language.
-
-    Args:
-        rows: of one split and language.
-        examples: how many rows, and which: `first`, or `hash` for those with the smallest; None: all.
-        limit: of how many sources; None: of all.
-
-    Example:
-        >>> sample([{"id": str(number), "source": "1"} for number in range(9)], ("first", 2), None)
-        [{'id': '0', 'source': '1'}, {'id': '1', 'source': '1'}]
-    """
-    if examples is not None:
-        order, count = examples
-        chosen = (
-            rows if order == "first" else sorted(rows, key=lambda row: short_hash(f"examples/{row['id']}"))
-        )
-        kept = {row["id"] for row in chosen[:count]}
-        rows = [row for row in rows if row["id"] in kept]
-    if limit is not None:
-        sources = sorted({row["source"] for row in rows}, key=lambda source: short_hash(f"limit/{source}"))
-        wanted = set(sources[:limit])
-        rows = [row for row in rows if row["source"] in wanted]
-    return rows
 
 
 def _select_checkpoint(stage: Stage, context: Context) -> None:
@@ -333,7 +367,7 @@ def _dev_scores(stage: Stage, context: Context, checkpoint: Checkpoint, max_leng
     """Scores of a checkpoint on the stage's dev data, by task; each language counts the same."""
     values: dict[str, list[float]] = {}
     for data in stage.parents["dev"]:
-        task = context.catalogue.get(data.spec["task"]["name"])
+        task = context.task(stage, data)
         spec = {"precision": stage.spec["precision"], "max_length": max_length}
         job = predicting.Job(context.base(), checkpoint, task, spec, {})
         test = _test_set(stage, data, task, context, {})

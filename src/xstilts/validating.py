@@ -18,7 +18,7 @@ from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
 from xstilts.tasks.building import SUBMISSION
 from xstilts.tasks.published import Layout, published
-from xstilts.tasks.whereabouts import Whereabouts, local, whereabouts
+from xstilts.tasks.whereabouts import Whereabouts, is_needed, local, whereabouts
 
 Done = Callable[[str], None]
 """Is told each task, split and language whose rows were read."""
@@ -57,16 +57,27 @@ class TaskCheck:
 
     task: Task
     splits: list[SplitCheck]
+    gaps: list[str] = field(default_factory=list)
+
+    @property
+    def without_images(self) -> str:
+        """What to say where a task needs images, and none are there."""
+        return self.task.images.absent() if self.task.images is not None and not self.gaps else ""
 
     @property
     def needed(self) -> list[SplitCheck]:
-        """The splits without which a task is not complete: all but rows for a submission."""
-        return [one for one in self.splits if one.place.split != SUBMISSION]
+        """The splits without which a task is not complete."""
+        return [one for one in self.splits if is_needed(one.place.split)]
 
     @property
     def complete(self) -> bool:
         """Whether all that is needed is there and can be read."""
-        return all(one.complete for one in self.needed)
+        return all(one.complete for one in self.needed) and not self.gaps and not self.without_images
+
+    def images(self) -> dict[str, Any]:
+        """What scripts read of images, where the task has such."""
+        told = {"missing": self.gaps, "absent": self.without_images}
+        return {"images": told} if self.task.images is not None else {}
 
     @property
     def sources(self) -> list[Layout]:
@@ -88,8 +99,8 @@ class DataCheck:
     @property
     def problems(self) -> list[str]:
         """Everything that is wrong, once."""
-        every = (problem for task in self.tasks for one in task.splits for problem in one.problems)
-        return list(dict.fromkeys(every))
+        every = [problem for task in self.tasks for one in task.splits for problem in one.problems]
+        return list(dict.fromkeys(every + [gap for task in self.tasks for gap in task.gaps]))
 
     def to_json(self) -> str:
         """All of it."""
@@ -100,6 +111,7 @@ class DataCheck:
                 check.task.name: {
                     "complete": check.complete,
                     "splits": [one.record() for one in check.splits],
+                    **check.images(),
                     "get": _ways(check.sources),
                 }
                 for check in self.tasks
@@ -173,9 +185,22 @@ def check_data(folder: Path, done: Done = lambda name: None) -> DataCheck:
             splits[task.name].append(check)
     return DataCheck(
         folder,
-        [TaskCheck(task, splits[task.name]) for task in there],
+        [TaskCheck(task, splits[task.name], list(_gaps(task, splits[task.name]))) for task in there],
         [task for task in tasks if task not in there],
     )
+
+
+def _gaps(task: Task, splits: list[SplitCheck]) -> Iterator[str]:
+    """What is said of missing images of every split and language, where there are images at all."""
+    if task.images is None:
+        return
+    try:
+        if not task.images.absent():
+            for one in splits:
+                for language in (code for code, count in one.rows.items() if count):
+                    yield from filter(None, [task.images.gaps(one.place.split, language)])
+    except DataError as error:
+        yield str(error)
 
 
 def _benchmarks(folder: Path) -> list[Task]:
@@ -223,6 +248,8 @@ def print_data(check: DataCheck, console: Console, as_json: bool) -> bool:
     for task in check.tasks:
         if lacking := [one.place for one in task.needed if one.place.missing]:
             _print_missing(task, lacking, console)
+        if task.without_images:
+            console.print(f"\n{escape(task.without_images)}", highlight=False, soft_wrap=True)
     if check.absent:
         names = ", ".join(task.name for task in check.absent)
         console.print(f"\nNot there: {names}. `xstilts show TASK` says where to get one.", soft_wrap=True)

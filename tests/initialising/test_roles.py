@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from xstilts.initialising.columns import Field, described, fields_of, same_columns
 from xstilts.initialising.roles import Reading, guess_id, guess_roles, guess_tag_columns
-from xstilts.tasks.rows import Column, pick
+from xstilts.tasks.columns import Column, pick
 
 LONG = "She said that the soup was colder than the one of number {}"
 SHORT = "It was cold, number {}"

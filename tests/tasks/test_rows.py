@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xstilts.tasks.base import Row
+from xstilts.tasks.columns import absent_column, pick
 from xstilts.tasks.dividing import carve_dev
-from xstilts.tasks.rows import SHAPES, BadRowError, Cells, absent_column, identity, pick, plain
+from xstilts.tasks.rows import SHAPES, BadRowError, Cells, identity, plain
 
 
 def build(type: str, values: dict[str, Any], labels: tuple[str, ...] = (), label_base: int = 0) -> Row:

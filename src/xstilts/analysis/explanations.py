@@ -6,9 +6,9 @@ A linear mixed-effects model for each arm, family of targets and condition, over
 
 a(t) a mean of each target, u of each language family, v of each language where there are several targets; fitted by
 restricted maximum likelihood (statsmodels' MixedLM; Laird & Ware 1982, "Random-effects models for longitudinal data",
-Biometrics 38). Gains are taken as measured: what seeds and items do to them is in the error. Intervals are Student's, with
-df = families − features − 1 as for features that differ between families only, which script and distance nearly do.
-With df = languages − features − 1 a null effect was found in up to 10% of simulated cases instead of 5%.
+Biometrics 38). Gains are taken as measured: what seeds and items do to them is in the error. Intervals are Student's,
+with df = families − features − 1, as for features that differ between families only, which script and distance nearly
+do. With df = languages − features − 1 a null effect was found in up to 10% of simulated cases instead of 5%.
 """
 
 from __future__ import annotations

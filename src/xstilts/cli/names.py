@@ -11,13 +11,16 @@ from xstilts.cli.options import DataOption, JsonOption, LanguagesOption, console
 
 def ls(
     what: Annotated[str, typer.Argument(help="tasks, encoders, perturbations or suites", show_default=False)],
+    suite: Annotated[
+        str | None, typer.Option("--suite", help="only the tasks of this suite", show_default=False)
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List what there is."""
     from xstilts.listing import list_names
 
-    list_names(what, data, console_for(as_json), as_json)
+    list_names(what, data, console_for(as_json), as_json, suite)
 
 
 def show(

@@ -138,6 +138,9 @@ def demo(
     quick: Annotated[
         bool, typer.Option("--quick", help="fewer layers, languages and seeds: within three minutes")
     ] = False,
+    images: Annotated[
+        bool, typer.Option("--images", help="emoji drawings to be found by their names as well")
+    ] = False,
     out: OutOption = None,
     store: StoreOption = None,
 ) -> None:
@@ -146,7 +149,7 @@ def demo(
     from xstilts.demo import demo_recipe
     from xstilts.experiment import open_experiment
 
-    folder = out or Path("runs") / ("demo-quick" if quick else "demo")
+    folder = out or Path("runs") / ("demo" + "-quick" * quick + "-images" * images)
     check_out(folder)
-    experiment = open_experiment(demo_recipe(quick), Path.cwd(), store or folder / "store")
+    experiment = open_experiment(demo_recipe(quick, images), Path.cwd(), store or folder / "store")
     run_with_progress(experiment, folder, console_for(), as_json=False)

@@ -19,6 +19,9 @@ from xstilts.hashing import cache_dir, digest, files_fingerprint
 if TYPE_CHECKING:
     import torch
 
+DUAL = "vision-text-dual-encoder"
+"""The kind of model whose text side is an ordinary encoder of its own, with projections beside it."""
+
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
 _TOKENIZER_FILES = ("*.json", "*.model", "*.txt")
 
@@ -88,7 +91,8 @@ def find_encoder(name: str) -> EncoderSpec:
     """Find an encoder by name; a bundled one is converted once, a Hub one is downloaded once.
 
     Args:
-        name: `bundled/…`, a folder, or a Hugging Face id; `@N` at the end keeps the first N layers.
+        name: `bundled/…`, a folder, or a Hugging Face id; `@N` at the end keeps the first N layers. Of a dual encoder
+            of text and images (`vision-text-dual-encoder`, such as an XLM-R-based CLIP) the text side is taken.
 
     Raises:
         EncoderError: there is no such encoder, or its files are incomplete.
@@ -98,9 +102,11 @@ def find_encoder(name: str) -> EncoderSpec:
         folder, fingerprint = _bundled_folder(plain)
     elif Path(plain).expanduser().is_dir():
         folder = Path(plain).expanduser()
-        fingerprint = _folder_fingerprint(folder)
+        fingerprint = folder_fingerprint(folder)
     else:
-        folder, fingerprint = _hub_folder(plain)
+        folder, fingerprint = hub_folder(plain)
+    if _config(folder).get("model_type") == DUAL:
+        folder, fingerprint = _text_side(folder, fingerprint)
     depth = _depth(folder)
     if layers is not None and layers > depth:
         raise EncoderError(f"encoder {name!r}: {plain} has {depth} layers; expected @1 to @{depth}")
@@ -188,27 +194,57 @@ def _split_layers(name: str) -> tuple[str, int | None]:
 
 
 def _bundled_folder(name: str) -> tuple[Path, str]:
-    """The cached conversion of a bundled encoder, made first if need be; a folder appears whole or not at all."""
+    """The cached conversion of a bundled encoder, made first if need be."""
     if name not in BUNDLED:
         raise UnknownName("encoder", name, BUNDLED, "xstilts ls encoders")
     bundled = BUNDLED[name]
     fingerprint = digest(bundled.fingerprint())
-    folder = cache_dir() / "encoders" / f"{name.partition('/')[2]}-{fingerprint[:12]}"
+    return _converted(f"{name.partition('/')[2]}-{fingerprint[:12]}", bundled.export), fingerprint
+
+
+def _text_side(dual: Path, fingerprint: str) -> tuple[Path, str]:
+    """The text encoder of a dual encoder, as an ordinary folder in the cache."""
+    mine = digest(["text side", fingerprint])
+
+    def export(draft: Path) -> None:
+        from transformers import AutoModel, AutoTokenizer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        try:
+            AutoModel.from_pretrained(dual).text_model.save_pretrained(draft)
+            AutoTokenizer.from_pretrained(dual).save_pretrained(draft)
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+            raise EncoderError(
+                f"encoder {str(dual)!r}: its text side cannot be loaded by transformers: {error}"
+            ) from None
+
+    return _converted(f"text-side-{mine[:12]}", export), mine
+
+
+def _converted(name: str, export: Callable[[Path], None]) -> Path:
+    """A folder in the cache that `export` fills; it appears whole or not at all."""
+    folder = cache_dir() / "encoders" / name
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix="draft-"))
         try:
-            bundled.export(draft)
+            export(draft)
             draft.rename(folder)
         except OSError:
             if not folder.is_dir():  # else another process was faster
                 raise
         finally:
             shutil.rmtree(draft, ignore_errors=True)
-    return folder, fingerprint
+    return folder
 
 
-def _folder_fingerprint(folder: Path) -> str:
+def folder_fingerprint(folder: Path) -> str:
+    """One digest of a model folder's weights, configuration and preprocessing.
+
+    Raises:
+        EncoderError: there is no configuration, or there are no weights.
+    """
     if not (folder / "config.json").is_file():
         raise EncoderError(
             f"encoder {str(folder)!r}: there is no config.json. Expected a Hugging Face model folder "
@@ -221,8 +257,12 @@ def _folder_fingerprint(folder: Path) -> str:
     return files_fingerprint({*weights, *others})
 
 
-def _hub_folder(name: str) -> tuple[Path, str]:
-    """Download an encoder from the Hugging Face Hub, or take what is in its cache."""
+def hub_folder(name: str) -> tuple[Path, str]:
+    """The folder and fingerprint of a model on the Hugging Face Hub: downloaded, or what is in the cache.
+
+    Raises:
+        EncoderError: there is no such model, and nothing in the cache.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 

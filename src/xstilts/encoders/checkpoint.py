@@ -6,9 +6,10 @@ It refers to the published encoder by fingerprint and so holds tens of megabytes
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,16 +23,23 @@ if TYPE_CHECKING:
 
 Weights = dict[str, "torch.Tensor"]
 
+TWO_TOWERS = "TwoTowers"
+"""The class of a head that joins texts and images, the only one that is not of transformers."""
+
 BODY, ROWS, CARD = "body.safetensors", "rows.safetensors", "checkpoint.json"
 
 
 @dataclass(frozen=True)
 class HeadSpec:
-    """What a head is for: a task, the transformers class that has it, and the names of its classes."""
+    """What a head is for: a task, the class that has it, and the names of its classes.
+
+    The class is one of transformers', or ours (`TWO_TOWERS`), whose `settings` say how text and images are joined.
+    """
 
     task: str
     auto_class: str
     labels: tuple[str, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,8 @@ class Checkpoint:
             rows = Rows(stored["ids"].numpy().astype(np.int64), stored["values"])
         heads = {}
         for number, entry in enumerate(card["heads"]):
-            spec = HeadSpec(entry["task"], entry["auto_class"], tuple(entry["labels"]))
+            labels, settings = tuple(entry["labels"]), entry.get("settings", {})
+            spec = HeadSpec(entry["task"], entry["auto_class"], labels, settings)
             heads[spec.task] = Head(spec, load_file(artifact.path(f"{folder}/{_head_file(number)}")))
         return cls(load_file(artifact.path(f"{folder}/{BODY}")), rows, heads)
 

@@ -11,6 +11,7 @@ from xstilts.stage import WEIGHT_ROLES, Stage, group_of
 from xstilts.stages import Context, run
 from xstilts.store import Address, Store
 
+_READS_DATA = {"prepare", "features"}
 _READS_WEIGHTS = {"select", "predict"}
 
 
@@ -53,7 +54,7 @@ def pending(plan: Plan, present: Collection[Address], wanted: Sequence[Stage] | 
                 stack += [(parent, role in WEIGHT_ROLES) for parent in parents]
     groups: dict[str, list[Stage]] = defaultdict(list)
     # All data is read first: a bad row of the last language is not found after the first training.
-    for stage in sorted(plan.stages, key=lambda stage: stage.kind != "prepare"):
+    for stage in sorted(plan.stages, key=lambda stage: stage.kind not in _READS_DATA):
         if stage.key in needed:
             groups[group_of(stage)].append(stage)
     ordered = _by_level(list(groups.values()))

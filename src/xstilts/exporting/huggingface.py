@@ -57,6 +57,7 @@ def export_hf(
     """
     check_out(out)
     choice = choose(opened(run), arm, target, seed)
+    refuse_towers(choice)
     tell(chosen(choice))
     base, checkpoint = load(choice, tell)
     with writing(out) as folder:
@@ -75,6 +76,21 @@ def chosen(choice: Choice) -> str:
     """Which arm and seed are exported, and why, in a sentence or two."""
     arm = f"arm {choice.arm}, seed {choice.seed}, target {choice.target}"
     return f"{arm}. {reason(choice).replace('`', '')}" if choice.asked == BEST else arm
+
+
+def refuse_towers(choice: Choice) -> None:
+    """Refuse a checkpoint of two towers: no class of transformers holds a text encoder, projections and an image tower.
+
+    Raises:
+        UserError: the target is an image-text task.
+    """
+    there = choice.run.experiment.catalogue
+    if choice.is_trained and there.get(choice.target).images is not None:
+        raise UserError(
+            f"{choice.target} is an image-text target: its checkpoint is a text encoder with projections beside an "
+            "image tower, for which there is no export. Expected --target encoder for the encoder as the arm left it, "
+            "before it was trained with images"
+        )
 
 
 def load(choice: Choice, tell: Tell) -> tuple[BaseEncoder, Checkpoint]:

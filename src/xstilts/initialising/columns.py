@@ -9,8 +9,9 @@ from functools import cached_property
 from typing import Any
 
 from xstilts.initialising import names
+from xstilts.tasks.columns import Column, pick, value_or_none
 from xstilts.tasks.readers import Record
-from xstilts.tasks.rows import Column, pick, plain, value_or_none
+from xstilts.tasks.rows import plain
 
 _LONG = 12
 """Characters from which on a cell is more likely a text than a code or a label."""

@@ -22,11 +22,12 @@ from xstilts.initialising.roles import Reading, Role, guess_id, guess_roles, gue
 from xstilts.initialising.sampling import SQUAD, Sample, take_sample
 from xstilts.recipe import Recipe, parse_recipe
 from xstilts.tasks import Catalogue
+from xstilts.tasks.columns import Column, absent_column
 from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.files import FilesSource
 from xstilts.tasks.pools import with_candidates
 from xstilts.tasks.rare_labels import rare_labels
-from xstilts.tasks.rows import SHAPES, Column, absent_column
+from xstilts.tasks.rows import SHAPES
 
 SPAN_QA = "span-qa"
 _QUESTIONS = {"question", "context", "answers"}

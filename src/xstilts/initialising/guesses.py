@@ -11,7 +11,7 @@ from xstilts.initialising.locating import Places
 from xstilts.initialising.roles import Reading
 from xstilts.initialising.sampling import Sample
 from xstilts.languages import display_name
-from xstilts.tasks.rows import Column
+from xstilts.tasks.columns import Column
 
 _SHOWN = 6
 _SAID = "as you say"

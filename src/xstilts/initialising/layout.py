@@ -10,7 +10,7 @@ from xstilts.initialising.guesses import column_words
 from xstilts.initialising.locating import Places
 from xstilts.initialising.roles import Reading
 from xstilts.initialising.sampling import Sample, take_sample
-from xstilts.tasks.rows import Column, column_parts
+from xstilts.tasks.columns import Column, column_parts
 from xstilts.wording import listed
 
 _SHOWN = 8

@@ -9,7 +9,8 @@ from typing import Any
 
 from xstilts.initialising import names
 from xstilts.initialising.columns import Field
-from xstilts.tasks.rows import SHAPES, Column
+from xstilts.tasks.columns import Column
+from xstilts.tasks.rows import SHAPES
 
 
 @dataclass(frozen=True)

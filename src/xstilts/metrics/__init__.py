@@ -3,6 +3,7 @@
 from xstilts.errors import UnknownName
 from xstilts.metrics.base import Metric
 from xstilts.metrics.classification import ACCURACY, MACRO_F1
+from xstilts.metrics.image_text import IMAGE_TEXT
 from xstilts.metrics.official import BUCC_F1
 from xstilts.metrics.qa import MLQA_EM, MLQA_F1, QA_EM, QA_F1, SQUAD_EM, SQUAD_F1
 from xstilts.metrics.retrieval import BITEXT_F1, MAP, MRR
@@ -15,7 +16,7 @@ _QA = (SQUAD_F1, SQUAD_EM, MLQA_F1, MLQA_EM, QA_F1, QA_EM)
 _RETRIEVAL = (MAP, MRR, BITEXT_F1, BUCC_F1)
 
 METRICS: dict[str, Metric] = {
-    metric.name: metric for metric in (ACCURACY, MACRO_F1, *_TAGGING, *_QA, *_RETRIEVAL)
+    metric.name: metric for metric in (ACCURACY, MACRO_F1, *_TAGGING, *_QA, *_RETRIEVAL, *IMAGE_TEXT)
 }
 
 

@@ -105,7 +105,7 @@ def perturb_tokens(tokens: Sequence[str], language: str, condition: Condition, i
         >>> perturb_tokens(["She", "lives", "in", "New", "York"], "en", casing, "demo/test/1")
         ['shE', 'LIVES', 'IN', 'new', 'YorK']
     """
-    if condition.is_clean or not PERTURBATIONS[condition.name].on_tokens:
+    if condition.modality != "text" or not PERTURBATIONS[condition.name].on_tokens:
         return list(tokens)
     split_tokens = [split(token) for token in tokens]
     ends = list(accumulate(len(parts) + 1 for parts in split_tokens))  # a space after every token
@@ -131,7 +131,7 @@ def perturb_clusters(
     `keep` lists spans of clusters that noise in words and content leaves as they are; where texts are changed in step,
     what lies in a span or around it is changed, and what a span would cut is left as it is.
     """
-    if not condition.acts_on(language):
+    if condition.modality != "text" or not condition.acts_on(language):
         return list(clusters)
     perturbation = PERTURBATIONS[condition.name]
     rng = stream(item_key, condition.name, condition.severity)

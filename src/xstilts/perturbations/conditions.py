@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from xstilts.errors import UnknownName, UserError
+from xstilts.errors import RecipeError, UnknownName, UserError
 from xstilts.perturbations.base import DEFAULT_SEVERITY, SEVERITIES, Perturbation
 from xstilts.perturbations.content import CONTENT
 from xstilts.perturbations.forms import FORMS
+from xstilts.perturbations.image import IMAGES, ImagePerturbation
 from xstilts.perturbations.text import TEXT
 from xstilts.perturbations.words import WORDS
 
 PERTURBATIONS: Mapping[str, Perturbation] = MappingProxyType(
     {each.name: each for each in (*TEXT, *FORMS, *WORDS, *CONTENT)}
 )
-"""All perturbations by name, in the order in which they are listed."""
+"""All perturbations of text by name, in the order in which they are listed."""
+
+EVERY: Mapping[str, Perturbation | ImagePerturbation] = MappingProxyType({**PERTURBATIONS, **IMAGES})
+"""Those of text, and after them those of images."""
 
 _GRAMMAR = re.compile(r"(?P<name>[^:@]+)(:(?P<role>[a-z][a-z0-9_-]*))?(@(?P<severity>[^:@]+))?")
 _SHAPE = (
@@ -53,15 +57,13 @@ class Condition:
     def __post_init__(self) -> None:
         if self.name == "clean":
             self._check(not self.role and self.severity == 0, "clean takes neither role nor severity")
-        elif self.name not in PERTURBATIONS:
-            raise UnknownName(
-                "perturbation", self.name, ["clean", *PERTURBATIONS], "xstilts ls perturbations"
-            )
+        elif self.name not in EVERY:
+            raise UnknownName("perturbation", self.name, ["clean", *EVERY], "xstilts ls perturbations")
         else:
             self._check(
                 self.severity in SEVERITIES, f"severity is a whole number from 1 to 5, not {self.severity!r}"
             )
-            each = PERTURBATIONS[self.name]
+            each = EVERY[self.name]
             self._check(
                 not each.in_step or not self.role, "changes all texts of an item in step and takes no role"
             )
@@ -91,18 +93,23 @@ class Condition:
         """Whether nothing is done."""
         return self.name == "clean"
 
+    @property
+    def modality(self) -> str:
+        """What it acts on: `text`, `image` (pixels) or `features` (an image encoder's vectors); empty for clean."""
+        return "" if self.is_clean else EVERY[self.name].modality
+
     def acts_on(self, language: str) -> bool:
         """Whether text of a language (BCP-47) can differ from clean; where not, the cell can be left out."""
-        return not self.is_clean and PERTURBATIONS[self.name].acts_on(language, self.folder)
+        return not self.is_clean and EVERY[self.name].acts_on(language, self.folder)
 
     def is_for(self, task_type: str, labels: Collection[str] = ()) -> bool:
         """Whether the right answers of a task of this type, with these labels, are known under the condition."""
-        return self.is_clean or PERTURBATIONS[self.name].is_for(task_type, labels)
+        return self.is_clean or EVERY[self.name].is_for(task_type, labels)
 
     @property
     def in_step(self) -> bool:
         """Whether all texts of an item are changed by one rule, in step."""
-        return not self.is_clean and PERTURBATIONS[self.name].in_step
+        return not self.is_clean and EVERY[self.name].in_step
 
     def relabelled(self, label: str) -> str:
         """The right label of an item that the condition has changed.
@@ -111,7 +118,7 @@ class Condition:
             >>> Condition.parse("negation").relabelled("entailment")
             'contradiction'
         """
-        return label if self.is_clean else dict(PERTURBATIONS[self.name].answers).get(label, label)
+        return label if self.is_clean else dict(EVERY[self.name].answers).get(label, label)
 
     def idle(
         self, language: str, task_type: str, on_tokens: bool = False, labels: Collection[str] = ()
@@ -127,7 +134,7 @@ class Condition:
         """
         if self.is_clean:
             return ""
-        each = PERTURBATIONS[self.name]
+        each = EVERY[self.name]
         if not each.is_for(task_type, labels):
             known = [label for label, _ in each.answers] if each.is_for_type(task_type) else []
             wanted = f"the labels {', '.join(known)}" if known else ", ".join(sorted(each.task_types))
@@ -143,7 +150,7 @@ class Condition:
         """
         if self.is_clean:
             return {}
-        each = PERTURBATIONS[self.name]
+        each = EVERY[self.name]
         found = each.data(language, self.folder) if each.data else None
         version = {"perturbation_version": each.version} if each.version > 1 else {}
         return version | ({"perturbation_data": found.fingerprint} if found else {})
@@ -151,6 +158,23 @@ class Condition:
     def __str__(self) -> str:
         role = f":{self.role}" if self.role else ""
         return "clean" if self.is_clean else f"{self.name}{role}@{self.severity}"
+
+
+def distinct_conditions(texts: Sequence[str], folder: Path | None = None) -> list[Condition]:
+    """The conditions that a recipe's texts spell; `folder` is that of the user's data.
+
+    Raises:
+        RecipeError: two of them are the same condition.
+    """
+    conditions = [Condition.parse(text, folder) for text in texts]
+    names = [str(condition) for condition in conditions]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise RecipeError(
+                f"conditions: {texts[names.index(name)]!r} and {texts[place]!r} "
+                "are the same condition. Leave one out"
+            )
+    return conditions
 
 
 def reported_apart(condition: str) -> bool:
@@ -161,7 +185,7 @@ def reported_apart(condition: str) -> bool:
         [False, False, True]
     """
     found = _GRAMMAR.fullmatch(condition)
-    each = PERTURBATIONS.get(found["name"]) if found else None
+    each = EVERY.get(found["name"]) if found else None
     return each is not None and each.kind == "content"
 
 

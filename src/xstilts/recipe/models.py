@@ -164,6 +164,33 @@ class Retrieval(_Model):
     )
 
 
+class Images(_Model):
+    """How texts and images are joined for image-text targets, the same for all arms."""
+
+    tower: str = Field(
+        "bundled/efficientnet-lite0",
+        description="an image tower that stays as it is: bundled/…, or by Hugging Face id or folder a vision model, "
+        "or a dual encoder such as CLIP",
+    )
+    width: int = Field(
+        256, ge=2, description="dimensions of the space that text and image are projected into"
+    )
+    layers: int = Field(2, ge=1, le=4, description="of each projection; 1 = linear")
+    loss: Literal["infonce", "sigmoid"] = Field(
+        "infonce", description="infonce: symmetric, as CLIP's; sigmoid: SigLIP's"
+    )
+    temperature: float | None = Field(
+        None, gt=0, le=1, description="that learning starts from; default: 0.07, and 0.1 with sigmoid"
+    )
+    text: Literal["tune", "lock"] = Field(
+        "tune", description="lock: the text encoder stays as the arm left it, and projections alone learn"
+    )
+    on_bad_item: Literal["stop", "skip"] = Field(
+        "stop",
+        description="an image that is missing or cannot be read: stop, or leave its rows out, which the report counts",
+    )
+
+
 class Statistics(_Model):
     """How evidence is weighed."""
 
@@ -226,6 +253,7 @@ class Recipe(_Model):
     )
     training: Training = Field(Training(), description="how models are trained")
     retrieval: Retrieval = Field(Retrieval(), description="how sentences are embedded")
+    images: Images = Field(Images(), description="how texts and images are joined")
     statistics: Statistics = Field(Statistics(), description="how evidence is weighed")
     keep: Literal["none", "best", "all"] = Field("best", description="checkpoints of targets that stay")
     limit: int | None = Field(

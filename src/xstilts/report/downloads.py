@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from xstilts.experiment import Results
 
-MOST = 300_000
+MOST = 400_000
 """Characters that one table may take up in a page; a larger one is named with the file that has it."""
 
 _LEFT_OUT = {"stage_key", "data_revision"}
@@ -48,19 +48,19 @@ def downloads(results: Results, examples: bool) -> list[Download]:
         ("gains", results.gains_table, "a row a contrast: arm, target, group or language, condition"),
         ("results", results.results, "a row a score: arm, target, language, condition, seed"),
         ("layers", results.layers, "the curves that the layers of retrieval were chosen on"),
-        ("examples", results.examples if examples else (), "the examples below"),
+        ("examples", results.examples if examples else (), "the examples above"),
     ]
     return [_download(name, rows, meaning) for name, rows, meaning in tables if rows]
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    r"""Rows as CSV with a head: numbers to six digits, lists and what is not there as spreadsheets take them.
+    r"""Rows as CSV with a head: numbers to four digits, lists and what is not there as spreadsheets take them.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front.
 
     Example:
         >>> to_csv([{"arm": "=1+1", "estimate": -0.0312345678, "p": None}])
-        "arm,estimate,p\r\n'=1+1,-0.0312346,\r\n"
+        "arm,estimate,p\r\n'=1+1,-0.03123,\r\n"
     """
     names = [name for name in dict.fromkeys(key for row in rows for key in row) if name not in _LEFT_OUT]
     text = io.StringIO()
@@ -82,6 +82,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, float | Iterable):
         return str(value)
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.4g}"
     text = value if isinstance(value, str) else " ".join(map(_cell, value))
     return f"'{text}" if text.startswith(_FORMULA) and isinstance(value, str) else text

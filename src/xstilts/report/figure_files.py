@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".svg", ".pdf")
 _INK, _GRID = "#1b1f24", "#e3e7eb"
-_MARKS = (("#2f7fb5", "o", "-"), ("#d9780c", "s", "--"), ("#7b5ea7", "^", ":"), ("#00896a", "D", "-."))
+_MARKS = (("#2f7fb5", "o", "-"), ("#d9780c", "s", "--"), ("#7b5ea7", "^", "-."), ("#00896a", "D", "--"))
 """Colour, mark and dash of each line: colour alone tells nothing apart."""
 _PANEL = (4.2, 3.0)
 _COLUMNS = 3
@@ -159,6 +159,7 @@ def _panel(axis: Axes, title: str, x: str, y: str) -> None:
     axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", MINUS))
     axis.grid(axis="y", color=_GRID)
     axis.set_axisbelow(True)
+    axis.tick_params(labelbottom=True)  # which an axis shared with a panel below would lose
     axis.spines[["top", "right"]].set_visible(False)
 
 

@@ -156,7 +156,7 @@ def _persistence(evidence: Evidence) -> Table:
     sides = ("Clean input", "Changed input") if any(_changed(block) for block in blocks) else ("Clean input",)
     groups = " & ".join(rf"\multicolumn{{3}}{{c}}{{{side}}}" for side in sides)
     rules = "".join(rf"\cmidrule(lr){{{2 + 3 * i}-{4 + 3 * i}}}" for i in range(len(sides)))
-    head = [rf" & {groups} \\", rules, *_head(["", *["English", "Other languages", "Verdict"] * len(sides)])]
+    head = [rf" & {groups} \\", rules, *_head(["", *["English", "Others", "Verdict"] * len(sides)])]
     rows: list[list[str]] = []
     for block in blocks:
         rows += [[]] if rows else []

@@ -27,6 +27,7 @@ def settings(evidence: Evidence) -> list[tuple[str, str]]:
     codes = sorted({row["language"] for row in results}, key=lambda x: (x != ENGLISH, display_name(x)))
     pairs = [
         ("Encoder", f"{encoder.get('name', 'unknown')}{layers}"),
+        ("Image tower", (run.get("tower") or {}).get("name", "")),
         ("Languages", f"{len(codes)}: {', '.join(map(display_name, codes))}"),
         ("Seeds", ", ".join(map(str, seeds))),
         ("Conditions", "; ".join(map(words.condition_label, [CLEAN, *evidence.conditions]))),

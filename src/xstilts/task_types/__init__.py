@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from xstilts.errors import RecipeError, UnknownName
+from xstilts.errors import RecipeError, UnknownName, UserError
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.task_types.answer_retrieval import AnswerRetrieval
 from xstilts.task_types.base import TaskType, TrainedType
 from xstilts.task_types.bitext_mining import BitextMining
 from xstilts.task_types.classification import Classification
+from xstilts.task_types.image_text_retrieval import ImageTextRetrieval
 from xstilts.task_types.multiple_choice import MultipleChoice
 from xstilts.task_types.retrieval import RetrievalType
 from xstilts.task_types.sentence_retrieval import SentenceRetrieval
 from xstilts.task_types.span_qa import SpanQa
 from xstilts.task_types.tagging import Tagging
 from xstilts.tasks.base import Task
+from xstilts.tasks.rows import SHAPES
 
 TASK_TYPES: dict[str, TaskType] = {
     task_type.name: task_type
     for task_type in (
         *(Classification(), MultipleChoice(), Tagging(), SpanQa()),
-        *(SentenceRetrieval(), BitextMining(), AnswerRetrieval()),
+        *(SentenceRetrieval(), BitextMining(), AnswerRetrieval(), ImageTextRetrieval()),
     )
 }
 
@@ -33,8 +35,14 @@ def get_task_type(name: str) -> TaskType:
 
     Raises:
         UnknownName: there is none.
+        UserError: tasks of this type can only be read.
     """
     if name not in TASK_TYPES:
+        if name in SHAPES:
+            raise UserError(
+                f"{name}: tasks of this type can be read and checked (xstilts show, xstilts validate), but this "
+                f"version neither trains nor predicts them. Types that it does: {', '.join(TASK_TYPES)}"
+            )
         raise UnknownName("task type", name, TASK_TYPES)
     return TASK_TYPES[name]
 
@@ -62,9 +70,10 @@ def check_roles(tasks: Sequence[Task], conditions: Iterable[Condition]) -> None:
     """
     for condition in conditions:
         fitting = [task for task in tasks if condition.is_for(task.type, task.labels)]
-        if fitting and not any(_has_role(task, condition) for task in fitting):
-            have = dict.fromkeys(f"A {task.type} task has {_roles(task)}" for task in fitting)
-            raise RecipeError(f"condition {condition}: no such role. {'. '.join(have)}")
+        have = {task.type: _roles(task, condition) for task in fitting}
+        if fitting and condition.role and not any(condition.role in roles for roles in have.values()):
+            told = [f"A {name} task has {', '.join(roles)}" for name, roles in have.items()]
+            raise RecipeError(f"condition {condition}: no such role. {'. '.join(told)}")
 
 
 def takes(task: Task, condition: Condition, language: str) -> bool:
@@ -72,20 +81,20 @@ def takes(task: Task, condition: Condition, language: str) -> bool:
     return not _idle(task, condition, language)
 
 
-def _has_role(task: Task, condition: Condition) -> bool:
-    return not condition.role or condition.role in get_task_type(task.type).roles
-
-
-def _roles(task: Task) -> str:
-    return ", ".join(get_task_type(task.type).roles)
+def _roles(task: Task, condition: Condition) -> tuple[str, ...]:
+    """The columns of a task that a condition may act on: texts, or images."""
+    kind = get_task_type(task.type)
+    return kind.roles if condition.modality in {"", "text"} else kind.pictures
 
 
 def _idle(task: Task, condition: Condition, language: str) -> str:
     """Why a condition changes nothing in the test input of a task in a language; empty where it does."""
-    if condition.is_for(task.type, task.labels) and not _has_role(task, condition):
-        return f"acts on none of its texts ({_roles(task)}), and is left out in"
-    on_tokens = "tokens" in get_task_type(task.type).roles
-    return condition.idle(language, task.type, on_tokens, task.labels)
+    roles = _roles(task, condition)
+    if condition.is_for(task.type, task.labels) and condition.role and condition.role not in roles:
+        return f"acts on none of its texts ({', '.join(roles)}), and is left out in"
+    if condition.modality == "image" and task.images is not None and task.images.given(language):
+        return "changes images, of which there are only features, in"
+    return condition.idle(language, task.type, "tokens" in roles, task.labels)
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,7 @@ def family_of(task: Task) -> str:
 
 def is_trained(task: Task) -> bool:
     """Whether a target is trained before it is tested."""
-    return family_of(task) == "trained"
+    return get_task_type(task.type).trains(task)
 
 
 def get_trained_type(name: str) -> TrainedType:

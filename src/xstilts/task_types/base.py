@@ -36,7 +36,7 @@ class Feature:
 
     `sequences` holds one token sequence, or one a choice; `type_ids` likewise, or nothing where the encoder has no
     segments. `target` is what the loss needs, `positions` (tagging) where the words of `row` begin, `window`
-    (span-qa) the part of the context that is read.
+    (span-qa) the part of the context that is read, `image` the vector of an image.
     """
 
     row: int
@@ -45,6 +45,7 @@ class Feature:
     type_ids: tuple[Tokens, ...] = ()
     positions: Tokens | None = None
     window: Any = None
+    image: NDArray[np.floating[Any]] | None = None
 
     @property
     def length(self) -> int:
@@ -109,6 +110,10 @@ class TaskType(ABC):
     """Columns that conditions perturb: all of them, or the one that is the condition's role."""
     further_texts: ClassVar[tuple[str, ...]] = ()
     """Columns that a condition perturbs only where they are its role."""
+    pictures: ClassVar[tuple[str, ...]] = ()
+    """Columns that name images, which conditions on images change."""
+    modality: ClassVar[str] = "text"
+    """What a task's input is: `text`, or `image-text`."""
     metrics: ClassVar[tuple[str, ...]]
     """Metrics that fit the type; the first is the default."""
     gold: ClassVar[str]
@@ -123,9 +128,17 @@ class TaskType(ABC):
         """The family of a task of this type."""
         return self.family
 
+    def trains(self, task: Task) -> bool:
+        """Whether a task of this type, as a target, is trained before it is tested."""
+        return self.family_of(task) == "trained"
+
     def options(self, task: Task) -> int | None:
-        """Among how many answers a guesser would choose; None where that differs from item to item."""
+        """Among how many labels or choices an answer is chosen; None where that differs from item to item."""
         return len(task.labels) or None
+
+    def guesses(self, task: Task, items: int) -> int | None:
+        """Among how many answers a guesser would choose: labels, or the items of a search; None: unknown."""
+        return self.options(task) if self.trains(task) else items
 
     def inputs(self, row: Row) -> list[tuple[str, ...]]:
         """The texts, or groups of texts read as one, that an encoder reads for a row."""
@@ -237,6 +250,9 @@ def collate(features: Sequence[Feature], pad_id: int) -> Batch:
         arrays["token_type_ids"] = types
     single = choices == 1
     inputs = {name: torch.from_numpy(array[:, 0] if single else array) for name, array in arrays.items()}
+    images = [feature.image for feature in features if feature.image is not None]
+    if images:
+        inputs["image"] = torch.from_numpy(np.stack(images).astype(np.float32))
     return Batch(inputs, features)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from xstilts.errors import UnknownName, UserError
-from xstilts.tasks import pocket, stilts, xtreme, xtreme_r
+from xstilts.tasks import iglue, multi30k, pocket, stilts, xtreme, xtreme_r
 from xstilts.tasks.base import Task
 
 SUITES: dict[str, Callable[[Path | None], tuple[Task, ...]]] = {
@@ -16,6 +17,8 @@ SUITES: dict[str, Callable[[Path | None], tuple[Task, ...]]] = {
     "stilts": stilts.tasks,
     "xtreme": xtreme.tasks,
     "xtreme-r": xtreme_r.tasks,
+    "iglue": iglue.tasks,
+    "captions": multi30k.tasks,
 }
 """The shipped suites, by name: what makes their tasks, given the folder with benchmark data."""
 
@@ -24,7 +27,9 @@ SUITES: dict[str, Callable[[Path | None], tuple[Task, ...]]] = {
 class Catalogue:
     """The tasks that names mean: those shipped and `own`. `data` is the folder with benchmark data, if there is one.
 
-    `lengths` are the tokens of an input of tasks by name, in place of what these say themselves.
+    `lengths` are the tokens of an input of tasks by name, in place of what these say themselves. `towers` says how
+    the image-text tasks join text and images (`Task.towers`). With `lenient_images`, images that cannot be read are
+    left out.
 
     Example:
         >>> Catalogue().get("pocket/intents").type
@@ -34,6 +39,8 @@ class Catalogue:
     own: Mapping[str, Task] = field(default_factory=dict)
     data: Path | None = None
     lengths: Mapping[str, int] = field(default_factory=dict)
+    towers: Mapping[str, Any] = field(default_factory=dict)
+    lenient_images: bool = False
 
     def __post_init__(self) -> None:
         if self.data is not None and not self.data.is_dir():
@@ -47,6 +54,11 @@ class Catalogue:
     def all(self) -> dict[str, Task]:
         """Every task by name."""
         tasks = {task.name: task for tasks in self.suites.values() for task in tasks} | dict(self.own)
+        if self.towers:
+            joined = {name: task for name, task in tasks.items() if task.images is not None}
+            tasks |= {name: replace(task, towers=self.towers) for name, task in joined.items()}
+        if self.lenient_images:
+            tasks = {name: _leniently(task) for name, task in tasks.items()}
         resized = {name: tokens for name, tokens in self.lengths.items() if name in tasks}
         return tasks | {name: tasks[name].at_length(tokens) for name, tokens in resized.items()}
 
@@ -60,3 +72,7 @@ class Catalogue:
         if name not in tasks:
             raise UnknownName("task", name, tasks, "xstilts ls tasks")
         return tasks[name]
+
+
+def _leniently(task: Task) -> Task:
+    return task if task.images is None else replace(task, images=task.images.leniently())

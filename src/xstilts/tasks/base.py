@@ -7,12 +7,20 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import metadata
 from types import MappingProxyType
-from typing import Any, Literal, Protocol, final, overload
+from typing import TYPE_CHECKING, Any, Literal, Protocol, final, overload
 
 from xstilts.errors import MissingPackage
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
 Row = dict[str, Any]
 """One example in canonical columns: `id`, `source`, and the columns its task type asks for."""
+
+VECTOR = "vector"
+"""The column in which a row brings the image tower's vector of its image: read from the store, never of a task."""
 
 SPLITS = ("train", "dev", "test")
 CANDIDATES = "-candidates"
@@ -20,6 +28,12 @@ CANDIDATES = "-candidates"
 
 Its rows have `id`, `source` and `text`, and where a sentence is read with its paragraph, `context`; other rows name
 them by `id` in `gold`. Those with a `side` are no candidates but sentences like the tested ones (bitext mining)."""
+
+
+FEW_SHOT = "few-shot@"
+"""What the name of a split begins with that holds a few training rows of a test language: `few-shot@10`, of 10 images.
+
+No task needs them to be complete."""
 
 
 def base_split(split: str) -> str:
@@ -49,6 +63,61 @@ class Source(Protocol):
 
     def origin(self, split: str) -> str:
         """What the rows of a split are, in words: the split itself, or `test, 80% of its sources`."""
+        ...
+
+
+class GivenVectors(Protocol):
+    """Vectors of images that come with a task, in place of the images."""
+
+    def missing(self, names: Sequence[str]) -> list[str]:
+        """Those of the images that there are no vectors of."""
+        ...
+
+    def vectors(self, names: Sequence[str]) -> NDArray[np.floating[Any]]:
+        """The vectors of images, [n, width]."""
+        ...
+
+
+class ImageSource(Protocol):
+    """Where the images of a task come from, which its rows name in their column `image`."""
+
+    def fingerprint(self, split: str, language: str) -> str:
+        """A string that changes whenever an image of these rows could change. Cheap: asked for when planning."""
+        ...
+
+    def of(self, language: str) -> str:
+        """The language whose rows name all images of a language's rows.
+
+        Languages that share their images have one such language, and the images are read once for all of them.
+        """
+        ...
+
+    def absent(self) -> str:
+        """What to say where there are no images at all; empty where there are some."""
+        ...
+
+    def gaps(self, split: str, language: str) -> str:
+        """What to say of images that these rows name and that are not among those there; empty where none are missing.
+
+        Raises:
+            DataError: there are files, but in a form that is not read.
+        """
+        ...
+
+    def leniently(self) -> ImageSource:
+        """The same images, but those that cannot be read are left out."""
+        ...
+
+    def given(self, language: str) -> GivenVectors | None:
+        """Vectors that come with the task in place of a language's images; None where there are images."""
+        ...
+
+    def open(self, name: str) -> Image | None:
+        """The image of a name, RGB; None where it cannot be read and is to be left out.
+
+        Raises:
+            DataError: it cannot be read.
+        """
         ...
 
 
@@ -115,6 +184,10 @@ class Task:
     sample: Literal["hash", "first"] = "hash"
     """Which rows `examples: N` takes: those with the smallest hash, or the first where the source orders them."""
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    images: ImageSource | None = None
+    """The images of an image-text task."""
+    towers: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """How text and images are joined: what the `images` section of a recipe says; empty outside of a recipe."""
 
     def max_length(self, default: int) -> int:
         """Tokens an input: the task's own maximum, else the one that is given."""

@@ -11,9 +11,10 @@ from xstilts.errors import UnknownName, UserError
 from xstilts.languages import normalise
 from xstilts.tasks import readers
 from xstilts.tasks.base import SPLITS
+from xstilts.tasks.columns import Column, column_parts, columns_in
 from xstilts.tasks.readers import FORMATS, ReadOptions, Record
 from xstilts.tasks.reading import check_sides
-from xstilts.tasks.rows import SHAPES, Column, column_parts
+from xstilts.tasks.rows import SHAPES
 
 ROLES = ("text", "target", "gold")
 """Line files that belong together: the two sides of a bitext, and which of their sentences are a pair."""
@@ -61,6 +62,13 @@ class UserTask(BaseModel):
     dev_from: Literal["train", "test"] = Field(
         "train", description="where dev rows are set aside from if no file"
     )
+    images: str | None = Field(
+        None,
+        description="folder with the images that rows name, from the recipe's folder, for image-text tasks",
+    )
+    features: str | None = Field(
+        None, description="file with features of these images (.npz, .h5), where there are no images"
+    )
     train_language: str = Field("en", description="language of the files without {language}, and to train on")
     max_length: int | None = Field(
         None, ge=8, description="tokens an input; default: the training's, 384 for span-qa"
@@ -70,6 +78,19 @@ class UserTask(BaseModel):
     licence: str = ""
     url: str = ""
     notes: str = ""
+
+    @property
+    def by_language(self) -> bool:
+        """Whether a file's columns hold texts of several languages, so that one file serves them all."""
+        return any("{language}" in str(part) for part in column_parts(self.columns))
+
+    def in_language(self, language: str) -> UserTask:
+        """The same for one language: `{language}` in columns becomes its code, as it was typed."""
+        if not self.by_language:
+            return self
+        typed = (*(self.languages or ()), self.train_language)
+        code = next((one for one in typed if normalise(one) == language), language)
+        return self.model_copy(update={"columns": columns_in(self.columns, code)})
 
     @property
     def read_options(self) -> ReadOptions:
@@ -118,6 +139,14 @@ class UserTask(BaseModel):
         except UserError as error:
             raise ValueError(str(error)) from None
         return value
+
+    @model_validator(mode="after")
+    def _has_what_columns_need(self) -> UserTask:
+        if self.by_language and not self.languages:
+            raise ValueError("columns: say which {language} may be, such as `languages: [en, de, sw]`")
+        if (self.images or self.features) and "image" not in SHAPES[self.type].required:
+            raise ValueError(f"images, features: {self.type} has no images. Leave them out")
+        return self
 
     @model_validator(mode="after")
     def _is_consistent(self) -> UserTask:

@@ -1,4 +1,4 @@
-"""Setting rows aside for dev, where a task comes without dev files."""
+"""Which rows are used: set aside for dev where a task comes without dev files, or a part of all for trying out."""
 
 from __future__ import annotations
 
@@ -38,6 +38,32 @@ def carve_dev(rows: list[Row], share: float = 0.1, at_most: int = 1000) -> tuple
     return [row for row in rows if heads[row["source"]] not in chosen], [
         row for row in rows if heads[row["source"]] in chosen
     ]
+
+
+def sample(rows: list[Row], examples: tuple[str, int] | None, limit: int | None) -> list[Row]:
+    """So many `examples`, and the rows of `limit` sources: by their hash, so the same sources in every language.
+
+    Args:
+        rows: of one split and language.
+        examples: how many rows, and which: `first`, or `hash` for those with the smallest; None: all.
+        limit: of how many sources; None: of all.
+
+    Example:
+        >>> sample([{"id": str(number), "source": "1"} for number in range(9)], ("first", 2), None)
+        [{'id': '0', 'source': '1'}, {'id': '1', 'source': '1'}]
+    """
+    if examples is not None:
+        order, count = examples
+        chosen = (
+            rows if order == "first" else sorted(rows, key=lambda row: short_hash(f"examples/{row['id']}"))
+        )
+        kept = {row["id"] for row in chosen[:count]}
+        rows = [row for row in rows if row["id"] in kept]
+    if limit is not None:
+        sources = sorted({row["source"] for row in rows}, key=lambda source: short_hash(f"limit/{source}"))
+        wanted = set(sources[:limit])
+        rows = [row for row in rows if row["source"] in wanted]
+    return rows
 
 
 def _heads(rows: list[Row]) -> dict[str, str]:

@@ -8,12 +8,15 @@ from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 
+from xstilts.errors import RecipeError
 from xstilts.hashing import digest, files_fingerprint
 from xstilts.languages import normalise
 from xstilts.tasks import readers
 from xstilts.tasks.base import Row, Task
+from xstilts.tasks.columns import Located, located, spread
 from xstilts.tasks.declaration import ROLES, UserTask
 from xstilts.tasks.dividing import TEST_SHARE, carve_dev
+from xstilts.tasks.pictures import TaskImages
 from xstilts.tasks.pools import with_candidates
 from xstilts.tasks.readers import Problem, Record, Report, raise_problems
 from xstilts.tasks.reading import (
@@ -26,7 +29,7 @@ from xstilts.tasks.reading import (
     tag_of,
     unmatched,
 )
-from xstilts.tasks.rows import SHAPES, Located, RowRules, build_rows, located
+from xstilts.tasks.rows import SHAPES, RowRules, build_rows
 
 Files = Mapping[str, tuple[Path, ...]]
 
@@ -161,7 +164,7 @@ class FilesSource:
 
     def _tags(self, native: str, split: str) -> list[str]:
         """The languages of a file, by the code in its name; one without may hold several."""
-        if self.spec.language_column and not native:
+        if (self.spec.language_column or self.spec.by_language) and not native:
             return [normalise(code) for code in self.spec.languages or ()]
         return [self._tag(native, split)]
 
@@ -196,9 +199,11 @@ class FilesSource:
 
     def _rows(self, split: str, language: str, files: Files, report: Report) -> Iterator[Row]:
         # undeclared labels are those of the training rows themselves
-        labels = self.labels if self.spec.labels is not None or split != "train" else ()
+        known = self.spec.labels is not None or (split != "train" and not self.reading.any_label)
+        labels = self.labels if known else ()
         spec, unanswered = self.spec, bool(self.spec.options.get("null_answers"))
-        rules = RowRules(spec.type, labels, spec.label_base, spec.parallel, spec.repeated_ids, unanswered)
+        repeated = spec.repeated_ids or bool(SHAPES[spec.type].spread)
+        rules = RowRules(spec.type, labels, spec.label_base, spec.parallel, repeated, unanswered)
         return build_rows(self._records(files, language, report), rules, language, report)
 
     def _records(self, files: Files, language: str, report: Report) -> Iterator[Located]:
@@ -208,9 +213,13 @@ class FilesSource:
             for line, record in self.reading.cleaned(str(text), pairs, language, report):
                 yield Located(str(text), line, record, {**_ALIGNED, **self.spec.columns})
             return
+        spec = self.spec.in_language(language)
+        column = SHAPES[spec.type].spread
         for path in files[""]:
             records = self.reading.cleaned(str(path), self._read(path, language, report), language, report)
-            yield from located(str(path), records, partial(self.spec.columns_of, path), report)
+            if column:
+                records = spread(records, spec.columns.get(column, column), self.spec.by_language)
+            yield from located(str(path), records, partial(spec.columns_of, path), report)
 
     def _read(self, path: Path, language: str, report: Report) -> Iterator[tuple[int, Record]]:
         records = (
@@ -257,4 +266,16 @@ def user_task(name: str, spec: UserTask, base: Path) -> Task:
         url=spec.url,
         notes=spec.notes,
         options=MappingProxyType(spec.task_options),
+        images=_images(name, spec, source, base),
     )
+
+
+def _images(name: str, spec: UserTask, source: FilesSource, base: Path) -> TaskImages | None:
+    """The images that the rows of a task name, in the folder or the file that it declares."""
+    if "image" not in SHAPES[spec.type].required:
+        return None
+    if not spec.images and not spec.features:
+        wanted = "`images:`, the folder of the images that rows name, or `features:`, a file"
+        raise RecipeError(f"tasks.{name}: {spec.type} expects {wanted}")
+    places = (f"{spec.images}/{{image}}",) if spec.images else ()
+    return TaskImages(name, source, base, places, (spec.features,) if spec.features else ())

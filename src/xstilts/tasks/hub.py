@@ -12,10 +12,11 @@ from typing import Any
 from xstilts.errors import DataError
 from xstilts.hashing import cache_dir, digest
 from xstilts.tasks.base import Row
+from xstilts.tasks.columns import Column, located
 from xstilts.tasks.dividing import TEST_SHARE, carve_dev
 from xstilts.tasks.readers import Problem, Record, raise_problems
 from xstilts.tasks.reading import Clean, Reading, as_it_is
-from xstilts.tasks.rows import Column, RowRules, build_rows, located
+from xstilts.tasks.rows import RowRules, build_rows
 
 EXPORTS = "refs/convert/parquet"
 """The branch with the Parquet files that the Hub makes of a dataset repository."""

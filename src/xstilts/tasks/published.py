@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from xstilts.errors import DataError, RecipeError
 from xstilts.hashing import digest
-from xstilts.tasks.base import SPLITS, Row, Source, Task, base_split
+from xstilts.tasks.base import FEW_SHOT, SPLITS, Row, Source, Task, base_split
 from xstilts.tasks.building import SUBMISSION, Unlabelled
 from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.files import FilesSource
@@ -208,7 +208,8 @@ def files_layout(
 
     `reading(folder)` adds what such a declaration cannot say.
     """
-    patterns = [pattern for split in SPLITS for pattern in spec.patterns(split).values()]
+    further = (split for split in spec.files if split.startswith(FEW_SHOT))
+    patterns = [pattern for split in (*SPLITS, *further) for pattern in spec.patterns(split).values()]
     patterns += submission.patterns if submission is not None else ()
     return Layout(
         name,
@@ -328,6 +329,8 @@ def joined_task(name: str, test: Task, train: Task) -> Task:
         raise RecipeError(
             f"tasks.{name}: {test.name} is a {test.type} task, {train.name} a {train.type} task"
         )
+    if test.images is not None:
+        raise RecipeError(f"tasks.{name}: {test.name} is an image-text task, and such tasks cannot be joined")
     foreign = [label for label in train.labels if label not in test.labels] if test.labels else []
     if foreign:
         raise RecipeError(

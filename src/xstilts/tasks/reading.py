@@ -63,8 +63,8 @@ class Reading:
 
     `records(path, report)` reads a file, in place of the reader of its format. `clean` changes or leaves out records.
     `beside` are patterns of further files that `clean` looks things up in: they enter the fingerprint. A file that is
-    not one that it `accepts` counts as not there. `version` is raised whenever the same files would give other
-    records.
+    not one that it `accepts` counts as not there. With `any_label`, rows may have labels that the training rows lack.
+    `version` is raised whenever the same files would give other records.
 
     Example:
         >>> Reading(clean=lambda record, language: record | {"label": "yes"}).facts(Path())
@@ -75,6 +75,7 @@ class Reading:
     clean: Clean = as_it_is
     beside: tuple[str, ...] = ()
     accepts: Callable[[Path], bool] = every
+    any_label: bool = False
     version: int = 1
 
     def facts(self, base: Path) -> dict[str, Any]:

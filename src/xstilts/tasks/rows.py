@@ -7,7 +7,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,12 +15,10 @@ from pydantic import BaseModel, ValidationError
 
 from xstilts.errors import UnknownName
 from xstilts.tasks.base import Row
-from xstilts.tasks.readers import Problem, Record, Report
+from xstilts.tasks.columns import Column, Located
+from xstilts.tasks.readers import Problem, Report
 from xstilts.tasks.searching import AnswerOptions, MiningOptions, answer_id
 from xstilts.tasks.squad import WINDOW_TOKENS, SpanOptions, read_answers
-
-Column = int | str | tuple[int | str, ...]
-"""A column of a file: its name, a dotted path into it, its position from 0, or several columns."""
 
 _HALF_A_PAIR = r"holds half a surrogate pair. Write the character in full: its \u escapes are broken"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -118,7 +115,8 @@ class Shape:
 
     `options` is the model of what a task of the type may set under `options`, `max_length` the tokens an input that
     its tasks have unless they say otherwise; None = those of the training. `sides` are the line files that may make
-    up its rows; `pooled` says whether candidates are rows of a split of their own.
+    up its rows; `pooled` says whether candidates are rows of a split of their own. Each
+    entry of a list in the column `spread` makes a row.
     """
 
     required: tuple[str, ...]
@@ -129,6 +127,7 @@ class Shape:
     max_length: int | None = None
     sides: tuple[str, ...] = ()
     pooled: bool = False
+    spread: str = ""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -232,6 +231,18 @@ def _answer_retrieval(cells: Cells) -> Row:
     return row | {"gold": [answer_id(cells.language, row["answer"], row.get("context", ""))]}
 
 
+def _caption(cells: Cells) -> Row:
+    """A caption; its source is the image, whatever the language, unless the file says otherwise."""
+    image = cells.text("image")
+    source = {} if "source" in cells.columns else {"source": image}
+    return source | {"text": cells.text("text"), "image": image}
+
+
+def _image_text(cells: Cells) -> Row:
+    images = {name: cells.text(name) for name in ("image", "image_pair") if name in cells.columns}
+    return {"text": cells.text("text"), **images, "label": cells.label()}
+
+
 SHAPES: Mapping[str, Shape] = MappingProxyType(
     {
         "classification": Shape(("text", "label"), _classification, ("text_pair",), has_labels=True),
@@ -251,6 +262,10 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "answer-retrieval": Shape(
             ("text", "answer"), _answer_retrieval, ("context",), options=AnswerOptions, pooled=True
         ),
+        "image-text-retrieval": Shape(("image", "text"), _caption, spread="text"),
+        "image-text-classification": Shape(
+            ("image", "text", "label"), _image_text, ("image_pair",), has_labels=True
+        ),
     }
 )
 """The task types that files can be read for."""
@@ -267,96 +282,6 @@ def identity(cells: Cells, ordinal: int, language: str, parallel: bool, time: in
             raise cells.bad(name, "is empty")
     own = (given.get("id") or str(ordinal)) + (f"#{time}" if time > 1 else "")
     return {"id": own, "source": given.get("source") or (own if parallel else f"{language}/{own}")}
-
-
-def pick(record: Mapping[str, Any], column: Column) -> Any:
-    """The value of a column: by name, by position, by a dotted path, or a list of several columns' values.
-
-    Raises:
-        LookupError: the record has no such column.
-
-    Example:
-        >>> pick({"question": {"choices": [{"text": "a shop"}, {"text": "home"}]}}, "question.choices.text")
-        ['a shop', 'home']
-    """
-    if isinstance(column, tuple):
-        return [pick(record, part) for part in column]
-    if isinstance(column, int):
-        return list(record.values())[column]
-    if column in record:
-        return record[column]
-    head, _, rest = column.partition(".")
-    inner = record[head]
-    if isinstance(inner, list):
-        return [pick(item, rest) for item in inner if isinstance(item, Mapping)]
-    if not isinstance(inner, Mapping):
-        raise KeyError(column)
-    return pick(inner, rest)
-
-
-def column_parts(columns: Mapping[str, Column]) -> list[int | str]:
-    """All single columns of a file that canonical columns are made of."""
-    return [
-        part for column in columns.values() for part in (column if isinstance(column, tuple) else (column,))
-    ]
-
-
-def value_or_none(record: Mapping[str, Any], column: Column) -> Any:
-    """`pick`, with None for what is not there: a key may be absent from some of a JSONL file's lines."""
-    try:
-        return pick(record, column)
-    except LookupError:
-        return None
-
-
-def absent_column(record: Mapping[str, Any], columns: Mapping[str, Column]) -> str | None:
-    """What to say of the first column that a record does not have: the nearest one, and all there are."""
-    for name, column in columns.items():
-        for part in column_parts({name: column}):
-            try:
-                pick(record, part)
-            except LookupError:
-                return _absent_message(name, part, list(record))
-    return None
-
-
-def _absent_message(name: str, column: int | str, there: list[str]) -> str:
-    if isinstance(column, int):
-        return f"there is no column {column} (for {name}). The {len(there)} columns are numbered from 0"
-    close = get_close_matches(column, there, n=1, cutoff=0.5)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return (
-        f"there is no column {column!r}.{hint} Columns: {', '.join(there)}. "
-        f"Say which one it is: `columns: {{{name}: {close[0] if close else there[0]}}}`"
-    )
-
-
-@dataclass(frozen=True)
-class Located:
-    """One record and where it stands: its values by canonical column, and the columns that they come from."""
-
-    file: str
-    line: int
-    values: Mapping[str, Any]
-    columns: Mapping[str, Column]
-
-
-def located(
-    file: str,
-    records: Iterable[tuple[int, Record]],
-    columns_of: Callable[[Record], Mapping[str, Column]],
-    report: Report,
-) -> Iterator[Located]:
-    """The records of one file by canonical columns; a column that its first record lacks is told, and ends it."""
-    columns: Mapping[str, Column] = {}
-    for line, record in records:
-        if not columns:
-            columns = columns_of(record)
-            if absent := absent_column(record, columns):
-                report(Problem(file, 1, absent))
-                return
-        values = {name: value_or_none(record, column) for name, column in columns.items()}
-        yield Located(file, line, values, columns)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from xstilts.errors import DataError
-from xstilts.tasks.base import Task
+from xstilts.tasks.base import FEW_SHOT, Task
 from xstilts.tasks.building import SUBMISSION
 from xstilts.tasks.published import Layout, PublishedSource, offline, published
 
@@ -40,7 +40,7 @@ def _of_part(task: Task, part: PublishedSource) -> Iterator[Whereabouts]:
     own = part.task == task.name
     for split in (*part.splits, SUBMISSION) if own else [one for one in part.splits if one != "test"]:
         found = part.found(split)
-        if found is None and split == SUBMISSION:
+        if found is None and not is_needed(split):
             continue
         wanted = _wanted(task, part, split)
         languages = found[1] if found else ()
@@ -59,6 +59,11 @@ def _wanted(task: Task, part: PublishedSource, split: str) -> tuple[str, ...]:
         return ()  # where the test task has none in the language that is trained on, the training task lends its own
     english = not own or split == "train" or (split == "dev" and "train" in part.splits)
     return (task.train_language,) if english else task.languages
+
+
+def is_needed(split: str) -> bool:
+    """Whether a task is not complete without a split: all but rows for a submission and few-shot rows."""
+    return split != SUBMISSION and not split.startswith(FEW_SHOT)
 
 
 def summary(task: Task) -> str:

@@ -11,13 +11,14 @@ from typing import Any
 from xml.etree import ElementTree
 
 from xstilts.tasks.base import Task
+from xstilts.tasks.columns import Column
 from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.hub import HubSource, HubTask
 from xstilts.tasks.problems import BrokenFileError, Report, raw_lines
 from xstilts.tasks.published import JoinedSource, Layout, PublishedSource, files_layout
 from xstilts.tasks.readers import Numbered, Record, read
 from xstilts.tasks.reading import Reading
-from xstilts.tasks.rows import Column, RowRules
+from xstilts.tasks.rows import RowRules
 from xstilts.tasks.stilts.choices import choice_hub, choice_layout, choice_task
 from xstilts.tasks.xtreme.answers import lareqa, mewslix
 from xstilts.tasks.xtreme.common import DOWNLOAD, TREE

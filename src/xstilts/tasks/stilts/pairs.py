@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from xstilts.tasks.base import Task
+from xstilts.tasks.columns import Column
 from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.hub import HubSource, HubTask, named
 from xstilts.tasks.problems import Report, raw_lines
 from xstilts.tasks.published import ConcatenatedSource, PublishedSource, files_layout
 from xstilts.tasks.readers import Numbered, Record
 from xstilts.tasks.reading import Reading
-from xstilts.tasks.rows import Column, RowRules
+from xstilts.tasks.rows import RowRules
 from xstilts.tasks.stilts.common import english
 from xstilts.tasks.xtreme.common import DOWNLOAD, TREE
 from xstilts.tasks.xtreme.pairs import NLI_LABELS, nli_hub

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from xstilts.tasks.base import Task
 from xstilts.tasks.building import Unlabelled
+from xstilts.tasks.columns import Column
 from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.hub import HUB_SPLITS, HubSource, HubTask, named
 from xstilts.tasks.published import Layout, PublishedSource, files_layout
 from xstilts.tasks.readers import Record
 from xstilts.tasks.reading import Reading
-from xstilts.tasks.rows import Column, RowRules
+from xstilts.tasks.rows import RowRules
 from xstilts.tasks.xtreme.common import DOWNLOAD, REPORTED, TREE, unlabelled_pairs
 
 NLI_LABELS = ("contradiction", "entailment", "neutral")

@@ -1,0 +1,176 @@
+"""Who sees: an image tower by Hugging Face id, folder, or a name that starts with `bundled/`.
+
+A tower is read as it was published: it turns an image into one vector, and nothing of it is trained.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xstilts.encoders import efficientnet
+from xstilts.encoders.base import folder_fingerprint, hub_folder
+from xstilts.errors import EncoderError, MissingPackage, UnknownName
+from xstilts.hashing import digest
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image
+
+DEFAULT_TOWER = efficientnet.NAME
+TOWERS = {efficientnet.NAME: "1,280 features, 3.4M parameters, trained on ImageNet; 224 px"}
+"""The image towers whose weights are in an installed package, and what they are."""
+
+READING = 1
+"""Raised whenever the same tower and image would give another vector."""
+
+
+@dataclass(frozen=True)
+class TowerSpec:
+    """An image tower as named in a recipe, found but not loaded. `width` is that of its vectors."""
+
+    name: str
+    fingerprint: str
+    width: int
+    folder: Path | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What enters the keys of stages: weights, preprocessing, and how we read both."""
+        return {"fingerprint": self.fingerprint, "reading": READING}
+
+
+class ImageTower(ABC):
+    """A loaded image tower. Its methods may be called from several threads at once."""
+
+    @abstractmethod
+    def prepare(self, image: Image) -> torch.Tensor:
+        """An RGB image as the tower takes it, [3, height, width]: resized, cropped, normalised."""
+
+    @abstractmethod
+    def vectors(self, batch: torch.Tensor) -> torch.Tensor:
+        """The vectors of prepared images, [n, width], from [n, 3, height, width]."""
+
+
+def find_tower(name: str) -> TowerSpec:
+    """Find an image tower by name; one on the Hub is downloaded once.
+
+    Args:
+        name: `bundled/efficientnet-lite0`, a folder, or a Hugging Face id: of a vision model, or of a dual encoder
+            such as CLIP or SigLIP, of which the image side is read.
+
+    Raises:
+        EncoderError: there is no such model, or its configuration is not that of one with an image side.
+
+    Example:
+        >>> find_tower("bundled/efficientnet-lite0").width  # doctest: +SKIP
+        1280
+    """
+    if name.startswith("bundled/"):
+        if name not in TOWERS:
+            raise UnknownName("image tower", name, TOWERS, "xstilts ls encoders")
+        return TowerSpec(name, efficientnet.fingerprint(), efficientnet.WIDTH)
+    if Path(name).expanduser().is_dir():
+        folder = Path(name).expanduser()
+        fingerprint = folder_fingerprint(folder)
+    else:
+        folder, fingerprint = hub_folder(name)
+    if not (folder / "preprocessor_config.json").is_file():
+        raise EncoderError(
+            f"image tower {name!r}: there is no preprocessor_config.json in {folder}, which says how images are "
+            "resized and normalised. Expected a Hugging Face vision model, or a dual encoder such as CLIP"
+        )
+    return TowerSpec(name, digest(["tower", fingerprint]), _width(name, folder), folder)
+
+
+@lru_cache(maxsize=1)
+def load_tower(spec: TowerSpec) -> ImageTower:
+    """Load an image tower; the last one is kept in memory.
+
+    Raises:
+        EncoderError: transformers cannot load it, or not all of its weights are there.
+        MissingPackage: the images extra is not installed.
+    """
+    if spec.folder is None:
+        return efficientnet.load(_Bundled)
+    return _load_published(spec, spec.folder)
+
+
+class _Bundled(ImageTower):
+    """The bundled EfficientNet."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def prepare(self, image: Image) -> torch.Tensor:
+        return efficientnet.prepare(image)
+
+    def vectors(self, batch: torch.Tensor) -> torch.Tensor:
+        return efficientnet.vectors(self._model, batch)
+
+
+class _Published(ImageTower):
+    """A Hugging Face model: the image features of a dual encoder, else the mean of a vision model's last states."""
+
+    def __init__(self, model: Any, processor: Any) -> None:
+        self._model, self._processor = model, processor
+
+    def prepare(self, image: Image) -> torch.Tensor:
+        pixels: torch.Tensor = self._processor(image, return_tensors="pt")["pixel_values"][0]
+        return pixels
+
+    def vectors(self, batch: torch.Tensor) -> torch.Tensor:
+        if hasattr(self._model, "get_image_features"):
+            found = self._model.get_image_features(pixel_values=batch)
+            pooled: torch.Tensor = getattr(found, "pooler_output", found)
+            return pooled.float()
+        states: torch.Tensor = self._model(pixel_values=batch).last_hidden_state.float()
+        return states.mean(1) if states.ndim == 3 else states.mean((2, 3))
+
+
+def _load_published(spec: TowerSpec, folder: Path) -> ImageTower:
+    import torch
+    from transformers import AutoImageProcessor, AutoModel
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        model, loading = AutoModel.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+        processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
+    except ImportError as error:
+        raise MissingPackage(f"the image tower {spec.name}", str(error.name or "pillow"), "images") from None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        raise EncoderError(f"image tower {spec.name!r}: transformers cannot load {folder}: {error}") from None
+    missing = sorted(name for name in loading["missing_keys"] if "pooler" not in name.split("."))
+    if missing:
+        raise EncoderError(
+            f"image tower {spec.name!r}: {len(missing)} weights are missing in {folder}, the first is {missing[0]}. "
+            "Download or save the model again"
+        )
+    return _Published(model.eval(), processor)
+
+
+def _width(name: str, folder: Path) -> int:
+    """Width of the vectors, from the configuration.
+
+    CLIP and its like project to `projection_dim`; SigLIP has the vision side's own width. Convolutional networks list
+    the widths of their stages.
+    """
+    config: Mapping[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+    vision = config.get("vision_config")
+    if isinstance(vision, Mapping):
+        projected = None if "siglip" in str(config.get("model_type")) else config.get("projection_dim")
+        return int(projected or vision.get("hidden_size") or 768)
+    sizes: Sequence[int] | int | None = config.get("hidden_size") or config.get("hidden_sizes")
+    if "vocab_size" in config or not sizes:
+        raise EncoderError(
+            f"image tower {name!r}: {folder / 'config.json'} is not that of a model with an image side "
+            f"(model_type {config.get('model_type')!r}). Expected a vision model, or a dual encoder such as CLIP"
+        )
+    return int(sizes if isinstance(sizes, int) else sizes[-1])

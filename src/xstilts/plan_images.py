@@ -1,0 +1,98 @@
+"""What images add to a plan: a stage that puts each set of them to the image tower, once for every condition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from xstilts.errors import RecipeError
+from xstilts.perturbations import CLEAN, Condition
+from xstilts.recipe import Recipe
+from xstilts.stage import Stage
+from xstilts.tasks.base import Task
+
+Parents = dict[str, tuple[Stage, ...]]
+
+
+class Maker(Protocol):
+    """Who makes stages."""
+
+    def prepare(
+        self, task: Task, split: str, language: str, examples: int | None = None, limit: int | None = None
+    ) -> Stage:
+        """The rows of a split and language."""
+        ...
+
+    def add(
+        self, kind: str, spec: Mapping[str, Any], parents: Mapping[str, tuple[Stage, ...]], label: str
+    ) -> Stage:
+        """A stage; the same one for the same content."""
+        ...
+
+
+def images_of(maker: Maker, data: Iterable[tuple[Task, Stage]], condition: Condition = CLEAN) -> Parents:
+    """The images that rows name, as parents in the role `images`; nothing where no task has images.
+
+    Args:
+        maker: makes the stages.
+        data: tasks, and the stages that prepare their rows.
+        condition: of the test input; one on texts leaves the images as they are.
+    """
+    of_images = condition.modality in {"image", "features"}
+    stages = [
+        _seen(maker, task, rows, condition if of_images else CLEAN)
+        for task, rows in data
+        if task.images is not None
+    ]
+    return {"images": tuple(dict.fromkeys(stages))} if stages else {}
+
+
+def _seen(maker: Maker, task: Task, data: Stage, condition: Condition) -> Stage:
+    """The vectors of all images of a set: that of the language whose rows name them for others as well."""
+    assert task.images is not None
+    split, language = data.spec["split"], data.spec["language"]
+    shown = task.images.of(language)
+    if shown != language:
+        examples = data.spec["examples"]
+        data = maker.prepare(task, split, shown, examples and examples[1], data.spec["limit"])
+    given = task.images.given(shown) is not None
+    spec = {
+        "images": task.images.fingerprint(split, shown),
+        "tower": None if given else task.towers["tower"],
+        "condition": str(condition),
+        **condition.identity(shown),
+    }
+    return maker.add(
+        "features", spec, {"rows": (data,)}, f"images of {task.name} {split} {shown} {condition}"
+    )
+
+
+def joining(task: Task) -> dict[str, Any]:
+    """What of a task's joining of texts and images can change a result; nothing where it has no images."""
+    return {"towers": dict(task.towers)} if task.images is not None else {}
+
+
+def holds(seen: Stage, data: Stage, task: Task) -> bool:
+    """Whether a features stage holds the images of a prepare stage's rows."""
+    (rows,) = seen.parents["rows"]
+    assert task.images is not None
+    there, wanted = rows.spec, data.spec
+    return bool(
+        there["task"]["name"] == task.name
+        and there["split"] == wanted["split"]
+        and there["language"] == task.images.of(wanted["language"])
+    )
+
+
+def check_arms(recipe: Recipe, tasks: Mapping[str, Task]) -> None:
+    """Image-text tasks are targets: what they would teach an encoder as intermediates is not looked into.
+
+    Raises:
+        RecipeError: an arm has one.
+    """
+    for arm, settings in recipe.arms.items():
+        for name in settings.tasks:
+            if name in tasks and tasks[name].images is not None:
+                raise RecipeError(
+                    f"arms.{arm}: {name} is an image-text task, which stands under targets. Expected text tasks here"
+                )

@@ -1,0 +1,95 @@
+"""Image towers: the bundled one and Hugging Face models, found by name and read as they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from image_world import write_clip, write_vit
+from xstilts.encoders.base import find_encoder, load_encoder
+from xstilts.encoders.towers import DEFAULT_TOWER, find_tower, load_tower
+from xstilts.errors import EncoderError, UnknownName
+
+Image = pytest.importorskip("PIL.Image", reason="needs Pillow: pip install 'xstilts[images]'")
+
+
+def picture(seed: int = 0, size: tuple[int, int] = (48, 40)) -> Any:
+    random = np.random.default_rng(seed)
+    return Image.fromarray(random.integers(0, 256, (size[1], size[0], 3), np.uint8))
+
+
+def vector(name: str, image: Any) -> torch.Tensor:
+    tower = load_tower(find_tower(name))
+    with torch.inference_mode():
+        return tower.vectors(tower.prepare(image)[None])[0]
+
+
+def test_a_vision_model_gives_the_mean_of_its_states(tmp_path: Path) -> None:
+    model = write_vit(tmp_path)
+    assert find_tower(str(tmp_path)).width == 16
+    found = vector(str(tmp_path), picture())
+    tower = load_tower(find_tower(str(tmp_path)))
+    with torch.inference_mode():
+        states = model(pixel_values=tower.prepare(picture())[None]).last_hidden_state
+    assert torch.allclose(found, states.mean(1)[0], atol=1e-6)
+
+
+def test_a_dual_encoder_gives_its_image_features(tmp_path: Path) -> None:
+    model = write_clip(tmp_path)
+    assert find_tower(str(tmp_path)).width == 12
+    tower = load_tower(find_tower(str(tmp_path)))
+    prepared = tower.prepare(picture())[None]
+    with torch.inference_mode():
+        expected = model.visual_projection(model.vision_model(pixel_values=prepared).pooler_output)[0]
+    assert torch.allclose(vector(str(tmp_path), picture()), expected, atol=1e-6)
+
+
+def test_the_bundled_tower_tells_images_apart() -> None:
+    pytest.importorskip("efficientnet_lite_pytorch", reason="needs the bundled tower")
+    spec = find_tower(DEFAULT_TOWER)
+    assert spec.width == 1280 and spec.folder is None
+    one, other = vector(DEFAULT_TOWER, picture()), vector(DEFAULT_TOWER, picture(1, (300, 260)))
+    assert one.shape == (1280,) and torch.isfinite(one).all()
+    assert torch.nn.functional.cosine_similarity(one, other, dim=0) < 0.999
+    assert torch.equal(one, vector(DEFAULT_TOWER, picture()))
+
+
+def test_other_weights_are_another_tower(tmp_path: Path) -> None:
+    write_vit(tmp_path / "a", seed=0)
+    write_vit(tmp_path / "b", seed=1)
+    prints = {find_tower(str(tmp_path / name)).fingerprint for name in "ab"}
+    assert len(prints) == 2
+
+
+def test_what_is_no_tower_is_refused(tmp_path: Path, tiny_encoder: Path) -> None:
+    with pytest.raises(UnknownName, match="Did you mean 'bundled/efficientnet-lite0'"):
+        find_tower("bundled/efficientnet-lite1")
+    with pytest.raises(EncoderError, match=r"no preprocessor_config\.json"):
+        find_tower(str(tiny_encoder))
+    write_vit(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text()) | {"vocab_size": 9}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(EncoderError, match="is not that of a model with an image side"):
+        find_tower(str(tmp_path))
+
+
+def test_the_text_side_of_a_dual_encoder_is_an_encoder(tiny_encoder: Path, tmp_path: Path) -> None:
+    from transformers import AutoModel, AutoTokenizer, VisionTextDualEncoderModel
+
+    write_vit(tmp_path / "vision")
+    dual = tmp_path / "dual"
+    VisionTextDualEncoderModel.from_vision_text_pretrained(
+        str(tmp_path / "vision"), str(tiny_encoder), projection_dim=12
+    ).save_pretrained(dual)
+    AutoTokenizer.from_pretrained(tiny_encoder).save_pretrained(dual)
+    spec = find_encoder(f"{dual}@1")
+    assert (spec.layers, spec.depth) == (1, 1)
+    found, expected = load_encoder(find_encoder(str(dual))), AutoModel.from_pretrained(tiny_encoder)
+    weights = expected.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in found.body.items())
+    assert torch.equal(found.embeddings, expected.get_input_embeddings().weight)
