@@ -111,8 +111,4 @@ def test_no_effect_is_seldom_found(languages: int, targets: int, families: int) 
     for seed in range(runs):
         rows = rows_of(explain(observe(languages, targets, families, seed=seed)), "together")
         found += sum(row["p"] is not None and row["p"] < 0.05 for row in rows.values())
-<<<<<<< HEAD
     assert found / (3 * runs) < 0.06
-=======
-    assert found / (3 * runs) < 0.1  # about 8% with 20 languages, as the documentation says
->>>>>>> main
