@@ -164,7 +164,7 @@ CLAIMS = (
         source=OWN,
         on_run=ours.in_image_text,
         on_reference=reference.in_image_text,
-        how="A target of the type image-text-retrieval or image-text-classification; those there are: xstilts ls tasks",
+        how="A target of the type image-text-retrieval; those there are: xstilts ls tasks",
     ),
     Claim(
         number=13,

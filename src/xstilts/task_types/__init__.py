@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from xstilts.errors import RecipeError, UnknownName
+from xstilts.errors import RecipeError, UnknownName, UserError
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.task_types.answer_retrieval import AnswerRetrieval
@@ -19,6 +19,7 @@ from xstilts.task_types.sentence_retrieval import SentenceRetrieval
 from xstilts.task_types.span_qa import SpanQa
 from xstilts.task_types.tagging import Tagging
 from xstilts.tasks.base import Task
+from xstilts.tasks.rows import SHAPES
 
 TASK_TYPES: dict[str, TaskType] = {
     task_type.name: task_type
@@ -34,8 +35,14 @@ def get_task_type(name: str) -> TaskType:
 
     Raises:
         UnknownName: there is none.
+        UserError: tasks of this type can only be read.
     """
     if name not in TASK_TYPES:
+        if name in SHAPES:
+            raise UserError(
+                f"{name}: tasks of this type can be read and checked (xstilts show, xstilts validate), but this "
+                f"version neither trains nor predicts them. Types that it does: {', '.join(TASK_TYPES)}"
+            )
         raise UnknownName("task type", name, TASK_TYPES)
     return TASK_TYPES[name]
 
