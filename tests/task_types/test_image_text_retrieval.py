@@ -17,7 +17,7 @@ from transformers import AutoModel, AutoTokenizer
 from xstilts.encoders.two_towers import TwoTowers
 from xstilts.errors import RecipeError
 from xstilts.perturbations import Condition
-from xstilts.task_types import family_of, get_trained_type, is_trained, takes
+from xstilts.task_types import check_roles, family_of, get_trained_type, is_trained, takes
 from xstilts.task_types.base import Batch, collate
 from xstilts.task_types.image_text_retrieval import Pair, caption_ranks, image_ranks
 from xstilts.tasks.base import VECTOR, PackageSource, Row, Task
@@ -225,5 +225,7 @@ def test_conditions_on_images_are_for_images() -> None:
     fog, typos = Condition.parse("fog@2"), Condition.parse("typos@2")
     assert takes(TASK, fog, "zh") and takes(TASK, typos, "de")
     assert not takes(replace(TASK, type="classification"), fog, "de")
+    mixed = Condition.parse("typos:image@2")
+    assert not takes(TASK, mixed, "de")
     with pytest.raises(RecipeError, match="no such role"):
-        takes(TASK, Condition.parse("typos:image@2"), "de")
+        check_roles([TASK], [mixed])

@@ -85,8 +85,10 @@ def _idle(task: Task, condition: Condition, language: str) -> str:
     roles = _roles(task, condition)
     if condition.is_for(task.type, task.labels) and condition.role and condition.role not in roles:
         return f"acts on none of its texts ({', '.join(roles)}), and is left out in"
-    on_tokens = "tokens" in roles
-    return condition.idle(language, task.type, on_tokens, task.labels)
+    idle = condition.idle(language, task.type, "tokens" in roles, task.labels)
+    if not idle and condition.modality == "image" and task.images is not None and task.images.given(language):
+        return "changes images, of which there are only features, in"
+    return idle
 
 
 @dataclass(frozen=True)
