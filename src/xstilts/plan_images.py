@@ -53,8 +53,10 @@ def _seen(maker: Maker, task: Task, data: Stage, condition: Condition) -> Stage:
     split, language = data.spec["split"], data.spec["language"]
     shown = task.images.of(language)
     if shown != language:
-        examples = data.spec["examples"]
-        data = maker.prepare(task, split, shown, examples and examples[1], data.spec["limit"])
+        examples, limit = data.spec["examples"], data.spec["limit"]
+        if (examples or limit) and _sources(task, split, shown) != _sources(task, split, language):
+            examples = limit = None  # a sample of one is no sample of the other
+        data = maker.prepare(task, split, shown, examples and examples[1], limit)
     given = task.images.given(shown) is not None
     spec = {
         "images": task.images.fingerprint(split, shown),
@@ -65,6 +67,10 @@ def _seen(maker: Maker, task: Task, data: Stage, condition: Condition) -> Stage:
     return maker.add(
         "features", spec, {"rows": (data,)}, f"images of {task.name} {split} {shown} {condition}"
     )
+
+
+def _sources(task: Task, split: str, language: str) -> set[str]:
+    return {row["source"] for row in task.source.rows(split, language)}
 
 
 def joining(task: Task) -> dict[str, Any]:

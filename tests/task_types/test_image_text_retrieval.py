@@ -135,6 +135,16 @@ def test_inner_products_are_scaled_cosines(
     assert torch.allclose(logits, scale * (texts @ images.T) + bias, atol=1e-4)
 
 
+def test_a_scale_beyond_the_largest_counts_as_the_largest_and_comes_back(text: Any, tokenizer: Any) -> None:
+    model = TwoTowers(text, SETTINGS).eval()
+    model.scale.data.fill_(5.0)  # e⁵ = 148
+    features = TYPE.encode(rows_of(), tokenizer, TASK, 16)
+    vectors = TYPE.forward(model, collate(features, tokenizer.pad_token_id).inputs)
+    assert torch.allclose(vectors[:, 0, :-1].norm(dim=1), torch.full((4,), 100.0), atol=1e-3)
+    vectors[:, 0, :-1].norm(dim=1).sum().backward()
+    assert model.scale.grad is not None and float(model.scale.grad) > 0
+
+
 def test_padding_changes_no_vector(text: Any, tokenizer: Any) -> None:
     model = TwoTowers(text, SETTINGS).eval()
     rows = rows_of()

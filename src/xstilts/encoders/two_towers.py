@@ -75,7 +75,9 @@ class TwoTowers(nn.Module):
         kind = self.scale.dtype  # in bf16 training a locked encoder still computes in fp32
         texts = functional.normalize(self.text_projection(pooled.to(kind)).float(), dim=1)
         images = functional.normalize(self.image_projection(image.to(kind)).float(), dim=1)
-        scale = self.scale.float().exp().clamp(max=LARGEST_SCALE)
+        grown = self.scale.float()
+        # A scale beyond the largest counts as the largest, but keeps its gradient, by which it can come back.
+        scale = (grown - (grown - math.log(LARGEST_SCALE)).clamp(min=0).detach()).exp()
         bias = self.bias.float().expand(len(texts), 1)
         sides = torch.cat([scale * texts, bias], 1), torch.cat([images, torch.ones_like(bias)], 1)
         return torch.stack(sides, 1)

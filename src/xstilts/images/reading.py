@@ -102,8 +102,10 @@ def read_image(path: str | Path, *, within: Path, limits: Limits = LIMITS) -> Op
         raise BadImageError(file, f"cannot be read: {error.strerror or error}") from None
 
 
-def locate(path: str | Path, within: Path) -> Path:
+def locate(path: str | Path, within: Path, suggest: bool = True) -> Path:
     """The regular file that a path stands for, links followed; never one outside the folder.
+
+    With `suggest`, the message about a missing file names the one most like it, which takes a look at the folder.
 
     Raises:
         BadImageError: there is none, or it is elsewhere.
@@ -121,7 +123,7 @@ def locate(path: str | Path, within: Path) -> Path:
             root / path, f"leads outside of {root}, to {file}. Copy the image into the folder"
         )
     if not file.exists():
-        raise BadImageError(root / path, f"there is no such file.{_nearest(file)}")
+        raise BadImageError(root / path, f"there is no such file.{_nearest(file) if suggest else ''}")
     if not file.is_file():
         raise BadImageError(file, "is no file. Expected an image")
     return file

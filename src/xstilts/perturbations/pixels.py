@@ -217,10 +217,11 @@ def _zoom_blur(pixels: Floats, level: Level, rng: RandomState) -> Floats:
     """The image itself, once more than the others, and what is seen at each zoom from 1 on."""
     largest, step = level
     zooms = 1 + step * np.arange(round((largest - 1) / step) + 1)
-    shape = pixels.shape[:2]
-    seen = [np.stack([_smooth(pixels[..., part], shape, zoom) for part in range(3)], -1) for zoom in zooms]
-    mean: Floats = np.mean([pixels, *seen], axis=0)
-    return mean
+    total = pixels.copy()
+    for zoom in zooms:  # one after another: all of a large photo would fill the memory
+        for part in range(3):
+            total[..., part] += _smooth(pixels[..., part], pixels.shape[:2], zoom)
+    return total / (len(zooms) + 1)
 
 
 # --- weather

@@ -180,7 +180,7 @@ class Images(_Model):
         "infonce", description="infonce: symmetric, as CLIP's; sigmoid: SigLIP's"
     )
     temperature: float | None = Field(
-        None, gt=0, le=1, description="that learning starts from; default: 0.07, and 0.1 with sigmoid"
+        None, ge=0.01, le=1, description="that learning starts from; default: 0.07, and 0.1 with sigmoid"
     )
     text: Literal["tune", "lock"] = Field(
         "tune", description="lock: the text encoder stays as the arm left it, and projections alone learn"

