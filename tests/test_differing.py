@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from finished_runs import experiment_on, predictions_of
-from xstilts.differing import _drawn, _Found, _joined, differences
+from xstilts.differing import _alone, _drawn, _Found, _joined, differences
 from xstilts.experiment import Experiment, Results
 from xstilts.finished import FinishedRun
 from xstilts.plan import Plan
@@ -79,6 +80,11 @@ def test_none_are_kept_where_none_are_wanted(run: Path, tiny_encoder: Path, tiny
 def test_how_many_are_shown_changes_no_key(run: Path, experiment: Experiment, plan: Plan) -> None:
     before = FinishedRun.open(run).plan
     assert {stage.key for stage in plan.stages} == {stage.key for stage in before.stages}
+
+
+def test_entities_where_there_are_none_count_as_errors() -> None:
+    statistics = np.array([[0, 0, 0], [0, 1, 0], [1, 1, 1]], float)  # found and right, predicted, gold
+    assert _alone("entity_f1", statistics).tolist() == [1.0, 0.0, 1.0]
 
 
 def test_languages_take_turns() -> None:

@@ -119,7 +119,12 @@ def _differing(pair: _Pair, store: Store) -> tuple[list[_Found], int]:
 
 def _item_values(cell: Cell, store: Store) -> Any:
     table = pq.read_table(store.open(cell.score.address).path("item_stats.parquet"), columns=["statistics"])
-    return get_metric(cell.metric).value(np.array(table["statistics"].to_pylist(), np.float64))
+    return _alone(cell.metric, np.array(table["statistics"].to_pylist(), np.float64))
+
+
+def _alone(metric: str, statistics: Any) -> Any:
+    """The score of each item alone; 1 where there was nothing to find and nothing was found."""
+    return np.where(statistics.any(axis=-1), get_metric(metric).value(statistics), 1.0)
 
 
 def _drawn(found: Sequence[_Found], count: int) -> list[_Found]:

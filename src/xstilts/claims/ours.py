@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from xstilts.analysis.intervals import Estimate
-from xstilts.claims.base import Outcome, Part, not_tested
+from xstilts.claims.base import Outcome, Part, not_tested, untested
 from xstilts.claims.tables import (
     ALL,
     CLEAN,
@@ -75,7 +75,19 @@ def against_controls_and_centring(run: RunTables) -> Outcome:
         parts.append(_lasting(run, "retrieval, centred vectors", raw, centred, "raw vectors"))
     if not parts:
         return not_tested("the run has neither controls nor a retrieval target where an arm was best on dev")
-    return run.rule.outcome(parts, "" if run.controls else "the run has no controls")
+    return run.rule.outcome(
+        [*parts, *_lacking(run, parts)], "" if run.controls else "the run has no controls"
+    )
+
+
+def _lacking(run: RunTables, parts: Sequence[Part]) -> list[Part]:
+    """What the claim names and the run has no figure of: a control that its targets allow, or centred vectors."""
+    wanted = {"~shuffled": FAMILIES, "~longer": (TRAINED, IMAGE_TEXT), "centred vectors": (RETRIEVAL,)}
+    return [
+        untested(name, "the run has none that can be compared")
+        for name, families in wanted.items()
+        if run.of(families) and not any(part.name.endswith(name) for part in parts)
+    ]
 
 
 def _gains(run: RunTables, family: str) -> Outcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from math import inf, nan
@@ -18,6 +18,8 @@ Row = Mapping[str, Any]
 
 TRAINED, RETRIEVAL, IMAGE_TEXT = "trained", "retrieval", "image-text"
 XTREME = ("xnli", "pawsx", "udpos", "panx", "xquad", "mlqa", "tydiqa", "bucc2018", "tatoeba")
+XTREME_SHARES = {TRAINED: 7, RETRIEVAL: 2}
+"""Of XTREME's nine tasks, those of each family."""
 STILTS = ("anli+", "mnli", "qqp", "squad1", "squad2", "hellaswag", "ccg", "cosmosqa", "csqa")
 
 __all__ = ["ALL", "CLEAN", "ENGLISH", "OTHERS", "PERTURBED", "RunTables", "Tables", "Term", "combine"]
@@ -172,6 +174,27 @@ class RunTables:
         known = {place: row for place, row in rows.items() if row is not None}
         count = len(known) + sum(arm == BASELINE for arm, _ in places)
         return combine([Term(1 / count, row) for row in known.values()]) if known else None
+
+    def average(self, places: Sequence[tuple[str, str]]) -> Estimate | None:
+        """The mean clean gain over (arm, target) places as XTREME's average weighs it: trained 7, retrieval 2.
+
+        Whatever targets of a family the run has stand for all of them. A place of the baseline has gain 0.
+        """
+        known = {place: row for place in places if place[0] != BASELINE and (row := self.gain(*place))}
+        counted = [place for place in places if place in known or place[0] == BASELINE]
+        weights = self.weights([target for _, target in counted])
+        terms = [Term(weights[place[1]], row) for place, row in known.items()]
+        return combine(terms) if terms else None
+
+    def weights(self, targets: Sequence[str]) -> dict[str, float]:
+        """The weight of each occurrence of a target in XTREME's average, so that all of them add up to 1."""
+        counts = Counter(map(self.family, targets))
+        total = sum(XTREME_SHARES[family] for family in counts)
+        return {
+            target: XTREME_SHARES[family] / total / counts[family]
+            for target in targets
+            for family in (self.family(target),)
+        }
 
     def arm_mean(self, arm: str, targets: Iterable[str]) -> Estimate | None:
         """An arm's mean clean gain over some targets."""
