@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from xstilts import families
 from xstilts.families import distance_from_english, family, lineage
 from xstilts.tasks import Catalogue
 
@@ -49,3 +52,16 @@ def test_what_is_unknown_is_none() -> None:
 def test_every_language_of_the_suites_has_a_family(suite: str) -> None:
     languages = {code for task in Catalogue().suites[suite] for code in task.languages}
     assert not [code for code in sorted(languages) if family(code) is None]
+
+
+def test_what_was_looked_up_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XSTILTS_CACHE", str(tmp_path))
+    for function in (lineage, families._known):
+        function.cache_clear()
+    groups = lineage("sw")
+    for function in (lineage, families._known):
+        function.cache_clear()
+    monkeypatch.setattr(families, "_database", lambda: pytest.fail("the tree is loaded again"))
+    assert lineage("sw") == groups
+    for function in (lineage, families._known):
+        function.cache_clear()

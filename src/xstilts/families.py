@@ -6,13 +6,18 @@ script, words borrowed or contact: French is as far from English in it as its la
 
 from __future__ import annotations
 
+import json
 import warnings
+from contextlib import suppress
 from functools import cache
+from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import langcodes
 from langcodes.data_dicts import NORMALIZED_MACROLANGUAGES
 
+from xstilts.hashing import cache_dir, write_json
 from xstilts.languages import display_name
 
 if TYPE_CHECKING:
@@ -67,13 +72,41 @@ def distance_from_english(code: str) -> float | None:
 
 
 def _groups(language: str) -> tuple[str, ...] | None:
+    """The groups of a language without a script or region; kept in the cache, for loading the tree takes seconds."""
+    known = _known()
+    if language not in known:
+        known[language] = _looked_up(language)
+        _keep(known)
+    groups = known[language]
+    return None if groups is None else tuple(groups)
+
+
+def _looked_up(language: str) -> list[str] | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecated codes, which mean what they meant
             found = _database().guess(language)
     except KeyError:
         return None
-    return tuple(str(group.name) for group in reversed(found.family_tree))
+    return [str(group.name) for group in reversed(found.family_tree)]
+
+
+def _file() -> Path:
+    return cache_dir() / f"families-{metadata.version('qwanqwa')}.json"
+
+
+@cache
+def _known() -> dict[str, list[str] | None]:
+    try:
+        found: dict[str, list[str] | None] = json.loads(_file().read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found
+
+
+def _keep(known: dict[str, list[str] | None]) -> None:
+    with suppress(OSError):  # where the cache cannot be written, it is looked up again
+        write_json(_file(), known)
 
 
 @cache

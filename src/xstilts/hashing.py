@@ -53,7 +53,7 @@ def cached_file_digest(path: Path) -> str:
     name = f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
     if name not in known:
         known[name] = file_digest(path)
-        _write_json(_digests_file(), known)
+        write_json(_digests_file(), known)
     return known[name]
 
 
@@ -75,7 +75,7 @@ def _known_digests() -> dict[str, str]:
     return known
 
 
-def _write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: Any) -> None:
     """Write whole or not at all: another process may be reading."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
