@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from math import inf, nan
 from typing import Any, NamedTuple, Protocol
@@ -168,33 +168,45 @@ class RunTables:
         self, places: Sequence[tuple[str, str]], group: str = ALL, condition: str = CLEAN, **other: str
     ) -> Estimate | None:
         """The mean gain over (arm, target) places; a place of the baseline has gain 0. None without any row."""
-        rows = {
-            place: self.gain(*place, group, condition, **other) for place in places if place[0] != BASELINE
-        }
-        known = {place: row for place, row in rows.items() if row is not None}
-        count = len(known) + sum(arm == BASELINE for arm, _ in places)
-        return combine([Term(1 / count, row) for row in known.values()]) if known else None
+        return self._combined(
+            places, lambda targets: [1 / len(targets) for _ in targets], group, condition, **other
+        )
 
     def average(self, places: Sequence[tuple[str, str]]) -> Estimate | None:
         """The mean clean gain over (arm, target) places as XTREME's average weighs it: trained 7, retrieval 2.
 
         Whatever targets of a family the run has stand for all of them. A place of the baseline has gain 0.
         """
-        known = {place: row for place in places if place[0] != BASELINE and (row := self.gain(*place))}
-        counted = [place for place in places if place in known or place[0] == BASELINE]
-        weights = self.weights([target for _, target in counted])
-        terms = [Term(weights[place[1]], row) for place, row in known.items()]
+        return self._combined(places, self.weights, ALL, CLEAN)
+
+    def _combined(
+        self,
+        places: Sequence[tuple[str, str]],
+        weights: Callable[[Sequence[str]], list[float]],
+        group: str,
+        condition: str,
+        **other: str,
+    ) -> Estimate | None:
+        """The weighted sum of the gains of places; one of an arm without a row does not count."""
+        rows = [
+            None if arm == BASELINE else self.gain(arm, target, group, condition, **other)
+            for arm, target in places
+        ]
+        counted = [
+            (target, row)
+            for (arm, target), row in zip(places, rows, strict=True)
+            if row is not None or arm == BASELINE
+        ]
+        shares = weights([target for target, _ in counted])
+        terms = [Term(share, row) for share, (_, row) in zip(shares, counted, strict=True) if row is not None]
         return combine(terms) if terms else None
 
-    def weights(self, targets: Sequence[str]) -> dict[str, float]:
-        """The weight of each occurrence of a target in XTREME's average, so that all of them add up to 1."""
-        counts = Counter(map(self.family, targets))
+    def weights(self, targets: Sequence[str]) -> list[float]:
+        """The weight of each of some targets in XTREME's average, so that they add up to 1."""
+        families = [self.family(target) for target in targets]
+        counts = Counter(families)
         total = sum(XTREME_SHARES[family] for family in counts)
-        return {
-            target: XTREME_SHARES[family] / total / counts[family]
-            for target in targets
-            for family in (self.family(target),)
-        }
+        return [XTREME_SHARES[family] / total / counts[family] for family in families]
 
     def arm_mean(self, arm: str, targets: Iterable[str]) -> Estimate | None:
         """An arm's mean clean gain over some targets."""

@@ -106,11 +106,8 @@ def best_per_target(run: RunTables) -> Outcome:
     printed = Published.load().headline["best_per_target"] / 100
     if not places or found is None:
         return not_tested("on dev no arm was better than the baseline on any target" if run.targets else "")
-    families = {run.family(target) for _, target in places}
-    if families >= set(TEXT):
-        parts = [run.rule.above("best arm of each target: all", found, printed / 2, printed=printed)]
-    else:
-        parts = [_one_family(run, "best arm of each target", found, families, printed)]
+    judged = run.rule.above("best arm of each target: all", found, printed / 2, printed=printed)
+    parts = [_of_both(run, judged, [target for _, target in places])]
     for family in TEXT:
         own = run.mean([place for place in places if run.family(place[1]) == family])
         if own is not None:
@@ -204,21 +201,12 @@ def _average(run: RunTables, arm: str, name: str, printed: float) -> list[Part]:
     found = run.average([(arm, target) for target in targets])
     if found is None:
         return [untested(name, "no target to average over", printed=printed)]
-    families = {run.family(target) for target in targets}
-    if families >= set(TEXT):
-        parts = [run.rule.above(name, found, printed / 2, printed=printed)]
-    else:
-        parts = [_one_family(run, name, found, families, printed)]
+    parts = [_of_both(run, run.rule.above(name, found, printed / 2, printed=printed), targets)]
     for family in TEXT:
         own = run.arm_mean(arm, [x for x in targets if run.family(x) == family])
         if own is not None:
             parts.append(run.rule.beside(f"  {family} alone", own))
     return parts
-
-
-def _one_family(run: RunTables, name: str, found: Estimate, families: Iterable[str], printed: float) -> Part:
-    told = f"over {' and '.join(sorted(families))} targets alone; the printed average has both kinds"
-    return replace(run.rule.beside(name, found, printed=printed, note=told), verdict=NOT_TESTED)
 
 
 def _of_both(run: RunTables, part: Part, targets: Sequence[str]) -> Part:
@@ -227,7 +215,7 @@ def _of_both(run: RunTables, part: Part, targets: Sequence[str]) -> Part:
     if families >= set(TEXT):
         return part
     told = f"over {' and '.join(sorted(families))} targets alone; the claim is about an average of both kinds"
-    return replace(part, verdict=NOT_TESTED, note=told)
+    return replace(part, verdict=NOT_TESTED, p_for=None, p_against=None, note=told)
 
 
 def _mixture(run: RunTables) -> str | None:
@@ -247,8 +235,8 @@ def _difference(run: RunTables, pairs: Sequence[tuple[str, str]], targets: Seque
     ]
     weights = run.weights([target for target, _, _ in rows])
     terms = [
-        Term(sign * weights[target], row)
-        for target, first, second in rows
+        Term(sign * weight, row)
+        for weight, (_, first, second) in zip(weights, rows, strict=True)
         for sign, row in ((1, first), (-1, second))
     ]
     return combine(terms) if terms else None
