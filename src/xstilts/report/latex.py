@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xstilts.languages import display_name
-from xstilts.recipe import BASELINE
 from xstilts.report import words
-from xstilts.report.evidence import ALL, PERTURBED, Evidence, Interval
-from xstilts.report.layers import taken, vectors
+from xstilts.report.evidence import PERTURBED, Evidence, Interval
+from xstilts.report.layers import all_vectors, layer_gains
 from xstilts.report.persistence import Block, matrix
 from xstilts.report.sections import against_controls, changed_input
 from xstilts.report.visible import visible
@@ -272,16 +271,10 @@ def _by_target(rows: Sequence[tuple[str, list[str]]], evidence: Evidence) -> lis
 
 
 def _layers(evidence: Evidence) -> Table:
-    told = [(words.short(x, evidence.targets()), vectors(x, evidence)) for x in evidence.targets()]
-    how = " ".join(f"{name}: {text}." for name, text in told if text)
+    caption = f"Layers of retrieval, and mean gains on test data. {all_vectors(evidence)}"
     names = ["Target", "Arm", "Vectors", "Layer", "Gain"]
-    table = Table("layers", f"Layers of retrieval, and mean gains on test data. {how}", "lllrc", _head(names))
-    for target in evidence.targets():
-        for arm in (BASELINE, *evidence.all_arms()):
-            for rule in ("none", "center"):
-                layers = taken(arm, target, rule, evidence)
-                if layers:
-                    gain = evidence.gain(arm, target, ALL, postprocess=rule)
-                    cells = [words.short(target, evidence.targets()), arm, words.POSTPROCESSES[rule], layers]
-                    table.rows.append([*map(escape, cells), _cell(gain)])
+    table = Table("layers", caption, "lllrc", _head(names))
+    for target, *told, gain in layer_gains(evidence):
+        cells = [words.short(target, evidence.targets()), *told]
+        table.rows.append([*map(escape, cells), _cell(gain)])
     return table

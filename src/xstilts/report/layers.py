@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from xstilts.recipe import BASELINE
-from xstilts.report.evidence import Evidence, Row, flags
+from xstilts.report.evidence import ALL, Evidence, Interval, Row, flags
 from xstilts.report.words import POSTPROCESSES, counted, listed, points, short
 
 POOLINGS = {"mean": "the mean over all tokens", "cls": "the first token"}
@@ -58,6 +58,22 @@ def vectors(target: str, evidence: Evidence) -> str:
     """
     pooling, direction, scoring = evidence.reading(target)
     return compared_vectors(pooling, direction, scoring) if pooling else ""
+
+
+def all_vectors(evidence: Evidence) -> str:
+    """How the vectors of each retrieval target are made and compared, a sentence a target."""
+    told = [(short(x, evidence.targets()), vectors(x, evidence)) for x in evidence.targets()]
+    return " ".join(f"{name}: {text}." for name, text in told if text)
+
+
+def layer_gains(evidence: Evidence) -> Iterator[tuple[str, str, str, str, Interval | None]]:
+    """(target, arm, post-processing, layers, mean clean gain over all languages) wherever layers are known."""
+    for target in evidence.targets():
+        for arm in (BASELINE, *evidence.all_arms()):
+            for rule in ("none", "center"):
+                if layers := taken(arm, target, rule, evidence):
+                    gain = evidence.gain(arm, target, ALL, postprocess=rule)
+                    yield target, arm, POSTPROCESSES[rule], layers, gain
 
 
 def compared_vectors(pooling: str, direction: str, scoring: str) -> str:

@@ -8,19 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xstilts.languages import display_name
-from xstilts.recipe import BASELINE
-from xstilts.report.evidence import ALL, CLEAN, ENGLISH, OTHERS, Evidence, flags, of_verdict
-from xstilts.report.layers import taken, vectors
+from xstilts.report.evidence import CLEAN, ENGLISH, OTHERS, Evidence, flags, of_verdict
+from xstilts.report.layers import all_vectors, layer_gains
 from xstilts.report.visible import visible
 from xstilts.report.words import (
     FAMILIES,
     NOTHING,
-    POSTPROCESSES,
     QUESTION,
     condition_label,
     overall,
     points,
-    short,
     short_answer,
     span,
     verdict_word,
@@ -48,7 +45,7 @@ def write_markdown(results: Results, path: str | Path) -> Path:
     parts += ["## Verdicts", _pipes(_VERDICTS, _verdicts(evidence))]
     parts += ["## Gains", _note(evidence), _pipes(_GAINS, _gains(evidence))]
     if found := _layers(evidence):
-        parts += ["## Layers of retrieval", _markdown(_reading(evidence)), _pipes(_LAYERS, found)]
+        parts += ["## Layers of retrieval", _markdown(all_vectors(evidence)), _pipes(_LAYERS, found)]
     return _write(path, "\n\n".join(parts) + "\n")
 
 
@@ -107,24 +104,11 @@ def _gains(evidence: Evidence) -> Table:
     return table
 
 
-def _reading(evidence: Evidence) -> str:
-    """How the vectors of each retrieval target are made and compared."""
-    told = [(short(x, evidence.targets()), vectors(x, evidence)) for x in evidence.targets()]
-    return " ".join(f"{name}: {text}." for name, text in told if text)
-
-
 def _layers(evidence: Evidence) -> Table:
     """The layer of every arm and post-processing, and its mean clean gain over all languages."""
-    table = []
-    for target in evidence.targets():
-        for arm in (BASELINE, *evidence.all_arms()):
-            for rule in ("none", "center"):
-                layers = taken(arm, target, rule, evidence)
-                if layers:
-                    gain = evidence.gain(arm, target, ALL, postprocess=rule)
-                    value = points(gain.value if gain else None)
-                    table.append([target, arm, POSTPROCESSES[rule], layers, value, span(gain)])
-    return table
+    return [
+        [*told, points(gain.value if gain else None), span(gain)] for *told, gain in layer_gains(evidence)
+    ]
 
 
 def _pipes(head: Sequence[str], rows: Table) -> str:
