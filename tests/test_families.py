@@ -54,14 +54,16 @@ def test_every_language_of_the_suites_has_a_family(suite: str) -> None:
     assert not [code for code in sorted(languages) if family(code) is None]
 
 
+def forget() -> None:
+    lineage.cache_clear()
+    families._known.cache_clear()
+
+
 def test_what_was_looked_up_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XSTILTS_CACHE", str(tmp_path))
-    for function in (lineage, families._known):
-        function.cache_clear()
+    forget()
     groups = lineage("sw")
-    for function in (lineage, families._known):
-        function.cache_clear()
+    forget()
     monkeypatch.setattr(families, "_database", lambda: pytest.fail("the tree is loaded again"))
     assert lineage("sw") == groups
-    for function in (lineage, families._known):
-        function.cache_clear()
+    forget()

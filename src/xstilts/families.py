@@ -6,7 +6,6 @@ script, words borrowed or contact: French is as far from English in it as its la
 
 from __future__ import annotations
 
-import json
 import warnings
 from contextlib import suppress
 from functools import cache
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 import langcodes
 from langcodes.data_dicts import NORMALIZED_MACROLANGUAGES
 
-from xstilts.hashing import cache_dir, write_json
+from xstilts.hashing import cache_dir, read_json, write_json
 from xstilts.languages import display_name
 
 if TYPE_CHECKING:
@@ -97,11 +96,7 @@ def _file() -> Path:
 
 @cache
 def _known() -> dict[str, list[str] | None]:
-    try:
-        found: dict[str, list[str] | None] = json.loads(_file().read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found
+    return read_json(_file())
 
 
 def _keep(known: dict[str, list[str] | None]) -> None:

@@ -68,11 +68,16 @@ def _digests_file() -> Path:
 
 @lru_cache(maxsize=1)
 def _known_digests() -> dict[str, str]:
+    return read_json(_digests_file())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """What `write_json` wrote; nothing where it is not there, or broken."""
     try:
-        known: dict[str, str] = json.loads(_digests_file().read_text("utf-8"))
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return known
+    return found
 
 
 def write_json(path: Path, value: Any) -> None:
