@@ -69,8 +69,15 @@ def _seen(maker: Maker, task: Task, data: Stage, condition: Condition) -> Stage:
     )
 
 
-def _sources(task: Task, split: str, language: str) -> set[str]:
-    return {row["source"] for row in task.source.rows(split, language)}
+_SOURCES: dict[tuple[str, str], frozenset[str]] = {}
+"""By task and fingerprint of its rows: every arm, seed and condition of a plan asks for the same ones."""
+
+
+def _sources(task: Task, split: str, language: str) -> frozenset[str]:
+    key = task.name, task.source.fingerprint(split, language)
+    if key not in _SOURCES:
+        _SOURCES[key] = frozenset(row["source"] for row in task.source.rows(split, language))
+    return _SOURCES[key]
 
 
 def joining(task: Task) -> dict[str, Any]:

@@ -68,13 +68,7 @@ def export_xtreme(
     parts = [_part(entry, choose(finished, arm, entry.target, seed), postprocess) for entry in entries]
     whose = "the arm that is best on dev for each target" if arm == BEST else f"the arm {arm}"
     tell(f"{suite.title}, {len(entries)} of {len(suite.tasks)} tasks, by {whose}")
-    predictions: dict[tuple[str, str], Any] = {}
-    origins: dict[str, Any] = {}
-    for part in parts:
-        tell(part.words)
-        job = _tuned(part.job(tell), part.entry)
-        predictions |= _predictions(part.entry, job)
-        origins[part.entry.task] = part.record(job.settings.get(part.rule, {}))
+    predictions, origins = _all_predictions(parts, tell)
     record = {"export": FORM, "suite": suite.name, "targets": origins}
     folders = [entry.folder for entry in entries]
     folder = max(folders, key=folders.count)
@@ -149,6 +143,18 @@ def _part(entry: Entry, choice: Choice, postprocess: str | None) -> _Part:
 
 
 # --- predictions
+
+
+def _all_predictions(parts: Sequence[_Part], tell: Tell) -> tuple[dict[tuple[str, str], Any], dict[str, Any]]:
+    """The predictions of all targets by task and language, and where those of each task come from."""
+    predictions: dict[tuple[str, str], Any] = {}
+    origins: dict[str, Any] = {}
+    for part in parts:
+        tell(part.words)
+        job = _tuned(part.job(tell), part.entry)
+        predictions |= _predictions(part.entry, job)
+        origins[part.entry.task] = part.record(job.settings.get(part.rule, {}))
+    return predictions, origins
 
 
 def _predictions(entry: Entry, job: Job) -> dict[tuple[str, str], Any]:
