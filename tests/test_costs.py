@@ -8,16 +8,8 @@ from pathlib import Path
 import pytest
 
 from tiny_world import Opener
-from xstilts.costs import (
-    _by_characters,
-    _Rows,
-    _tokens_read,
-    _tokens_seen,
-    _updates,
-    encoder_shape,
-    estimate,
-    token_counter,
-)
+from xstilts.costs import _tokens_read, _tokens_seen, _updates, encoder_shape, estimate
+from xstilts.counting import Counter, RowCounts, by_characters, token_counter
 from xstilts.demo import demo_recipe
 from xstilts.encoders.base import load_encoder
 from xstilts.experiment import Experiment, open_experiment
@@ -29,12 +21,20 @@ from xstilts.task_types.base import SPECIAL_TOKENS
 from xstilts.tasks.base import Row
 
 
-def rows_of(experiment: Experiment) -> _Rows:
-    """With texts so long that every input has as many tokens as it may."""
-    return _Rows(experiment.catalogue, experiment.store, lambda text: 10_000)
+class Longest(Counter):
+    """Of texts so long that every input has as many tokens as it may."""
+
+    identity = "longest"
+
+    def count(self, text: str) -> int:
+        return 10_000
 
 
-def inputs_seen(stage: Stage, rows: _Rows) -> float:
+def rows_of(experiment: Experiment) -> RowCounts:
+    return RowCounts(experiment.catalogue, experiment.store, Longest(experiment.encoder))
+
+
+def inputs_seen(stage: Stage, rows: RowCounts) -> float:
     return _tokens_seen(stage, rows) / stage.spec["phase"]["max_length"]
 
 
@@ -53,7 +53,7 @@ def training(plan: Plan, arm: str) -> Stage:
 
 def seconds(experiment: Experiment) -> float:
     plan = experiment.plan()
-    return estimate(plan, plan.stages, experiment.catalogue, experiment.encoder, experiment.store).seconds
+    return estimate(plan, plan.stages, experiment.encoder, experiment.row_counts()).seconds
 
 
 @pytest.mark.parametrize(("examples", "expected"), [(10, 10), (3000, 40)])
@@ -121,7 +121,7 @@ def test_tokens_are_those_of_the_encoder(tiny: Opener) -> None:
     """What is trained on is what was said it would be, but for padding: it is not counted."""
     experiment = tiny("targets=[my/mood, my/odd]", "languages=[en]")
     plan = experiment.plan()
-    rows = _Rows(experiment.catalogue, experiment.store, token_counter(experiment.encoder.folder))
+    rows = experiment.row_counts()
     base = load_encoder(experiment.encoder)
     for name in ("my/mood", "my/odd"):
         data, task = prepared(plan, name, "train"), experiment.catalogue.get(name)
@@ -146,7 +146,7 @@ def test_long_texts_are_cut_but_rows_of_tags_and_contexts_are_read_in_parts(tiny
 
 def test_without_a_tokenizer_scripts_differ(tmp_path: Path) -> None:
     count = token_counter(tmp_path)
-    assert count is _by_characters
+    assert count is by_characters
     english, chinese = "The cat sat on the mat, as cats do. ", "猫坐在垫子上因为猫就是这样"
     assert count(english * 10) == pytest.approx(len(english) * 10 / 4.3, abs=1)
     assert count(chinese * 10) == pytest.approx(len(chinese) * 10 / 1.5, abs=1)
@@ -187,5 +187,5 @@ def test_a_quick_demo_takes_two_minutes(tmp_path: Path) -> None:
     recipe = parse_recipe(demo_recipe(quick=True).to_yaml(), overrides=("training.precision=bf16",))
     experiment = open_experiment(recipe, tmp_path, tmp_path)
     plan = experiment.plan()
-    costs = estimate(plan, plan.stages, experiment.catalogue, experiment.encoder, experiment.store)
+    costs = estimate(plan, plan.stages, experiment.encoder, experiment.row_counts())
     assert 124 / 1.5 < costs.seconds < 124 * 1.5

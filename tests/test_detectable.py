@@ -14,6 +14,7 @@ from scipy.stats import t
 
 from tiny_world import Opener
 from xstilts.console import _print_detectable, print_plan
+from xstilts.counting import Shared, shared
 from xstilts.detectable import DIFFERENT, RUN, SHARED, Detectable, detectable, item_variance
 from xstilts.experiment import Experiment
 
@@ -22,7 +23,12 @@ NOWHERE = Path("nowhere")
 
 def found(experiment: Experiment, sources: int = 500, earlier: Path = NOWHERE) -> dict[str, Detectable]:
     names = [str(number) for number in range(sources)]
-    rows = detectable(experiment.plan(), experiment.catalogue, lambda task, language: names, earlier)
+    plan = experiment.plan()
+
+    def tested(target: str) -> Shared:
+        return shared({cell.language: names for cell in plan.cells if cell.target == target})
+
+    rows = detectable(plan, experiment.catalogue, tested, earlier)
     return {row.task: row for row in rows}
 
 
@@ -55,9 +61,9 @@ def test_one_seed_finds_nothing(tiny: Opener) -> None:
 
 def test_parallel_sources_tell_less_than_as_many_of_their_own() -> None:
     names = [frozenset(f"{language}{number}" for number in range(100)) for language in "abcd"]
-    parallel = item_variance(dict.fromkeys("abcd", names[0]))
+    parallel = item_variance(shared(dict.fromkeys("abcd", names[0])))
     assert parallel == pytest.approx(DIFFERENT / 100 * (SHARED + (1 - SHARED) / 4))
-    assert item_variance(dict(zip("abcd", names, strict=True))) == pytest.approx(DIFFERENT / 400)
+    assert item_variance(shared(dict(zip("abcd", names, strict=True)))) == pytest.approx(DIFFERENT / 400)
 
 
 def test_an_earlier_run_tells_its_variances(tiny: Opener, tmp_path: Path) -> None:

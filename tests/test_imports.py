@@ -38,7 +38,7 @@ LAYERS = (
     {"perturbations"},
     {"stage", "recipe", "analysis", "encoders", "submissions"},
     {"task_types"},
-    {"training", "plan_retrieval", "plan_images", "layer_choice", "seeing"},
+    {"counting", "training", "plan_retrieval", "plan_images", "layer_choice", "seeing"},
     {"plan", "predicting"},
     {"stages", "costs", "best", "overlap", "claims"},
     {"executors", "answer", "layers", "differing", "report", "detectable"},

@@ -10,7 +10,6 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from xstilts import __version__, analysis
 from xstilts.best import best_arm, dev_scores
@@ -20,6 +19,7 @@ from xstilts.overlap import find_overlap
 from xstilts.perturbations import Condition
 from xstilts.plan import Cell, Plan, Stage
 from xstilts.recipe import BASELINE
+from xstilts.saved import read_parquet
 from xstilts.stage import data_revision
 from xstilts.store import Address, Store
 from xstilts.task_types import family_of, get_task_type, is_trained, metrics_of, search_words
@@ -158,7 +158,7 @@ def _unread(plan: Plan, store: Store) -> list[str]:
 def rows_of(experiment: Experiment, stage: Stage) -> list[Row]:
     """The rows that a stage made; of one that was not needed, those that it could read."""
     if stage.address in experiment.store:
-        table = pq.read_table(experiment.store.open(stage.address).path("rows.parquet"))
+        table = read_parquet(experiment.store.open(stage.address).path("rows.parquet"))
         return [json.loads(row) for row in table["row"].to_pylist()]
     task = experiment.catalogue.get(stage.spec["task"]["name"])
     return task.source.rows(stage.spec["split"], stage.spec["language"])
@@ -169,7 +169,7 @@ def item_statistics(store: Store, address: Address, known: dict[Names, Names]) -
 
     `known` holds the names of sources read before: cells on the same items share one tuple.
     """
-    table = pq.read_table(store.open(address).path("item_stats.parquet"))
+    table = read_parquet(store.open(address).path("item_stats.parquet"))
     statistics = table["statistics"].combine_chunks()
     flat = statistics.flatten().to_numpy(zero_copy_only=False)
     names = tuple(table["source"].to_pylist())

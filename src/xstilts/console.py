@@ -24,6 +24,7 @@ from xstilts.tasks.base import Row, Task
 
 if TYPE_CHECKING:
     from xstilts.costs import Costs
+    from xstilts.counting import RowCounts
     from xstilts.detectable import Detectable
     from xstilts.executors.local import Work
 
@@ -122,13 +123,15 @@ def print_plan(experiment: Experiment, folder: Path, console: Console, as_json: 
 
     Results of an earlier run in the folder tell how much its gains vary.
     """
-    plan, work, costs = planned(experiment)
-    could_find = _detectable(experiment, plan, folder)
+    rows = experiment.row_counts()
+    plan, work, costs = planned(experiment, rows)
+    could_find = _detectable(plan, rows, folder)
     todo = Counter(stage.kind for stage in work.stages)
     every = Counter(stage.kind for stage in plan.stages)
     if as_json:
+        rest = {stage.key for stage in work.stages}
         stages = [
-            {"kind": stage.kind, "key": stage.key, "label": stage.label, "pending": stage in work.stages}
+            {"kind": stage.kind, "key": stage.key, "label": stage.label, "pending": stage.key in rest}
             for stage in plan.stages
         ]
         answer = {"stages": stages, "pending": len(work.stages), "precision": plan.precision, **vars(costs)}
@@ -154,24 +157,15 @@ def print_plan(experiment: Experiment, folder: Path, console: Console, as_json: 
     _print_detectable(could_find, folder, console)
 
 
-def _detectable(experiment: Experiment, plan: Plan, folder: Path) -> list[Detectable]:
+def _detectable(plan: Plan, rows: RowCounts, folder: Path) -> list[Detectable]:
     """What the plan could find, from the test rows that it will read."""
     from xstilts.detectable import detectable
-    from xstilts.tasks.dividing import sample
 
-    tests = {
-        (cell.target, cell.language): stage
-        for cell in plan.cells
-        for prediction in cell.score.parents["prediction"]
-        for stage in prediction.parents["data"]
-    }
-
-    def sources(target: str, language: str) -> set[str]:
-        rows = experiment.catalogue.get(target).source.rows("test", language)
-        spec = tests[target, language].spec
-        return {row["source"] for row in sample(rows, spec["examples"], spec["limit"])}
-
-    return detectable(plan, experiment.catalogue, sources, folder)
+    tests: dict[str, dict[str, Stage]] = {target: {} for target in plan.recipe.targets}
+    for cell in plan.cells:
+        for prediction in cell.score.parents["prediction"]:
+            tests[cell.target] |= {cell.language: stage for stage in prediction.parents["data"]}
+    return detectable(plan, rows.catalogue, lambda target: rows.shared(tests[target]), folder)
 
 
 def _print_detectable(found: Sequence[Detectable], folder: Path, console: Console) -> None:
@@ -210,14 +204,14 @@ def _basis(found: Sequence[Detectable], folder: Path) -> Iterator[str]:
         )
 
 
-def planned(experiment: Experiment) -> tuple[Plan, Work, Costs]:
-    """The plan of an experiment, what of it is to be done, and what that will cost."""
+def planned(experiment: Experiment, rows: RowCounts | None = None) -> tuple[Plan, Work, Costs]:
+    """The plan of an experiment, what of it is to be done, and what that will cost by its row counts."""
     from xstilts.costs import estimate
     from xstilts.executors.local import pending
 
     plan = experiment.full_plan()
     work = pending(plan, experiment.store.addresses())
-    costs = estimate(plan, work.stages, experiment.catalogue, experiment.encoder, experiment.store)
+    costs = estimate(plan, work.stages, experiment.encoder, rows or experiment.row_counts())
     return plan, work, costs
 
 

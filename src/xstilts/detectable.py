@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -11,6 +11,7 @@ from typing import Any
 from xstilts.analysis.cells import CLEAN, is_english
 from xstilts.analysis.contrasts import ENGLISH, OTHERS
 from xstilts.analysis.intervals import Estimate
+from xstilts.counting import Shared
 from xstilts.plan import Plan
 from xstilts.recipe import BASELINE
 from xstilts.saved import load_table
@@ -23,9 +24,6 @@ SHARED = 0.5
 """Assumed correlation of that difference between translations of one item."""
 RUN = 0.01
 """Assumed standard deviation of a score over seeds, in English and on average over other languages."""
-
-Sources = Mapping[str, frozenset[str]]
-"""The sources that a target is tested on, by language."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class Detectable:
 
 
 def detectable(
-    plan: Plan, catalogue: Catalogue, sources: Callable[[str, str], Collection[str]], earlier: Path
+    plan: Plan, catalogue: Catalogue, tested: Callable[[str], Shared], earlier: Path
 ) -> list[Detectable]:
     """The smallest gain that would be found, for each target of a plan, by the interval that the run will have.
 
@@ -73,19 +71,14 @@ def detectable(
     Args:
         plan: arms, targets, languages and seeds.
         catalogue: the tasks.
-        sources: gives the names of the sources that a target (first) is tested on in a language.
+        tested: how many sources the languages share that a target is tested in.
         earlier: the folder of a run, finished or not.
     """
     known = _known(earlier)
-    found = []
-    for target in plan.recipe.targets:
-        languages = sorted({cell.language for cell in plan.cells if cell.target == target})
-        tested = {language: frozenset(sources(target, language)) for language in languages}
-        found.append(_of_target(plan, catalogue, target, tested, known))
-    return found
+    return [_of_target(plan, catalogue, target, tested(target), known) for target in plan.recipe.targets]
 
 
-def _of_target(plan: Plan, catalogue: Catalogue, target: str, tested: Sources, known: Known) -> Detectable:
+def _of_target(plan: Plan, catalogue: Catalogue, target: str, tested: Shared, known: Known) -> Detectable:
     task, recipe = catalogue.get(target), plan.recipe
     family = [name for name in recipe.targets if family_of(catalogue.get(name)) == family_of(task)]
     tests = max(1, (len(recipe.arms) - 1) * len(family))
@@ -93,7 +86,8 @@ def _of_target(plan: Plan, catalogue: Catalogue, target: str, tested: Sources, k
     estimates: dict[str, Estimate] = {}
     measured = False
     for group, english in ((ENGLISH, True), (OTHERS, False)):
-        part = {code: names for code, names in tested.items() if names and is_english(code) == english}
+        codes = [code for code in tested if tested[code][code] and is_english(code) == english]
+        part = {code: {other: tested[code][other] for other in codes} for code in codes}
         spread = known.get((target, group, metric, len(part)))
         estimate = _expected(plan, target, is_trained(task), part, spread)
         if estimate:
@@ -103,7 +97,7 @@ def _of_target(plan: Plan, catalogue: Catalogue, target: str, tested: Sources, k
         task=target,
         family=family_of(task),
         languages=len(tested),
-        sources=min(map(len, tested.values()), default=0),
+        sources=_smallest(tested),
         seeds=len(recipe.seeds),
         english=gains.get(ENGLISH),
         non_english=gains.get(OTHERS),
@@ -114,7 +108,7 @@ def _of_target(plan: Plan, catalogue: Catalogue, target: str, tested: Sources, k
 
 
 def _expected(
-    plan: Plan, target: str, trained: bool, part: Sources, spread: Spread | None
+    plan: Plan, target: str, trained: bool, part: Shared, spread: Spread | None
 ) -> Estimate | None:
     """A gain of 0 with the variances to be expected; None where there will be no verdict.
 
@@ -124,7 +118,7 @@ def _expected(
     random, seeds = len(arms) - (BASELINE in arms and not trained), len(plan.recipe.seeds)
     if not part or seeds < 2 or (seeds == 2 and random < 2):
         return None
-    smallest = min(map(len, part.values()))
+    smallest = _smallest(part)
     v_item = spread.item / smallest if spread else item_variance(part)
     v_run = spread.run if spread else RUN**2
     return Estimate(
@@ -139,22 +133,29 @@ def _expected(
     )
 
 
-def item_variance(part: Sources) -> float:
+def _smallest(tested: Shared) -> int:
+    """Sources of the language that has fewest."""
+    return min((tested[code][code] for code in tested), default=0)
+
+
+def item_variance(part: Shared) -> float:
     """Assumed variance over items of a mean gain over languages, whose sources may be the same.
 
     DIFFERENT / L² × Σ over pairs of languages of r × common sources / (sources of one × of the other), where r is 1 for
     a language and itself, and `SHARED` for two: with G parallel sources DIFFERENT / G × (SHARED + (1 − SHARED) / L).
 
     Example:
+        >>> from xstilts.counting import shared
         >>> one, other = frozenset("abcd"), frozenset("efgh")
-        >>> [round(item_variance(part), 4) for part in ({"de": one}, {"de": one, "sw": one}, {"de": one, "sw": other})]
+        >>> parts = {"de": one}, {"de": one, "sw": one}, {"de": one, "sw": other}
+        >>> [round(item_variance(shared(part)), 4) for part in parts]
         [0.05, 0.0375, 0.025]
     """
     total = 0.0
     for code, ours in part.items():
-        for other, theirs in part.items():
+        for other, common in ours.items():
             alike = 1.0 if code == other else SHARED
-            total += alike * len(ours & theirs) / (len(ours) * len(theirs))
+            total += alike * common / (part[code][code] * part[other][other])
     return DIFFERENT * total / len(part) ** 2
 
 

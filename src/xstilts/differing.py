@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from xstilts.hashing import short_hash
 from xstilts.metrics import get_metric
 from xstilts.plan import Cell, Plan
 from xstilts.recipe import BASELINE
+from xstilts.saved import read_parquet
 from xstilts.stage import Stage
 from xstilts.store import Store
 from xstilts.task_types import TaskType, get_task_type, metrics_of
@@ -118,7 +118,7 @@ def _differing(pair: _Pair, store: Store) -> tuple[list[_Found], int]:
 
 
 def _item_values(cell: Cell, store: Store) -> Any:
-    table = pq.read_table(store.open(cell.score.address).path("item_stats.parquet"), columns=["statistics"])
+    table = read_parquet(store.open(cell.score.address).path("item_stats.parquet"), columns=["statistics"])
     return _alone(cell.metric, np.array(table["statistics"].to_pylist(), np.float64))
 
 
@@ -159,7 +159,7 @@ def _told(one: _Found, pair: _Pair, experiment: Experiment) -> Row:
 
 def _prediction(cell: Cell, place: int, store: Store) -> Mapping[str, Any]:
     (stage,) = cell.score.parents["prediction"]
-    table = pq.read_table(store.open(stage.address).path("predictions.parquet"))
+    table = read_parquet(store.open(stage.address).path("predictions.parquet"))
     judged = table.filter([rule == cell.postprocess for rule in table["postprocess"].to_pylist()])
     found: Mapping[str, Any] = judged.slice(place, 1).to_pylist()[0]
     return found
@@ -169,7 +169,7 @@ def _rows(prediction: Stage, store: Store) -> Iterator[Row]:
     """The rows that a prediction was made on, and their candidates."""
     for role in ("pool", "data"):
         for stage in prediction.parents.get(role, ()):
-            table = pq.read_table(store.open(stage.address).path("rows.parquet"), columns=["row"])
+            table = read_parquet(store.open(stage.address).path("rows.parquet"), columns=["row"])
             yield from map(json.loads, table["row"].to_pylist())
 
 

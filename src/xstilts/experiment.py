@@ -17,7 +17,7 @@ from xstilts.errors import DataError, UserError
 from xstilts.plan import Plan, Stage, make_plan
 from xstilts.recipe import BASELINE, JoinedTask, Recipe
 from xstilts.saved import load_record, load_table
-from xstilts.store import Store
+from xstilts.store import Address, Store
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task
 from xstilts.tasks.declaration import UserTask
@@ -26,6 +26,7 @@ from xstilts.tasks.published import joined_task
 
 if TYPE_CHECKING:
     from xstilts.claims import Finding
+    from xstilts.counting import RowCounts
 
 Progress = Callable[[str, int, int], None]
 
@@ -48,6 +49,12 @@ class Experiment:
     def plan(self, best: str | None = None) -> Plan:
         """The plan; with `best`, the controls of that arm among it."""
         return make_plan(self.recipe, self.catalogue, self.encoder, best)
+
+    def row_counts(self) -> RowCounts:
+        """Counts of the rows that a plan reads."""
+        from xstilts.counting import Counter, RowCounts
+
+        return RowCounts(self.catalogue, self.store, Counter(self.encoder))
 
     @property
     def chooses_best(self) -> bool:
@@ -143,8 +150,13 @@ def _own_task(name: str, spec: UserTask, base: Path, data: Path | None) -> tuple
         raise
 
 
-def execute(experiment: Experiment, listener: Listener | None = None) -> Plan:
-    """Run all that a recipe needs and the store does not have; the controls' arm is chosen on dev on the way."""
+def execute(
+    experiment: Experiment, listener: Listener | None = None, present: set[Address] | None = None
+) -> Plan:
+    """Run all that a recipe needs and the store does not have; the controls' arm is chosen on dev on the way.
+
+    `present` is what the store has, where that is known; it is kept up to date.
+    """
     from xstilts.executors import local
     from xstilts.stages import Context
 
@@ -159,17 +171,18 @@ def execute(experiment: Experiment, listener: Listener | None = None) -> Plan:
         listener.progress,
         tower=experiment.tower,
     )
+    present = experiment.store.addresses() if present is None else present
     plan = experiment.plan()
     for _ in range(2):
-        work = local.pending(plan, experiment.store.addresses())
+        work = local.pending(plan, present)
         listener.planned(plan, len(work.stages), work.cached)
-        local.execute(plan, context, listener.done, kept=kept_stages(plan))
+        local.execute(plan, context, listener.done, kept=kept_stages(plan), present=present)
         if not experiment.chooses_best or plan.controls:
             break
         plan = experiment.plan(leading_arm(plan, experiment.store))
     kept = kept_stages(plan, experiment.store)
     if kept is not None:
-        local.prune(plan, experiment.store, experiment.store.addresses(), kept)
+        local.prune(plan, experiment.store, present, kept)
     return plan
 
 
@@ -329,8 +342,9 @@ def run_experiment(experiment: Experiment, folder: Path, listener: Listener | No
 
     from xstilts.executors import local
 
-    started, before = time.time(), experiment.store.addresses()
-    plan = execute(experiment, listener)
+    started, present = time.time(), experiment.store.addresses()
+    before = frozenset(present)
+    plan = execute(experiment, listener, present)
     took = {"seconds": round(time.time() - started, 1)} if local.pending(plan, before).stages else {}
     results = analyse(experiment, plan, folder, took)
     results.report()

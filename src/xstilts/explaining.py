@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from importlib import metadata
 from math import log2
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xstilts import __version__
 from xstilts.analysis.cells import CLEAN, PERTURBED, is_english
 from xstilts.analysis.contrasts import ALL, ENGLISH, OTHERS
 from xstilts.analysis.explanations import FEATURES, MIN_LANGUAGES, Observation, explain
 from xstilts.answer import rows_of
 from xstilts.families import distance_from_english, family
+from xstilts.hashing import digest, remembered
 from xstilts.languages import display_name, script
 from xstilts.perturbations.graphemes import split
 from xstilts.perturbations.units import word_spans
@@ -36,18 +41,15 @@ def language_table(experiment: Experiment, plan: Plan) -> list[Row]:
     in scripts without spaces is two letters (Chinese), three (Thai), or what ends with hiragana (Japanese). Targets
     with fewer than ten languages beside English have no rows: nothing could be concluded from them.
     """
-    from transformers import AutoTokenizer
-
     stages = {place: stage for place, stage in _tested(plan) if not is_english(place[1])}
     languages = {language for _, language in stages}
     if len(languages) < MIN_LANGUAGES:
         return []
-    tokenizer = AutoTokenizer.from_pretrained(experiment.encoder.folder)
     known = {language: _features(language) for language in sorted(languages)}
     return [
         {"task": target, "language": language}
         | known[language]
-        | {"pieces_per_word": _pieces(experiment, target, language, stage, tokenizer)}
+        | {"pieces_per_word": _pieces(experiment, target, language, stage)}
         for (target, language), stage in stages.items()
     ]
 
@@ -79,7 +81,7 @@ def explanation_table(
         if not languages:
             observed = [Observation(row["task"], row["group"], row["group"], 0, {}) for row in found]
         identity = dict(zip(("arm", "family", "condition"), place, strict=True))
-        rows += [identity | row | {"left_out": left_out} for row in explain(observed, alpha)]
+        rows += [identity | row | {"left_out": left_out} for row in _explained(observed, alpha)]
     return rows
 
 
@@ -141,13 +143,38 @@ def _features(language: str) -> Row:
     }
 
 
-def _pieces(experiment: Experiment, target: str, language: str, stage: Stage, tokenizer: Any) -> float | None:
+def _explained(observed: Sequence[Observation], alpha: float) -> list[Row]:
+    """The rows of `explain`, kept in the cache: importing statsmodels and fitting takes seconds."""
+    fitted_by = [f"{name} {metadata.version(name)}" for name in ("xstilts", "statsmodels", "scipy", "numpy")]
+    facts = digest(repr([fitted_by, observed, alpha]))
+    rows: list[Row] = remembered(f"explanations/{facts}", facts, lambda: explain(observed, alpha))
+    return rows
+
+
+def _pieces(experiment: Experiment, target: str, language: str, stage: Stage) -> float | None:
+    """Pieces a word of the rows of a stage, kept in the cache: loading a tokenizer takes seconds."""
+    made_of = [__version__, stage.key, stage.address in experiment.store, experiment.encoder.fingerprint]
+    facts = digest(made_of)
+    found: float | None = remembered(
+        f"pieces/{facts}", facts, lambda: _counted(experiment, target, language, stage)
+    )
+    return found
+
+
+def _counted(experiment: Experiment, target: str, language: str, stage: Stage) -> float | None:
     kind = get_task_type(experiment.catalogue.get(target).type)
     texts = []
     for row in rows_of(experiment, stage)[:TEXTS]:
         parts = [row[name] for name in kind.texts if row.get(name)]
         texts += [" ".join(part) if isinstance(part, list) else part for part in parts]
-    return pieces_per_word(texts, language, tokenizer)
+    return pieces_per_word(texts, language, _tokenizer(experiment.encoder.folder))
+
+
+@lru_cache(maxsize=1)
+def _tokenizer(folder: Path) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder)
 
 
 def pieces_per_word(texts: Iterable[str], language: str, tokenizer: Any) -> float | None:

@@ -5,12 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
-from functools import lru_cache
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_dir
+
+_SMALL = 1 << 16
+"""Bytes of a file that is hashed faster than looked up."""
+_TICK = 2_000_000_000
+"""Nanoseconds that the coarsest file system counts time in."""
 
 
 def canonical_json(value: Any) -> str:
@@ -45,16 +53,27 @@ def file_digest(path: Path) -> str:
 
 
 def cached_file_digest(path: Path) -> str:
-    """SHA-256 of a file, remembered by (path, size, mtime) so that planning does not read large files again."""
-    stat = path.stat()
-    if stat.st_size < 1 << 20:  # hashing a small file costs less than looking it up
+    """SHA-256 of a file, remembered by path, size and times so that planning does not read it again.
+
+    The time of its last change of any kind is one of them, so that content of the same size and modification time
+    counts as changed. A file that was changed a moment ago is not remembered: it may change again and look the same.
+    """
+    facts = _looks(path)
+    if facts[0] < _SMALL:
         return file_digest(path)
-    known = _known_digests()
-    name = f"{path.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
-    if name not in known:
-        known[name] = file_digest(path)
-        write_json(_digests_file(), known)
-    return known[name]
+    name = str(path.resolve())
+
+    def is_settled() -> bool:
+        return _looks(path) == facts and time.time_ns() - max(facts[1:3]) > _TICK
+
+    place = f"file-digests/{short_hash(name, 32)}"
+    return str(remembered(place, [name, *facts], partial(file_digest, path), is_settled))
+
+
+def _looks(path: Path) -> list[int]:
+    """What changes when a file does: size, times in nanoseconds, and its number in the file system."""
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
 
 
 def files_fingerprint(paths: Iterable[Path]) -> str:
@@ -62,27 +81,46 @@ def files_fingerprint(paths: Iterable[Path]) -> str:
     return digest([[path.name, cached_file_digest(path)] for path in sorted(paths)])
 
 
-def _digests_file() -> Path:
-    return cache_dir() / "file-digests.json"
+def remembered(
+    place: str, facts: Any, make: Callable[[], Any], is_settled: Callable[[], bool] = lambda: True
+) -> Any:
+    """What `make` gives, kept in the user's cache until any of the facts changes; both are JSON.
 
+    An entry that is damaged, or is of other facts, is made anew. Where the cache cannot be written, nothing is kept.
 
-@lru_cache(maxsize=1)
-def _known_digests() -> dict[str, str]:
-    return read_json(_digests_file())
+    Args:
+        place: name of the entry below the cache's folder.
+        facts: all that the value follows from.
+        make: computes the value.
+        is_settled: asked behind `make`; where it says no, the value is not kept.
+
+    Example:
+        >>> remembered("doctest/sum", [1, 2, 3], lambda: sum([1, 2, 3]))
+        6
+    """
+    path = cache_dir() / f"{place}.json"
+    entry = read_json(path)
+    if entry.get("check") == digest([facts, entry.get("value")]):
+        return entry["value"]
+    value = make()
+    if is_settled():
+        with suppress(OSError, ValueError):  # nothing to write to, or no JSON
+            write_json(path, {"value": value, "check": digest([facts, value])})
+    return value
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """What `write_json` wrote; nothing where it is not there, or broken."""
     try:
-        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return found
+    return found if isinstance(found, dict) else {}
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write whole or not at all: another process may be reading."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft = path.with_name(f"{path.name}.{uuid.uuid4().hex[:12]}")
     draft.write_text(json.dumps(value), "utf-8")
     draft.replace(path)

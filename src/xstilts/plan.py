@@ -109,6 +109,7 @@ class _Planner:
         self.precision = resolve_precision(recipe.training.precision)
         self.conditions = distinct_conditions(recipe.conditions, catalogue.data)
         self.stages: dict[str, Stage] = {}
+        self.prepared: dict[tuple[str, str, str, int | None, int | None], Stage] = {}
         self.intermediates: dict[tuple[str, int], Stage] = {}
         self.finals: dict[tuple[str, str, int], Stage] = {}
         self.skipped: list[str] = []
@@ -317,6 +318,15 @@ class _Planner:
         self, task: Task, split: str, language: str, examples: int | None = None, limit: int | None = None
     ) -> Stage:
         """Canonical rows of one split and language: all, `examples` at random, or those of `limit` sources."""
+        place = task.name, split, language, examples, limit
+        if place not in self.prepared:
+            self.prepared[place] = self.read(task, split, language, examples, limit)
+        return self.prepared[place]
+
+    def read(
+        self, task: Task, split: str, language: str, examples: int | None, limit: int | None
+    ) -> Stage:
+        """A stage that reads rows, their fingerprint taken."""
         if language not in task.source.languages(split):
             have = ", ".join(task.source.languages(split)) or "no language"
             raise RecipeError(f"{task.name} has no {split} data in {language!r}: it is there for {have}")

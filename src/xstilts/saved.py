@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +47,25 @@ def load_table(path: Path, again: str) -> pa.Table:
         DataError: the file is missing, cut off or no Parquet.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path)
+        return read_parquet(path)
     except (OSError, pa.ArrowException) as error:
         raise _damaged(path, "Parquet", str(error), again) from None
+
+
+def read_parquet(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """The table in one Parquet file, or some of its columns.
+
+    `pyarrow.parquet.read_table` gives the same eight times slower for small files, and imports pandas.
+
+    Raises:
+        pyarrow.ArrowException: it is no Parquet file; or an `OSError`, where it cannot be read.
+    """
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        return file.read(columns=None if columns is None else list(columns))
 
 
 def _damaged(path: Path, form: str, why: str, again: str) -> DataError:

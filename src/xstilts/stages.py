@@ -28,6 +28,7 @@ from xstilts.perturbations import Condition
 from xstilts.plan import Stage
 from xstilts.plan_images import holds
 from xstilts.seeing import Seen, see, take
+from xstilts.saved import read_parquet
 from xstilts.store import Artifact, Store
 from xstilts.task_types import get_task_type, is_trained, metrics_of, retrieval_type
 from xstilts.tasks import Catalogue
@@ -72,7 +73,7 @@ class Context:
         """The rows that a prepare stage made."""
         if stage.key in self.rows_cache:
             return self.rows_cache[stage.key]
-        text = pq.read_table(self.open(stage).path("rows.parquet"))["row"].to_pylist()
+        text = read_parquet(self.open(stage).path("rows.parquet"))["row"].to_pylist()
         rows = [json.loads(row) for row in text]
         if len(rows) < predicting.MANY:
             self.rows_cache[stage.key] = rows
@@ -283,7 +284,7 @@ def score(stages: Sequence[Stage], context: Context) -> None:
         spec = stage.spec
         (prediction,) = stage.parents["prediction"]
         (data,) = prediction.parents["data"]
-        table = pq.read_table(context.open(prediction).path("predictions.parquet"))
+        table = read_parquet(context.open(prediction).path("predictions.parquet"))
         table = table.filter(pc.field("postprocess") == spec["postprocess"])
         metric = get_metric(spec["metric"])
         predicted, gold = (
@@ -390,7 +391,7 @@ def _select_layer(stage: Stage, context: Context) -> None:
     info: dict[str, Any] = {"layers": dict.fromkeys(rules, stage.spec["layer"]), "curve": [], "score": None}
     if sweep is not None:
         task = context.catalogue.get(sweep.spec["task"]["name"])
-        table = pq.read_table(context.open(sweep).path("predictions.parquet"))
+        table = read_parquet(context.open(sweep).path("predictions.parquet"))
         kind = retrieval_type(task.type)
         assert kind is not None
         info = choose_layers(task, kind, table, rules)

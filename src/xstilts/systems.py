@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from xstilts import analysis
 from xstilts.answer import analysis_cells
@@ -20,7 +19,7 @@ from xstilts.examining import Options, Settings, unfit
 from xstilts.finished import BEST, FinishedRun
 from xstilts.languages import normalise
 from xstilts.recipe import Retrieval
-from xstilts.saved import load_record, load_table
+from xstilts.saved import load_record, load_table, read_parquet
 from xstilts.stage import data_revision
 from xstilts.tasks import Catalogue
 
@@ -195,7 +194,7 @@ def _of_run(folder: Path, arm: str, data: Path | None) -> _Stored:
     for cell, statistics in zip(
         chosen, analysis_cells(run.experiment, replace(run.plan, cells=chosen)), strict=True
     ):
-        table = pq.read_table(run.experiment.store.open(cell.score.address).path("item_stats.parquet"))
+        table = read_parquet(run.experiment.store.open(cell.score.address).path("item_stats.parquet"))
         (prediction,) = cell.score.parents["prediction"]
         scored.append(Scored(statistics, tuple(table["item"].to_pylist()), data_revision(prediction)))
     options = Options(

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import csr_array, eye_array, vstack
 
 from xstilts.analysis.cells import Cell, Design, Settings, modality_of
 from xstilts.analysis.contrasts import contrasts
@@ -19,6 +18,9 @@ from xstilts.analysis.languages import over_languages
 from xstilts.analysis.nonlinear import NULL
 from xstilts.analysis.ratios import Asked, Derived, ratios
 from xstilts.analysis.resampling import item_variances
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Row = dict[str, Any]
 
@@ -78,6 +80,8 @@ def estimate_target(
 
 def _matrix(rows: Sequence[Mapping[int, float]], columns: int) -> csr_array:
     """Sparse `[columns + rows, columns]`: each cell by itself, then each contrast."""
+    from scipy.sparse import csr_array, eye_array, vstack
+
     data = [weight for row in rows for weight in row.values()]
     indices = [column for row in rows for column in row]
     ends = np.cumsum([0, *(len(row) for row in rows)])

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from math import exp, inf, isinf, isnan, log, nan, sqrt
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import fdtrc, ndtri, stdtrit
 
 from xstilts.analysis.cells import Float
@@ -124,6 +123,8 @@ def _tail(estimate: Estimate, distance: float) -> float:
         return 0.5
     if estimate.margin(_SMALLEST) <= distance:
         return _SMALLEST
+    from scipy.optimize import brentq
+
     root = brentq(lambda x: estimate.margin(exp(x)) - distance, log(_SMALLEST), log(0.5), xtol=1e-9)
     return exp(root)
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from xstilts.analysis.cells import Cell, Float, Settings
 from xstilts.metrics import get_metric
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _BUDGET = 2**22
 """Numbers in one chunk of weights or totals: 16 MB of float32."""

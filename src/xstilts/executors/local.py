@@ -76,6 +76,7 @@ def execute(
     after: Callable[[Stage], None] = lambda stage: None,
     wanted: Sequence[Stage] | None = None,
     kept: Collection[Stage] | None = None,
+    present: set[Address] | None = None,
 ) -> Work:
     """Run what is pending; `after` is called for every stage that is done.
 
@@ -88,8 +89,9 @@ def execute(
         after: called for every stage that is done.
         wanted: as for `pending`.
         kept: stages whose weights stay; others are deleted as soon as nothing pending reads them. None: all stay.
+        present: what the store has, where that is known; it is kept up to date.
     """
-    present = context.store.addresses()
+    present = context.store.addresses() if present is None else present
     work = pending(plan, present, wanted)
     for group in work.groups:
         run(group, context)

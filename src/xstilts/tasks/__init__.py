@@ -51,16 +51,22 @@ class Catalogue:
         """The shipped tasks by suite."""
         return {name: tasks(self.data) for name, tasks in SUITES.items()}
 
+    @cached_property
+    def _shipped(self) -> dict[str, Task]:
+        """The shipped tasks by name, as they are to be used."""
+        return {task.name: self._set_up(task) for tasks in self.suites.values() for task in tasks}
+
     def all(self) -> dict[str, Task]:
         """Every task by name."""
-        tasks = {task.name: task for tasks in self.suites.values() for task in tasks} | dict(self.own)
-        if self.towers:
-            joined = {name: task for name, task in tasks.items() if task.images is not None}
-            tasks |= {name: replace(task, towers=self.towers) for name, task in joined.items()}
-        if self.lenient_images:
-            tasks = {name: _leniently(task) for name, task in tasks.items()}
-        resized = {name: tokens for name, tokens in self.lengths.items() if name in tasks}
-        return tasks | {name: tasks[name].at_length(tokens) for name, tokens in resized.items()}
+        return self._shipped | {name: self._set_up(task) for name, task in self.own.items()}
+
+    def _set_up(self, task: Task) -> Task:
+        """A task with what the catalogue says of its images and the length of its inputs."""
+        if task.images is not None:
+            images = task.images.leniently() if self.lenient_images else task.images
+            task = replace(task, images=images, towers=self.towers or task.towers)
+        tokens = self.lengths.get(task.name)
+        return task if tokens is None else task.at_length(tokens)
 
     def get(self, name: str) -> Task:
         """The task of this name.
@@ -68,11 +74,9 @@ class Catalogue:
         Raises:
             UnknownName: there is none.
         """
-        tasks = self.all()
+        if name in self.own:
+            return self._set_up(self.own[name])
+        tasks = self._shipped
         if name not in tasks:
-            raise UnknownName("task", name, tasks, "xstilts ls tasks")
+            raise UnknownName("task", name, self.all(), "xstilts ls tasks")
         return tasks[name]
-
-
-def _leniently(task: Task) -> Task:
-    return task if task.images is None else replace(task, images=task.images.leniently())

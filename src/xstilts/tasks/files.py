@@ -140,8 +140,18 @@ class FilesSource:
     def _is_carved(self, split: str) -> bool:
         return split in {"dev", self.spec.dev_from} and self._origin("dev") != "dev"
 
+    @cached_property
+    def _looked_for(self) -> dict[str, dict[str, Files]]:
+        """What was found of each split: files are looked for once."""
+        return {}
+
     def _found(self, split: str) -> dict[str, Files]:
         """The files of each language that has all of its roles."""
+        if split not in self._looked_for:
+            self._looked_for[split] = self._find(split)
+        return self._looked_for[split]
+
+    def _find(self, split: str) -> dict[str, Files]:
         patterns = self.spec.patterns(split)
         by_role = {role: readers.find_files(self.base, pattern) for role, pattern in patterns.items()}
         natives = {native for found in by_role.values() for native in found}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xstilts.errors import DataError
-from xstilts.hashing import cache_dir, digest
+from xstilts.hashing import cache_dir, digest, read_json, write_json
 from xstilts.tasks.base import Row
 from xstilts.tasks.columns import Column, located
 from xstilts.tasks.dividing import TEST_SHARE, carve_dev
@@ -161,14 +159,11 @@ class HubSource:
         if folder.is_dir():
             return "local"
         record = cache_dir() / "hub-revisions" / f"{self.spec.repository.replace('/', '--')}.json"
-        if record.is_file():
-            return str(json.loads(record.read_text("utf-8"))["revision"])
-        revision = self._ask()
-        record.parent.mkdir(parents=True, exist_ok=True)
-        draft = record.with_name(f"{record.name}.{os.getpid()}")
-        draft.write_text(json.dumps({"repository": self.spec.repository, "revision": revision}), "utf-8")
-        draft.replace(record)
-        return revision
+        known = read_json(record).get("revision")
+        if known is None:
+            known = self._ask()
+            write_json(record, {"repository": self.spec.repository, "revision": known})
+        return str(known)
 
     def _ask(self) -> str:
         from huggingface_hub import HfApi
