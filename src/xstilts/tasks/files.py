@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from xstilts.errors import RecipeError
-from xstilts.hashing import digest, files_fingerprint
+from xstilts.hashing import digest, files_fingerprint, remembered
 from xstilts.languages import normalise
 from xstilts.tasks import readers
 from xstilts.tasks.base import Row, Task
@@ -122,6 +122,12 @@ class FilesSource:
         if self.spec.labels is not None or not SHAPES[self.spec.type].has_labels:
             return self.spec.labels or ()
         language = normalise(self.spec.train_language)
+        if language not in self._found("train"):
+            return self._labels_there(language)
+        facts = self.fingerprint("train", language)
+        return tuple(remembered(f"labels/{facts}", facts, partial(self._labels_there, language)))
+
+    def _labels_there(self, language: str) -> tuple[str, ...]:
         rows, problems = self._load("train", language)
         if not rows:
             needs = f"task {self.name} needs `labels: […]`, or training rows to read them from"
