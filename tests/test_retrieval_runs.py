@@ -349,9 +349,9 @@ def test_every_text_is_embedded_once(tiny_encoder: Path, monkeypatch: pytest.Mon
     counts = []
     embed = inference.embed
 
-    def counted(model: Any, sequences: Any, *rest: Any) -> Any:
+    def counted(model: Any, sequences: Any, *rest: Any, **named: Any) -> Any:
         counts.append(len(sequences))
-        return embed(model, sequences, *rest)
+        return embed(model, sequences, *rest, **named)
 
     monkeypatch.setattr(inference, "embed", counted)
     texts = ["die suppe w1", "die suppe w2", "die suppe w1"]
@@ -366,6 +366,47 @@ def test_every_text_is_embedded_once(tiny_encoder: Path, monkeypatch: pytest.Mon
     assert [table.to_pylist() for table in together] == [table.to_pylist() for table in alone]
     with pytest.raises(DataError, match="occurs twice"):
         predict_sets(job, [predicting.TestSet(rows, "de", "clean", [*pool, pool[0]])], {})
+
+
+def test_what_a_checkpoint_has_embedded_serves_its_next_test_sets(
+    tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from xstilts.tasks.base import PackageSource, Task
+    from xstilts.training import inference
+
+    base = load_encoder(find_encoder(str(tiny_encoder)))
+    source = PackageSource(lambda split, language: [], {}, (), 1)
+    task = Task("my/pairs", "sentence-retrieval", source, ("de", "fr"), "")
+    asked: list[int] = []
+    embed = inference.embed
+    monkeypatch.setattr(
+        inference,
+        "embed",
+        lambda model, some, *rest, **named: asked.append(len(some)) or embed(model, some, *rest, **named),
+    )
+
+    def rows(start: int) -> list[Row]:
+        numbers = range(start, start + 6)
+        return [{"id": f"{n}", "source": f"{n}", "text": f"die w{n}", "target": f"the w{n}"} for n in numbers]
+
+    spec = {"precision": "fp32", "max_length": 16, "postprocess": ["none"]}
+    sweep = Job(base, Checkpoint.published(base), task, spec | {"sweep": "sweep"}, {}, name="one")
+    chosen = replace(sweep, spec=spec, layers={"none": 1})
+    dev, test = predicting.TestSet(rows(0), "de", "clean"), predicting.TestSet(rows(3), "fr", "clean")
+    afresh = [
+        predict_sets(replace(sweep, name=""), [dev], {}),
+        predict_sets(replace(chosen, name=""), [test], {}),
+    ]
+    asked.clear()
+    cache: dict[str, Any] = {}
+    shared = [predict_sets(sweep, [dev], cache), predict_sets(chosen, [test], cache)]
+    assert asked == [12, 6]  # of the second set's twelve texts half were there
+    assert shared == afresh
+    trained = replace(
+        chosen.checkpoint, body={name: 2 * value for name, value in chosen.checkpoint.body.items()}
+    )
+    predict_sets(replace(chosen, checkpoint=trained, name="other"), [test], cache)
+    assert asked == [12, 6, 12]  # another checkpoint embeds everything itself
 
 
 def test_passes_and_half_precision_find_the_same(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from xstilts.perturbations import Condition, perturb_text, perturb_tokens, pertu
 from xstilts.task_types import RetrievalType, get_task_type, get_trained_type, retrieval_type
 from xstilts.task_types.base import Span, Tokens
 from xstilts.task_types.retrieval import Search, Text, prefixed, tokenise_texts
-from xstilts.task_types.vectors import Places, Vectors
+from xstilts.task_types.vectors import Places, VectorMemory, Vectors
 from xstilts.tasks.base import Row, Task
 from xstilts.training import inference
 
@@ -28,6 +29,8 @@ MANY = 100_000
 """Sentences from which on vectors are kept in half precision, and token sequences not at all."""
 PASS = 2**31
 """Bytes of vectors that one pass over the texts may leave behind."""
+REMEMBERED = 2**30
+"""Bytes of vectors of one checkpoint that are kept for its next test sets."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Job:
     """What predicts: an encoder's state on a task.
 
     For retrieval, `layers` maps a post-processing to its layer, and `settings` to what dev decided beside the layer,
-    by language.
+    by language. `name` tells checkpoints apart: what one of them has embedded is not embedded by it again.
     """
 
     base: BaseEncoder
@@ -44,6 +47,7 @@ class Job:
     spec: Mapping[str, Any]
     layers: Mapping[str, int]
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    name: str = ""
 
     @property
     def max_length(self) -> int:
@@ -123,7 +127,8 @@ def predict_sets(job: Job, sets: Sequence[TestSet], cache: dict[str, Any]) -> li
     Args:
         job: what predicts.
         sets: what to predict.
-        cache: keeps tokenised test sets between checkpoints of one encoder.
+        cache: keeps tokenised test sets between checkpoints of one encoder, and vectors between test sets of one
+            checkpoint.
 
     Returns:
         For each test set a table with a row an item: `item, source, language, condition, postprocess, layer,
@@ -178,7 +183,7 @@ def _by_similarity(
         material = cache.get(name) or _material(job, kind, group)
         if len(material.sequences) < MANY:  # tokenising takes little of the time that embedding them takes
             cache[name] = material
-        tables |= zip(numbers, _searched(job, kind, group, material), strict=True)
+        tables |= zip(numbers, _searched(job, kind, group, material, cache), strict=True)
     return [tables[number] for number in range(len(sets))]
 
 
@@ -186,6 +191,7 @@ def _by_similarity(
 class _Material:
     """Distinct texts of test sets, tokenised; and for each set which of them are queries and named candidates."""
 
+    texts: list[Text]
     sequences: list[Tokens]
     type_ids: list[Tokens]
     vocabulary: Vocabulary
@@ -215,7 +221,9 @@ def _material(job: Job, kind: RetrievalType, sets: Sequence[TestSet]) -> _Materi
         (_places(known, asked), _places(known, found.values()), list(found))
         for asked, found in zip(queries, candidates, strict=True)
     ]
-    return _Material([vocabulary.trim(sequence) for sequence in sequences], types, vocabulary, places)
+    return _Material(
+        list(known), [vocabulary.trim(sequence) for sequence in sequences], types, vocabulary, places
+    )
 
 
 def _places(known: Mapping[Text, int], texts: Collection[Text]) -> Places:
@@ -223,13 +231,13 @@ def _places(known: Mapping[Text, int], texts: Collection[Text]) -> Places:
 
 
 def _searched(
-    job: Job, kind: RetrievalType, sets: Sequence[TestSet], material: _Material
+    job: Job, kind: RetrievalType, sets: Sequence[TestSet], material: _Material, cache: dict[str, Any]
 ) -> Iterator[pa.Table]:
     """For each test set what is found with each post-processing and layer, in this order."""
     wanted = _layers(job)
     golds = [kind.golds(one.rows, names) for one, (_, _, names) in zip(sets, material.places, strict=True)]
     parts: list[dict[tuple[str, int], pa.Table]] = [{} for _ in sets]
-    for layer, vectors in _embedded(job, material, sorted({layer for _, layer in wanted})):
+    for layer, vectors in _embedded(job, material, sorted({layer for _, layer in wanted}), cache):
         for number, one in enumerate(sets):
             for rule in [rule for rule, read in wanted if read == layer]:
                 found = kind.retrieve(Search(vectors, *material.places[number], rule), job.task)
@@ -254,27 +262,44 @@ def _layers(job: Job) -> list[tuple[str, int]]:
     return wanted
 
 
-def _embedded(job: Job, material: _Material, layers: Sequence[int]) -> Iterator[tuple[int, Vectors]]:
+def _embedded(
+    job: Job, material: _Material, layers: Sequence[int], cache: dict[str, Any]
+) -> Iterator[tuple[int, Vectors]]:
     """Vectors of every layer: of all in one pass over the texts where memory allows it, else in several.
 
     Many vectors are kept in half precision, so that half a million sentences are mined within 4 GB. What is many
-    depends on a test set alone, never on what is predicted beside it.
+    depends on a test set alone, never on what is predicted beside it. Vectors that are few enough are kept: the test
+    set after a sweep, or the next languages, share most of their candidates with it.
     """
-    model = build_encoder(job.base, job.checkpoint, material.vocabulary)
     half = max(len(queries) + len(names) for queries, _, names in material.places) >= MANY
-    size = (2 if half else 4) * len(material.sequences) * int(model.config.hidden_size)
-    at_once = max(1, PASS // size)
+    size = (2 if half else 4) * len(material.sequences) * int(job.base.config.hidden_size)
+    if job.name and not half and size * len(layers) <= REMEMBERED:
+        memory: VectorMemory = cache.setdefault("vectors", VectorMemory())
+        memory.belong_to((job.name, job.max_length, *_embedding(job).items()))
+        yield from memory.vectors(material.texts, layers, partial(_embed, job, material, layers)).items()
+        return
+    everything, at_once = range(len(material.sequences)), max(1, PASS // size)
     for start in range(0, len(layers), at_once):
-        vectors = inference.embed(
-            model,
-            material.sequences,
-            layers[start : start + at_once],
-            job.spec.get("pooling", "mean"),
-            job.spec["precision"],
-            material.type_ids,
-            half,
-        )
-        yield from vectors.items()
+        yield from _embed(job, material, layers[start : start + at_once], everything, half).items()
+
+
+def _embed(
+    job: Job, material: _Material, layers: Sequence[int], places: Sequence[int], half: bool = False
+) -> dict[int, Vectors]:
+    """Vectors of some of the texts."""
+    return inference.embed(
+        build_encoder(job.base, job.checkpoint, material.vocabulary),
+        [material.sequences[place] for place in places],
+        layers,
+        type_ids=[material.type_ids[place] for place in places] if material.type_ids else (),
+        half=half,
+        **_embedding(job),
+    )
+
+
+def _embedding(job: Job) -> dict[str, str]:
+    """What of a spec decides a text's vector."""
+    return {"pooling": job.spec.get("pooling", "mean"), "precision": job.spec["precision"]}
 
 
 def _table(

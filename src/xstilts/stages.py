@@ -219,12 +219,15 @@ def select(stages: Sequence[Stage], context: Context) -> None:
 def predict(stages: Sequence[Stage], context: Context) -> None:
     """Checkpoint × task × language × condition → predictions, written as soon as those of one chunk are there."""
     started = time.time()
-    checkpoint = context.checkpoint(stages[0].parent("checkpoint"))
+    trained = stages[0].parent("checkpoint")
     task = context.task(stages[0], stages[0].parents["data"][0])
     layer = stages[0].parent("layer")
     chosen = context.open(layer).info if layer else {"layers": {}}
     spec, settings = dict(stages[0].spec), chosen.get("settings", {})
-    job = predicting.Job(context.base(), checkpoint, task, spec, chosen["layers"], settings)
+    name = trained.key if trained else context.encoder.name
+    job = predicting.Job(
+        context.base(), context.checkpoint(trained), task, spec, chosen["layers"], settings, name
+    )
     pools: dict[str, list[Row]] = {}
     for chunk in _chunks(stages, context, _least(stages[0], task)):
         sets = [

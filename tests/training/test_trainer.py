@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -305,30 +306,32 @@ def test_shuffled_training_labels_and_true_dev_labels(
 def test_tasks_share_one_encoder_and_have_a_head_each(tiny_base: BaseEncoder) -> None:
     from xstilts.encoders.models import build_models
     from xstilts.encoders.vocabulary import Vocabulary
-    from xstilts.training.loop import Optimisation, parameter_groups
+    from xstilts.training.loop import Optimisation, _kind
+    from xstilts.training.weights import Weights
 
     heads = [part.task_type.head(part.task) for part in (mood(), odd(), tags())]
     vocabulary = Vocabulary(np.arange(50))
     models = build_models(tiny_base, Checkpoint.published(tiny_base), heads, vocabulary, 0)
     settings = Optimisation(1, 1, 1e-3, 1e-2, 0.1, 0.01, 1, "fp32", 0)
-    groups = parameter_groups(models, settings)
-    parameters = [parameter for group in groups for parameter in group["params"]]
+    every = {task: frozenset(map(id, model.parameters())) for task, model in models.items()}
+    weights = Weights(models, every, partial(_kind, models, settings), "fp32")
+    groups = [(strip, group) for strip, group in zip(weights.strips, weights.groups, strict=True)]
+    parameters = [weight for strip, _ in groups for weight in strip.weights]
     assert len({id(parameter) for parameter in parameters}) == len(parameters)
+    assert all([strip.master] == group["params"] for strip, group in groups)
     width, rows = 32, 50
     encoder = sum(value.numel() for value in tiny_base.body.values()) + rows * width
     # two classes and two tags with biases, one score a choice; classification and choice have a pooler
     head_sizes = 2 * (2 * width + 2) + (width + 1) + 2 * (width * width + width)
-    assert sum(parameter.numel() for parameter in parameters) == encoder + head_sizes
-    at_head_rate = sum(p.numel() for group in groups if group["lr"] == 1e-2 for p in group["params"])
-    assert at_head_rate == head_sizes
-    (embeddings,) = [group for group in groups if any(p is _word_embeddings(models) for p in group["params"])]
-    assert embeddings["weight_decay"] == 0
-    decayed = [p for group in groups if group["weight_decay"] for p in group["params"]]
-    assert decayed and all(parameter.ndim > 1 for parameter in decayed)
-
-
-def _word_embeddings(models: dict[str, Any]) -> Any:
-    return models["my/mood"].get_input_embeddings().weight
+    assert sum(strip.master.numel() for strip, _ in groups) == encoder + head_sizes
+    assert sum(strip.master.numel() for strip, group in groups if group["lr"] == 1e-2) == head_sizes
+    embeddings = models["my/mood"].get_input_embeddings().weight
+    (own,) = [group for strip, group in groups if any(weight is embeddings for weight in strip.weights)]
+    assert own["weight_decay"] == 0
+    decayed = [weight for strip, group in groups if group["weight_decay"] for weight in strip.weights]
+    assert decayed and all(weight.ndim > 1 for weight in decayed)
+    assert {strip.tasks for strip, group in groups if group["lr"] == 1e-3} == {frozenset(models)}
+    assert all(len(strip.tasks) == 1 for strip, group in groups if group["lr"] == 1e-2)
 
 
 def test_all_tasks_learn_together(tiny_base: BaseEncoder) -> None:

@@ -6,7 +6,7 @@ vectors and never with the number of pairs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,57 @@ class Side:
         if self.unit:
             vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return vectors
+
+
+class VectorMemory:
+    """Vectors of texts by layer, all of one owner: a text that was embedded for one test set serves the next.
+
+    Example:
+        >>> memory, asked = VectorMemory(), []
+        >>> embed = lambda places: asked.append(list(places)) or {0: np.ones((len(places), 2), np.float32)}
+        >>> memory.vectors(["a", "b"], [0], embed)[0].shape, memory.vectors(["b", "c"], [0], embed)[0].shape, asked
+        ((2, 2), (2, 2), [[0, 1], [1]])
+    """
+
+    def __init__(self) -> None:
+        self._owner: Hashable = None
+        self._layers: dict[int, tuple[dict[Hashable, int], Vectors]] = {}
+
+    def belong_to(self, owner: Hashable) -> None:
+        """Forget what another owner embedded."""
+        if owner != self._owner:
+            self._owner, self._layers = owner, {}
+
+    def vectors(
+        self,
+        texts: Sequence[Hashable],
+        layers: Sequence[int],
+        embed: Callable[[Sequence[int]], Mapping[int, Vectors]],
+    ) -> dict[int, Vectors]:
+        """For each layer the vectors of the texts, [texts, width]; `embed` makes those at some places of the list."""
+        kept = {layer: self._layers[layer] for layer in layers if layer in self._layers}
+        fresh = [
+            place
+            for place, text in enumerate(texts)
+            if len(kept) < len(layers) or any(text not in index for index, _ in kept.values())
+        ]
+        if fresh:
+            made = embed(fresh)
+            self._layers |= {
+                layer: _joined(kept.get(layer), [texts[place] for place in fresh], made[layer])
+                for layer in layers
+            }
+        found = {layer: self._layers[layer] for layer in layers}
+        return {layer: table[[index[text] for text in texts]] for layer, (index, table) in found.items()}
+
+
+def _joined(
+    kept: tuple[dict[Hashable, int], Vectors] | None, texts: Sequence[Hashable], vectors: Vectors
+) -> tuple[dict[Hashable, int], Vectors]:
+    """Old and new vectors in one table; a text that was there gets its new one."""
+    index, table = kept or ({}, vectors[:0])
+    places = {text: len(table) + place for place, text in enumerate(texts)}
+    return index | places, np.concatenate([table, vectors])
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from xstilts.encoders.models import encoder_of
 from xstilts.task_types.base import Feature, TrainedType, collate
 from xstilts.training.batching import MixedBatch, mixed_batches
 from xstilts.training.machine import device
-from xstilts.training.weights import Weights
+from xstilts.training.weights import Kind, Weights
 
 if TYPE_CHECKING:
     import torch
@@ -82,27 +83,28 @@ def fit(
     from accelerate import Accelerator
     from transformers import get_linear_schedule_with_warmup
 
+    from xstilts.training.cpu_layers import suit_cpu
+
     torch.manual_seed(settings.seed)
     accelerator = Accelerator(cpu=device().type == "cpu")  # one device for training and inference
     models = {task: accelerator.prepare(model).train() for task, model in models.items()}
-    weights = Weights(models, settings.precision)
-    groups = parameter_groups(models, settings, weights.master)
-    optimizer = accelerator.prepare(torch.optim.AdamW(groups, eps=ADAM_EPSILON, fused=True))
+    if device().type == "cpu":
+        for model in models.values():
+            suit_cpu(model)
+    weights = Weights(models, _reached(models, data), partial(_kind, models, settings), settings.precision)
+    optimizer = accelerator.prepare(torch.optim.AdamW(weights.groups, eps=ADAM_EPSILON, fused=True))
     scheduler = get_linear_schedule_with_warmup(
         optimizer, int(settings.warmup * settings.updates), settings.updates
     )
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     stream = mixed_batches(
         {task: part.lengths for task, part in data.items()}, settings.batch_size, settings.cap, settings.seed
     )
     losses, tokens, wanted = [], 0, set(stops)
     for update, drawn in enumerate(islice(stream, settings.updates), start=1):
-        loss, seen = _accumulate(accelerator, models[drawn.task], data[drawn.task], drawn, settings)
-        weights.take_gradients()
-        accelerator.clip_grad_norm_(parameters, GRADIENT_NORM)
+        loss, seen = _accumulate(models[drawn.task], data[drawn.task], drawn, settings)
+        accelerator.clip_grad_norm_(weights.take_gradients(drawn.task), GRADIENT_NORM)
         optimizer.step()
         scheduler.step()
-        optimizer.zero_grad()
         weights.lower()
         losses.append(loss)
         tokens += seen
@@ -115,14 +117,22 @@ def fit(
     return Fit(losses, tokens)
 
 
-def parameter_groups(
-    models: Mapping[str, Any],
-    settings: Optimisation,
-    master: Callable[[torch.nn.Parameter], torch.nn.Parameter] = lambda parameter: parameter,
-) -> list[dict[str, Any]]:
-    """Parameters by weight decay and rate, each once: encoder, its norms and biases, embeddings, heads.
+def _reached(models: Mapping[str, Any], data: Mapping[str, TaskData]) -> dict[str, frozenset[int]]:
+    """By task, the ids of the weights that its loss reaches; a pooler whose output nothing reads is left as it is."""
+    import torch
 
-    `master` gives what the optimiser holds for a parameter.
+    found = {}
+    for task, model in models.items():
+        with torch.random.fork_rng(devices=[]):  # what is tried here must not change the training
+            features = data[task].examples[0]
+            _backward(model, data[task], features, len(features))
+        found[task] = frozenset(id(weight) for weight in model.parameters() if weight.grad is not None)
+        model.zero_grad()
+    return found
+
+
+def _kind(models: Mapping[str, Any], settings: Optimisation, weight: torch.nn.Parameter) -> Kind:
+    """Learning rate and weight decay of a weight: of encoder or head, and none for norms, biases and embeddings.
 
     Word embeddings have no weight decay: a row that no batch uses then stays as it is, so that training a trimmed
     vocabulary equals training the whole.
@@ -130,38 +140,30 @@ def parameter_groups(
     first = next(iter(models.values()))
     embeddings = first.get_input_embeddings().weight
     encoder = {id(p) for name, p in encoder_of(first).named_parameters() if "pooler" not in name.split(".")}
-    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
-    seen: set[int] = set()
-    for model in models.values():
-        for parameter in model.parameters():
-            if id(parameter) in seen or not parameter.requires_grad:
-                continue
-            seen.add(id(parameter))
-            decays = parameter.ndim > 1 and parameter is not embeddings
-            rate = settings.learning_rate if id(parameter) in encoder else settings.head_learning_rate
-            groups.setdefault((rate, settings.weight_decay if decays else 0.0), []).append(master(parameter))
-    return [{"params": group, "lr": rate, "weight_decay": decay} for (rate, decay), group in groups.items()]
+    rate = settings.learning_rate if id(weight) in encoder else settings.head_learning_rate
+    return rate, settings.weight_decay if weight.ndim > 1 and weight is not embeddings else 0.0
 
 
-def _accumulate(
-    accelerator: Any, model: Any, data: TaskData, drawn: MixedBatch, settings: Optimisation
-) -> tuple[float, int]:
-    """Gradients of one batch, computed in parts where memory asks for it; the mean is over the whole batch."""
+def _accumulate(model: Any, data: TaskData, drawn: MixedBatch, settings: Optimisation) -> tuple[float, int]:
+    """Loss and tokens of one batch, whose gradients are added up."""
     features = [feature for place in drawn.examples for feature in data.examples[place]]
-    size = (
-        settings.micro_batch or settings.batch_size
-    )  # of inputs: a long example has many, too many for memory
-    parts = [features[start : start + size] for start in range(0, len(features), size)]
-    batches = [collate(part, model.config.pad_token_id) for part in parts]
+    # of inputs: a long example has many, too many for memory
+    loss = _backward(model, data, features, settings.micro_batch or settings.batch_size)
+    return loss, sum(feature.tokens for feature in features)
+
+
+def _backward(model: Any, data: TaskData, features: Sequence[Feature], size: int) -> float:
+    """Gradients of a batch, computed in parts of a size where memory asks for it; the mean is over the whole batch."""
     terms = max(sum(data.task_type.terms(feature) for feature in features), 1)
     total = 0.0
-    for batch in batches:
-        inputs = {name: value.to(accelerator.device) for name, value in batch.inputs.items()}
+    for start in range(0, len(features), size):
+        batch = collate(features[start : start + size], model.config.pad_token_id)
+        inputs = {name: value.to(device()) for name, value in batch.inputs.items()}
         logits = data.task_type.forward(model, inputs)
         loss = data.task_type.loss(logits.float(), batch) / terms
-        accelerator.backward(loss)
+        loss.backward()
         total += float(loss.detach())
-    return total, sum(feature.tokens for feature in features)
+    return total
 
 
 def _evaluate(models: Mapping[str, Any], update: int, at_stop: Callable[[int], None]) -> None:

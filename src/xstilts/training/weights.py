@@ -1,54 +1,140 @@
-"""bf16 training with fp32 master weights: the model computes in bf16, the optimiser sums in fp32.
+"""The weights of models that share an encoder, side by side in a few long vectors, for the optimiser.
 
-Casting the whole model once an update costs less than casting weights and activations at every operation, as
-autocast does. `bench/train.py` measures the loop beside transformers.Trainer.
+An update of a hundred tensors is a hundred small operations; of a few long vectors it is a few. In bf16 the models
+compute with bf16 weights and the optimiser sums in fp32 masters: casting all of them once an update costs less than
+casting weights and activations at every operation, as autocast does. `bench/train.py` measures the loop beside
+transformers.Trainer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import torch
 
+Kind = tuple[float, float]
+"""Learning rate and weight decay."""
 
-class Weights:
-    """The weights of models that may share some, in the precision of the computation; masters in fp32.
 
-    In fp32 the masters are the weights themselves and every method does nothing.
+@dataclass(frozen=True)
+class Strip:
+    """Weights that are treated alike: the same rate and decay, trained by the same tasks.
+
+    `low` and `gradient` are what the models compute with, `master` and `summed` what the optimiser holds: weights and
+    their gradients are views of the former, and in fp32 the latter are the same memory.
     """
 
-    def __init__(self, models: Mapping[str, Any], precision: str) -> None:
+    weights: Sequence[torch.nn.Parameter]
+    tasks: frozenset[str]
+    low: torch.Tensor
+    gradient: torch.Tensor
+    master: torch.nn.Parameter
+    summed: torch.Tensor
+
+    def point(self, vector: torch.Tensor, gradient: torch.Tensor | None) -> None:
+        """Let the weights be views of a vector, and their gradients, if any, of another."""
+        for weight, part in self.parts(vector):
+            weight.grad = None
+            weight.data = part
+        if gradient is not None:
+            for weight, part in self.parts(gradient):
+                weight.grad = part
+
+    def parts(self, vector: torch.Tensor) -> Iterator[tuple[torch.nn.Parameter, torch.Tensor]]:
+        """The weights, each with its part of a vector in its own shape."""
+        start = 0
+        for weight in self.weights:
+            yield weight, vector[start : start + weight.numel()].view_as(weight)
+            start += weight.numel()
+
+
+class Weights:
+    """The trainable weights of models that may share some.
+
+    Args:
+        models: a model a task.
+        reached: by task, the ids of the weights that its loss reaches; the others are left as they are.
+        kind: rate and decay of a weight.
+        precision: `bf16` or `fp32`, of what the models compute.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, Any],
+        reached: Mapping[str, frozenset[int]],
+        kind: Callable[[torch.nn.Parameter], Kind],
+        precision: str,
+    ) -> None:
         import torch
 
-        self._masters: dict[int, tuple[torch.nn.Parameter, torch.nn.Parameter]] = {}
-        if precision == "bf16":
-            for model in models.values():
-                for weight in model.parameters():
-                    if weight.requires_grad and id(weight) not in self._masters:
-                        self._masters[id(weight)] = weight, torch.nn.Parameter(weight.detach().clone())
+        groups: dict[tuple[Kind, frozenset[str]], dict[int, torch.nn.Parameter]] = {}
+        for model in models.values():
+            for weight in model.parameters():
+                tasks = frozenset(task for task, ids in reached.items() if id(weight) in ids)
+                if tasks:
+                    groups.setdefault((kind(weight), tasks), {})[id(weight)] = weight
+        low = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.strips = [_strip(list(found.values()), tasks, low) for (_, tasks), found in groups.items()]
+        self.groups = [
+            {"params": [strip.master], "lr": rate, "weight_decay": decay}
+            for ((rate, decay), _), strip in zip(groups, self.strips, strict=True)
+        ]
+        self._others = _others(models, self.strips) if precision == "bf16" else []
+        self._lowered = False
         self.lower()
 
-    def master(self, weight: torch.nn.Parameter) -> torch.nn.Parameter:
-        """What the optimiser holds for a weight."""
-        return self._masters[id(weight)][1] if self._masters else weight
+    def take_gradients(self, task: str) -> list[torch.nn.Parameter]:
+        """Hand the gradients of a task's batch over to the masters; those of other tasks' weights have none.
+
+        Returns:
+            The masters that have gradients.
+        """
+        for strip in self.strips:
+            strip.master.grad = strip.summed.copy_(strip.gradient) if task in strip.tasks else None
+        return [strip.master for strip in self.strips if strip.master.grad is not None]
 
     def lower(self) -> None:
-        """Let the models compute with bf16 copies of the masters."""
-        import torch
-
-        for weight, master in self._masters.values():
-            weight.grad = None
-            weight.data = master.detach().to(torch.bfloat16)
-
-    def take_gradients(self) -> None:
-        """Hand the gradients over to the masters."""
-        for weight, master in self._masters.values():
-            master.grad = None if weight.grad is None else weight.grad.float()
+        """Let the models compute with the masters' values, in the precision of the computation."""
+        for strip in self.strips:
+            strip.low.copy_(strip.master.detach())
+            strip.gradient.zero_()
+            if not self._lowered:
+                strip.point(strip.low, strip.gradient)
+        for weight, _, low in self._others:
+            weight.data = low
+        self._lowered = True
 
     def restore(self) -> None:
         """Let the models hold the masters: to be evaluated, read or saved in fp32."""
-        for weight, master in self._masters.values():
-            weight.grad = None
-            weight.data = master.detach()
+        for strip in self.strips:
+            strip.point(strip.master.detach(), None)
+        for weight, high, _ in self._others:
+            weight.data = high
+        self._lowered = False
+
+
+def _strip(weights: list[torch.nn.Parameter], tasks: frozenset[str], low: torch.dtype) -> Strip:
+    import torch
+
+    master = torch.nn.Parameter(torch.cat([weight.detach().flatten() for weight in weights]).float())
+    lowered = master.detach().to(low)
+    gradient = torch.zeros_like(lowered)
+    return Strip(weights, tasks, lowered, gradient, master, gradient.float())
+
+
+def _others(
+    models: Mapping[str, Any], strips: Sequence[Strip]
+) -> list[tuple[torch.nn.Parameter, torch.Tensor, torch.Tensor]]:
+    """Weights that are not trained, as they are and in bf16."""
+    import torch
+
+    trained = {id(weight) for strip in strips for weight in strip.weights}
+    found = {id(weight): weight for model in models.values() for weight in model.parameters()}
+    return [
+        (weight, weight.data, weight.data.to(torch.bfloat16))
+        for name, weight in found.items()
+        if name not in trained
+    ]

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xstilts.encoders.base import find_encoder, load_encoder
+from xstilts.encoders.checkpoint import Checkpoint, HeadSpec
+from xstilts.encoders.models import build_models
+from xstilts.encoders.vocabulary import Vocabulary
+from xstilts.training.cpu_layers import Dropout, attention, scales, suit_cpu
+
+
+@given(st.sampled_from([0.1, 0.25, 0.5, 0.9]), st.integers(0, 2**31))
+def test_as_many_are_dropped_as_asked_for_and_the_mean_stays(rate: float, seed: int) -> None:
+    torch.manual_seed(seed)
+    drawn = scales((40, 250), rate, torch.float32)
+    assert drawn.unique().tolist() == [0.0, pytest.approx(1 / (1 - rate), rel=1e-4)]
+    error = 5 * (rate * (1 - rate) / drawn.numel()) ** 0.5
+    assert abs((drawn == 0).float().mean().item() - rate) < error
+    assert abs(drawn.mean().item() - 1) < error / (1 - rate)
+
+
+def test_torchs_seed_decides_what_is_dropped_and_every_call_drops_others() -> None:
+    torch.manual_seed(3)
+    first, second = (scales((64, 64), 0.5, torch.float32) for _ in range(2))
+    torch.manual_seed(3)
+    assert scales((64, 64), 0.5, torch.float32).equal(first) and not first.equal(second)
+    neighbours = (first[:, 1:] == 0) & (first[:, :-1] == 0)
+    assert abs(neighbours.float().mean().item() - 0.25) < 0.05  # four elements of one draw are independent
+
+
+def test_without_training_or_rate_nothing_is_dropped() -> None:
+    inputs = torch.randn(3, 4)
+    assert Dropout(0.5).eval()(inputs) is inputs and Dropout(0.0).train()(inputs) is inputs
+    assert Dropout(1.0).train()(inputs).eq(0).all()
+
+
+def layer(causal: bool = False) -> torch.nn.Module:
+    made = torch.nn.Module()
+    made.is_causal = causal
+    return made
+
+
+def tensors(dtype: torch.dtype, tokens: int) -> list[torch.Tensor]:
+    torch.manual_seed(0)
+    return [torch.randn(3, 4, tokens, 8, dtype=dtype).requires_grad_() for _ in range(3)]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 4e-2)])
+def test_attention_and_its_gradients_are_torchs(dtype: torch.dtype, tolerance: float, masked: bool) -> None:
+    mask = None
+    if masked:
+        mask = torch.ones(3, 1, 9, 9, dtype=torch.bool)
+        mask[1, :, :, 5:] = False
+    inputs = tensors(dtype, 9)
+    found, _ = attention(layer(), *inputs, mask, scaling=0.3)
+    # what draws no dropout must still be what is drawn from
+    torch.manual_seed(1)
+    dropped, _ = attention(layer(), *inputs, mask, dropout=1e-9, scaling=0.3)
+    wanted = torch.nn.functional.scaled_dot_product_attention(*inputs, attn_mask=mask, scale=0.3)
+    for result in (found, dropped):
+        assert torch.allclose(result.transpose(1, 2), wanted, atol=tolerance)
+        gradients = torch.autograd.grad(result.sum(), inputs, retain_graph=True)
+        expected = torch.autograd.grad(wanted.sum(), inputs, retain_graph=True)
+        for gradient, other in zip(gradients, expected, strict=True):
+            assert torch.allclose(gradient, other, atol=tolerance)
+
+
+def test_dropout_of_weights_leaves_their_mean() -> None:
+    query, key, value = tensors(torch.float32, 6)
+    torch.manual_seed(2)
+    drawn = [attention(layer(), query, key, value, None, dropout=0.3)[0] for _ in range(800)]
+    plain, _ = attention(layer(), query, key, value, None)
+    assert not drawn[0].allclose(drawn[1])
+    assert torch.allclose(torch.stack(drawn).mean(0), plain, atol=0.15)
+
+
+def test_a_layer_that_looks_back_alone_does_so_here() -> None:
+    inputs = tensors(torch.bfloat16, 6)
+    found, _ = attention(layer(causal=True), *inputs, None)
+    wanted = torch.nn.functional.scaled_dot_product_attention(*inputs, is_causal=True)
+    assert torch.allclose(found.transpose(1, 2), wanted, atol=4e-2)
+
+
+def model_of(encoder: Path, dropout: float) -> Any:
+    base = load_encoder(find_encoder(str(encoder)))
+    head = HeadSpec("my/mood", "AutoModelForSequenceClassification", ("bad", "good"))
+    vocabulary = Vocabulary.of([torch.arange(40).numpy()], base.tokenizer.pad_token_id)
+    return build_models(base, Checkpoint.published(base), [head], vocabulary, 0, dropout)["my/mood"]
+
+
+def test_a_model_keeps_its_weights_and_what_it_computes(tiny_encoder: Path) -> None:
+    plain, ours = model_of(tiny_encoder, 0.0), model_of(tiny_encoder, 0.0)
+    suit_cpu(ours)
+    suit_cpu(ours)  # twice is once
+    assert plain.state_dict().keys() == ours.state_dict().keys()
+    ids = torch.randint(5, 30, (2, 7))
+    mask = torch.ones_like(ids)
+    mask[1, 4:] = 0
+    for mode in (True, False):
+        logits = [model.train(mode)(input_ids=ids, attention_mask=mask).logits for model in (plain, ours)]
+        assert torch.allclose(*logits, atol=1e-5)
+
+
+def test_all_dropout_of_a_model_is_drawn_here(tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = model_of(tiny_encoder, 0.2)
+    suit_cpu(model)
+    assert not any(type(module) is torch.nn.Dropout for module in model.modules())
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise AssertionError("torch's dropout")
+
+    monkeypatch.setattr(torch.nn.functional, "dropout", refused)
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", refused)
+    ids = torch.randint(5, 30, (2, 7))
+    first, second = (model.train()(input_ids=ids).logits for _ in range(2))
+    assert not first.allclose(second)
