@@ -78,7 +78,9 @@ def write_rows(path: Path, language: str, count: int, rng: random.Random) -> Non
 def timed(arguments: list[str], environment: Mapping[str, str]) -> dict[str, float]:
     """Seconds by the clock, and processor seconds of the user, of one process."""
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime, time.perf_counter()
-    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False
+    )
     seconds = time.perf_counter() - started
     if done.returncode:
         raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stderr}")
@@ -131,7 +133,9 @@ def measure(folder: Path, repetitions: int) -> list[dict[str, Any]]:
 def print_row(row: dict[str, Any]) -> None:
     """A line of the table."""
     limit = "" if row["limit"] is None else f"   aim: {row['limit']:.1f} s"
-    print(f"{row['what']:<20}{row['user']:>7.2f} s of the processor{row['seconds']:>7.2f} s by the clock{limit}")
+    print(
+        f"{row['what']:<20}{row['user']:>7.2f} s of the processor{row['seconds']:>7.2f} s by the clock{limit}"
+    )
 
 
 def main() -> None:

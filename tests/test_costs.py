@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from tiny_world import Opener
-from xstilts.costs import _tokens_read, _tokens_seen, _updates, encoder_shape, estimate
+from xstilts.costs import _tokens_read, _tokens_seen, _updates, estimate
 from xstilts.counting import Counter, RowCounts, by_characters, token_counter
 from xstilts.demo import demo_recipe
 from xstilts.encoders.base import load_encoder
 from xstilts.experiment import Experiment, open_experiment
 from xstilts.plan import Plan
 from xstilts.recipe import parse_recipe
+from xstilts.room import encoder_shape
 from xstilts.stage import Stage, group_of
 from xstilts.task_types import get_task_type, get_trained_type
 from xstilts.task_types.base import SPECIAL_TOKENS

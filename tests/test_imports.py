@@ -40,6 +40,7 @@ LAYERS = (
     {"task_types"},
     {"counting", "training", "plan_retrieval", "plan_images", "layer_choice", "seeing"},
     {"plan", "predicting"},
+    {"room"},
     {"stages", "costs", "best", "overlap", "claims"},
     {"executors", "answer", "layers", "differing", "report", "detectable"},
     {"explaining", "explained"},

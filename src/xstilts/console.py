@@ -164,7 +164,8 @@ def _detectable(plan: Plan, rows: RowCounts, folder: Path) -> list[Detectable]:
     tests: dict[str, dict[str, Stage]] = {target: {} for target in plan.recipe.targets}
     for cell in plan.cells:
         for prediction in cell.score.parents["prediction"]:
-            tests[cell.target] |= {cell.language: stage for stage in prediction.parents["data"]}
+            for stage in prediction.parents["data"]:
+                tests[cell.target][cell.language] = stage
     return detectable(plan, rows.catalogue, lambda target: rows.shared(tests[target]), folder)
 
 

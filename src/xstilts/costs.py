@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from xstilts.counting import RowCounts
 from xstilts.encoders.base import EncoderSpec
 from xstilts.plan import Plan, Stage
+from xstilts.room import encoder_shape, most_disk, peak_memory
 from xstilts.stage import group_of
 
-ACTIVATIONS = {"bf16": 51, "fp32": 102}
-"""Bytes that a training batch leaves behind for its gradients, a token, layer and unit of width.
-
-Half as much again as the 34 and 68 of Korthikanti et al. 2022 (arXiv 2205.05198, section 4.1, without the attention's
-own matrix): measured with the bundled encoder on windows of 384 tokens.
-"""
-LONGEST = 2.5
-"""How much longer the inputs of the longest batch are than the average one."""
 FLOPS_A_CORE = {"bf16": 100e9, "fp32": 37e9}
 """Sustained in training on a core with AVX-512, model FLOPs; measured with the bundled encoder, padding included."""
 UPDATE = 1e-9
@@ -31,27 +22,15 @@ IMAGE = 0.03
 """Seconds that one core takes to rasterise a drawing and put it to the bundled image tower, at 224 pixels."""
 STAGE = 0.05
 """Seconds that a stage takes beside."""
-BASE_MEMORY = 0.9e9
-"""Python with torch and transformers, before any weights."""
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Seconds, peak bytes of memory, and bytes of disk; all rough."""
+    """Seconds, peak bytes of memory, and the most bytes of disk; all rough."""
 
     seconds: float
     memory: float
     disk: float
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What of an encoder decides cost: weights of its body, width and size of its vocabulary."""
-
-    body: int
-    width: int
-    vocabulary: int
-    layers: int
 
 
 def estimate(plan: Plan, pending: Sequence[Stage], encoder: EncoderSpec, rows: RowCounts) -> Costs:
@@ -73,33 +52,10 @@ def estimate(plan: Plan, pending: Sequence[Stage], encoder: EncoderSpec, rows: R
             flops += 2 * shape.body * _tokens_read(stage, rows, seen)
         elif stage.kind == "features":
             images += rows.count(stage.parents["rows"][0])
-    checkpoint = 4 * shape.body + 4 * shape.width * 5000
-    kept = sum(stage.kind == "select" and stage.spec["rule"] != "layer" for stage in pending)
-    candidates = max(
-        (stage.spec["phase"]["candidates"] for stage in pending if stage.kind == "train"), default=0
-    )
-    table = 4 * shape.width * shape.vocabulary
-    weights = 4 * shape.body
-    if candidates:
-        weights += (3 * 4 + candidates * 4) * shape.body + 16 * shape.width * 5000
     return Costs(
         seconds=flops / speed + UPDATE * shape.body * updates + IMAGE * images / cores + STAGE * len(pending),
-        memory=BASE_MEMORY + table + weights + _activations(plan, pending, shape, rows),
-        disk=checkpoint * (kept + candidates),
-    )
-
-
-def encoder_shape(encoder: EncoderSpec) -> Shape:
-    """Sizes from an encoder's configuration: 4 h² + 2 h f weights a layer, and its biases and norms."""
-    config: dict[str, Any] = json.loads((encoder.folder / "config.json").read_text("utf-8"))
-    width = int(config.get("hidden_size") or config.get("dim") or config["d_model"])
-    inner = int(config.get("intermediate_size") or config.get("hidden_dim") or 4 * width)
-    layers = encoder.layers or int(config.get("num_hidden_layers") or config["n_layers"])
-    return Shape(
-        layers * (4 * width * width + 2 * width * inner + 13 * width),
-        width,
-        int(config["vocab_size"]),
-        layers,
+        memory=peak_memory(plan, pending, shape, rows),
+        disk=most_disk(plan, pending, shape, rows),
     )
 
 
@@ -134,20 +90,6 @@ def _longer(stage: Stage, rows: RowCounts) -> float:
 def _examples(stage: Stage, data: Stage, rows: RowCounts) -> int:
     """Examples of one of its tasks that a training sees in a pass."""
     return min(rows.count(data), int(stage.spec.get("cap", sys.maxsize)))
-
-
-def _activations(plan: Plan, pending: Sequence[Stage], shape: Shape, rows: RowCounts) -> float:
-    """Bytes that the largest training batch leaves behind for its gradients."""
-    most = 0.0
-    for stage in pending:
-        if stage.kind == "train":
-            phase = stage.spec["phase"]
-            at_once = min(phase["batch_size"], plan.recipe.training.micro_batch or phase["batch_size"])
-            for task, data in zip(stage.spec["tasks"], stage.parents["train"], strict=True):
-                limit = rows.catalogue.get(task["name"]).max_length(phase["max_length"])
-                longest = LONGEST * rows.tokens(data, phase["max_length"]).all
-                most = max(most, at_once * min(limit * rows.size(data).inputs, longest))
-    return most * shape.layers * shape.width * ACTIVATIONS[plan.precision]
 
 
 def _tokens_read(stage: Stage, rows: RowCounts, seen: dict[str, set[int]]) -> float:

@@ -6,7 +6,7 @@ What was counted once is kept in the cache under the fingerprint of the data (`x
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path

@@ -107,9 +107,7 @@ def _of_target(plan: Plan, catalogue: Catalogue, target: str, tested: Shared, kn
     )
 
 
-def _expected(
-    plan: Plan, target: str, trained: bool, part: Shared, spread: Spread | None
-) -> Estimate | None:
+def _expected(plan: Plan, target: str, trained: bool, part: Shared, spread: Spread | None) -> Estimate | None:
     """A gain of 0 with the variances to be expected; None where there will be no verdict.
 
     An untrained baseline has no variance over seeds. That of the arms is pooled over all that have one.
@@ -155,7 +153,7 @@ def item_variance(part: Shared) -> float:
     for code, ours in part.items():
         for other, common in ours.items():
             alike = 1.0 if code == other else SHARED
-            total += alike * common / (part[code][code] * part[other][other])
+            total += alike * common / (ours[code] * part[other][other])
     return DIFFERENT * total / len(part) ** 2
 
 

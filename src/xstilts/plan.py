@@ -135,16 +135,8 @@ class _Planner:
             )
         stages = tuple(self.stages.values())
         skipped = tuple(dict.fromkeys([*self.skipped, *self.untouched.lines()]))
-        return Plan(
-            self.recipe,
-            stages,
-            tuple(cells),
-            controls,
-            self.intermediates,
-            self.finals,
-            skipped,
-            self.precision,
-        )
+        made = self.intermediates, self.finals
+        return Plan(self.recipe, stages, tuple(cells), controls, *made, skipped, self.precision)
 
     def cells(self, arm: str, target: Task, seed: int) -> Iterator[Cell]:
         """The cells of one arm, target and seed."""
@@ -323,9 +315,7 @@ class _Planner:
             self.prepared[place] = self.read(task, split, language, examples, limit)
         return self.prepared[place]
 
-    def read(
-        self, task: Task, split: str, language: str, examples: int | None, limit: int | None
-    ) -> Stage:
+    def read(self, task: Task, split: str, language: str, examples: int | None, limit: int | None) -> Stage:
         """A stage that reads rows, their fingerprint taken."""
         if language not in task.source.languages(split):
             have = ", ".join(task.source.languages(split)) or "no language"

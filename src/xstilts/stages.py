@@ -27,8 +27,8 @@ from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.plan import Stage
 from xstilts.plan_images import holds
-from xstilts.seeing import Seen, see, take
 from xstilts.saved import read_parquet
+from xstilts.seeing import Seen, see, take
 from xstilts.store import Artifact, Store
 from xstilts.task_types import get_task_type, is_trained, metrics_of, retrieval_type
 from xstilts.tasks import Catalogue
@@ -164,14 +164,8 @@ def _seen(stage: Stage, context: Context) -> Seen:
         return take(given, names, condition)
     assert context.tower is not None
     told = partial(context.progress, stage.label)
-    return see(
-        images,
-        names,
-        load_tower(context.tower),
-        condition,
-        context.threads,
-        lambda done: told(done, len(names)),
-    )
+    tower = load_tower(context.tower)
+    return see(images, names, tower, condition, context.threads, lambda done: told(done, len(names)))
 
 
 def train_stage(stages: Sequence[Stage], context: Context) -> None:

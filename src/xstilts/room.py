@@ -1,0 +1,167 @@
+"""How much room the rest of a plan will need: memory of its largest stage, and disk. Estimates, without loading torch.
+
+`bench/memory.py` prints them beside what small trainings take; the constants are measured with the bundled encoder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from xstilts.counting import RowCounts
+from xstilts.encoders.base import EncoderSpec
+from xstilts.plan import Plan, Stage
+
+LIBRARIES = 0.31e9
+"""Python with torch, transformers, accelerate and pyarrow."""
+PIECE = 640
+"""Bytes that a fast tokenizer takes for each piece of its vocabulary."""
+TRAINED = {"bf16": 20, "fp32": 16}
+"""Bytes of a weight that is trained: what is computed with and its gradient (2 or 4 each), in bf16 the optimiser's own
+of both (4 each), and AdamW's two means (4 each)."""
+ACTIVATIONS = {"bf16": 40, "fp32": 80}
+"""Bytes that a training batch leaves behind for its gradients, a token, layer and unit of width.
+
+Korthikanti et al. 2022 (arXiv 2205.05198, section 4.1) count 34 in half precision."""
+ATTENTION = {"bf16": 6, "fp32": 12}
+"""The same for each head, and each token that a token may attend to: the weights, their dropout, the product of both.
+
+Korthikanti et al. count 5, the dropout as one byte."""
+AT_WORK = 1.0
+"""Layers' worth of such bytes that the layer at work needs besides."""
+LONGEST = 2.5
+"""How much longer the inputs of the longest batch are than the average one."""
+PIECES = 13, 0.57
+"""Different pieces among n tokens: 13 n^0.57, of SQuAD's contexts and TaxiNLI's sentences in XLM-R's pieces, which have
+2,500 among 10,000 tokens and 9,400 among 100,000 (Heaps' law)."""
+ENGLISH = 60_000
+"""Pieces of XLM-R's vocabulary that English texts use at the most."""
+ARTIFACT = 1500
+"""Bytes on disk of a stage without rows or weights: its manifest, and the frame of a table."""
+ROW = {"prepare": 150, "predict": 30, "score": 30}
+"""Bytes on disk of a row that is prepared, predicted or scored."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What of an encoder decides cost: width, layers, heads, size of its vocabulary, and weights.
+
+    `body` are the weights of the layers; `beside` those of position embeddings, and of a pooler or a head like it.
+    """
+
+    body: int
+    width: int
+    vocabulary: int
+    layers: int
+    heads: int
+    beside: int
+
+    def trained(self, pieces: float) -> float:
+        """The weights that are trained where so many pieces of the vocabulary are used."""
+        return self.body + self.beside + self.width * pieces
+
+
+def encoder_shape(encoder: EncoderSpec) -> Shape:
+    """Sizes from an encoder's configuration: 4 h² + 2 h f weights a layer, and its biases and norms."""
+    config: dict[str, Any] = json.loads((encoder.folder / "config.json").read_text("utf-8"))
+    width = int(config.get("hidden_size") or config.get("dim") or config["d_model"])
+    inner = int(config.get("intermediate_size") or config.get("hidden_dim") or 4 * width)
+    layers = encoder.layers or int(config.get("num_hidden_layers") or config["n_layers"])
+    return Shape(
+        body=layers * (4 * width * width + 2 * width * inner + 13 * width),
+        width=width,
+        vocabulary=int(config["vocab_size"]),
+        layers=layers,
+        heads=int(config.get("num_attention_heads") or config.get("n_heads") or max(1, width // 64)),
+        beside=width * int(config.get("max_position_embeddings") or 0) + width * width,
+    )
+
+
+def peak_memory(plan: Plan, pending: Sequence[Stage], shape: Shape, rows: RowCounts) -> float:
+    """Bytes that the largest of the stages needs, with all that is loaded before: libraries, tokenizer, encoder.
+
+    A training holds the published weights, those that it starts from, its own with gradients and the optimiser's state,
+    a copy for each candidate but the last, and what the longest batch leaves behind. A prediction holds a model beside
+    its checkpoint.
+    """
+    published = PIECE * shape.vocabulary + 4 * (shape.width * shape.vocabulary + shape.body + shape.beside)
+    most = 0.0
+    for stage in pending:
+        if stage.kind == "train":
+            copies = stage.spec["phase"]["candidates"] - 1 + len(stage.parents.get("init", ()))
+            each = TRAINED[plan.precision] + 4 * copies
+            weights = each * shape.trained(pieces(stage, shape, rows))
+            most = max(most, weights + _activations(plan, stage, shape, rows))
+        elif stage.kind == "predict":
+            most = max(most, 8.0 * shape.body)
+    return LIBRARIES + published + most
+
+
+def _activations(plan: Plan, stage: Stage, shape: Shape, rows: RowCounts) -> float:
+    """Bytes that the largest batch of a training leaves behind for its gradients."""
+    phase, most = stage.spec["phase"], 0.0
+    at_once = plan.recipe.training.micro_batch or phase["batch_size"]  # inputs, however many an example has
+    for task, data in zip(stage.spec["tasks"], stage.parents["train"], strict=True):
+        average = rows.tokens(data, phase["max_length"]).all / rows.size(data).inputs
+        length = min(rows.catalogue.get(task["name"]).max_length(phase["max_length"]), LONGEST * average)
+        a_token = ACTIVATIONS[plan.precision] * shape.width + ATTENTION[plan.precision] * shape.heads * length
+        most = max(most, at_once * length * a_token)
+    return most * (shape.layers + AT_WORK)
+
+
+def pieces(stage: Stage, shape: Shape, rows: RowCounts) -> float:
+    """Pieces of the vocabulary that a training uses, with those that the checkpoint uses from which it starts."""
+    tokens = sum(_texts(part, rows) for part in _trainings(stage))
+    return min(PIECES[0] * tokens ** PIECES[1], ENGLISH, shape.vocabulary)
+
+
+def _texts(stage: Stage, rows: RowCounts) -> float:
+    """Tokens of the texts of a training and its dev evaluation, each text once."""
+    length = stage.spec["phase"]["max_length"]
+    data = (*stage.parents["train"], *stage.parents["dev"])
+    return sum(rows.count(one) * rows.tokens(one, length).all for one in data)
+
+
+def _trainings(stage: Stage) -> Iterator[Stage]:
+    """A training, and those that made the checkpoint from which it starts."""
+    yield stage
+    for chosen in stage.parents.get("init", ()):
+        yield from _trainings(chosen.parents["train"][0])
+
+
+def most_disk(plan: Plan, pending: Sequence[Stage], shape: Shape, rows: RowCounts) -> float:
+    """Bytes that the store grows by at the most: what stays, and the candidates of the largest training.
+
+    Which arm leads is known at the end, so that with `keep: best` the checkpoints of all arms are there until then.
+    """
+    kept = {stage.key for stage in plan.intermediates.values()}
+    for (arm, _, _), stage in plan.finals.items():
+        if plan.recipe.keep == "all" or (plan.recipe.keep == "best" and arm in plan.recipe.arms):
+            kept.add(stage.key)
+    stays, passing = 0.0, 0.0
+    for stage in pending:
+        stays += ARTIFACT + _stored_rows(stage, shape, rows)
+        if stage.kind == "train":
+            passing = max(passing, stage.spec["phase"]["candidates"] * _checkpoint(stage, shape, rows))
+        elif stage.key in kept:
+            stays += _checkpoint(stage.parents["train"][0], shape, rows)
+    return stays + passing
+
+
+def _checkpoint(training: Stage, shape: Shape, rows: RowCounts) -> float:
+    """Bytes of one checkpoint of a training."""
+    return 4 * shape.trained(pieces(training, shape, rows))
+
+
+def _stored_rows(stage: Stage, shape: Shape, rows: RowCounts) -> float:
+    """Bytes of the tables of rows that a stage writes; a sweep predicts once a layer."""
+    if stage.kind == "prepare":
+        return ROW["prepare"] * rows.count(stage)
+    if stage.kind == "score":
+        return ROW["score"] * sum(rows.count(one) for one in stage.parents["prediction"][0].parents["data"])
+    if stage.kind == "predict":
+        times = shape.layers + 1 if stage.spec.get("sweep") == "sweep" else 1
+        return ROW["predict"] * times * sum(rows.count(one) for one in stage.parents["data"])
+    return 0.0
