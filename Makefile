@@ -46,11 +46,13 @@ format: $(STAMP)  ## let ruff format and mend what it can
 reference: $(STAMP)  ## write docs/recipe.md anew from the models
 	$(BIN)/python docs/make_reference.py
 
-bench: $(STAMP) $(BENCH_STAMP)  ## speed beside transformers.Trainer and, where XSTILTS_DATA has tatoeba/, mteb; of mining; of images; of the analysis
+bench: $(STAMP) $(BENCH_STAMP)  ## speed beside transformers.Trainer and, where XSTILTS_DATA has tatoeba/, mteb; of mining; of images; of the analysis; of start-up; memory and disk beside their estimates
 	$(BIN)/python bench/train.py --out $(RUNS)/bench/train.json
 	$(BIN)/python bench/mining.py --out $(RUNS)/bench/mining.json
 	$(BIN)/python bench/images.py --out $(RUNS)/bench/images.json
 	$(BIN)/python bench/weighing.py --out $(RUNS)/bench/weighing.json
+	$(BIN)/python bench/startup.py --out $(RUNS)/bench/startup.json
+	$(BIN)/python bench/memory.py --out $(RUNS)/bench/memory.json
 	@if [ -d "$$XSTILTS_DATA/tatoeba" ]; then \
 	  $(BENCH_VENV)/bin/python bench/retrieval.py --out $(RUNS)/bench/retrieval.json; \
 	else echo 'bench/retrieval.py is left out: set XSTILTS_DATA to a folder that holds tatoeba/'; fi

@@ -1,6 +1,6 @@
 """What `xstilts plan` says of memory and disk, beside what small trainings take.
 
-Each training is a process of its own, of one thread and a few updates: made-up sentences of one length, the bundled
+Each training is a process of its own, of one thread and a few updates: English prose cut at one length, the bundled
 encoder cut to so many layers. Memory is the process's peak, disk what its store holds behind the training and the
 choice of a checkpoint, candidates included; `run` is the disk that a whole small run leaves. Run it again whenever the
 training loop has changed: where a row is off by more than a fifth, the constants of `xstilts.room` are to be measured
@@ -67,12 +67,14 @@ CASES = (
 
 
 def write_rows(path: Path, length: int, count: int) -> None:
-    """Sentences so long that all are cut at a length."""
+    """Pieces of English prose, the project's own documentation, so long that all are cut at a length."""
+    documents = sorted((Path(__file__).parents[1] / "docs").glob("*.md"))
+    words = " ".join(document.read_text("utf-8") for document in documents).split()
     rng = random.Random(f"{path.name} {length}")
     lines = ["text\tlabel"]
     for number in range(count):
-        words = " ".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(length))
-        lines.append(f"{words}\t{('bad', 'good')[number % 2]}")
+        start = rng.randrange(len(words) - length)
+        lines.append(f"{' '.join(words[start : start + length])}\t{('bad', 'good')[number % 2]}")
     path.write_text("\n".join(lines) + "\n", "utf-8")
 
 

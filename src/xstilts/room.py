@@ -21,11 +21,11 @@ PIECE = 640
 TRAINED = {"bf16": 20, "fp32": 16}
 """Bytes of a weight that is trained: what is computed with and its gradient (2 or 4 each), in bf16 the optimiser's own
 of both (4 each), and AdamW's two means (4 each)."""
-ACTIVATIONS = {"bf16": 40, "fp32": 80}
+ACTIVATIONS = {"bf16": 40, "fp32": 88}
 """Bytes that a training batch leaves behind for its gradients, a token, layer and unit of width.
 
 Korthikanti et al. 2022 (arXiv 2205.05198, section 4.1) count 34 in half precision."""
-ATTENTION = {"bf16": 6, "fp32": 12}
+ATTENTION = {"bf16": 6, "fp32": 13}
 """The same for each head, and each token that a token may attend to: the weights, their dropout, the product of both.
 
 Korthikanti et al. count 5, the dropout as one byte."""
