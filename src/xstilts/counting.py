@@ -144,8 +144,8 @@ class RowCounts:
         """What there is of the split and language of a prepare stage."""
         place = _place(stage)
         if place not in self._sizes:
-            known = remembered(f"sizes/{place}", place, lambda: self._measured(stage))
-            self._sizes[place] = Size(*known[:3], frozenset(known[3]))
+            rows, sources, inputs, own = remembered(f"sizes/{place}", place, lambda: self._measured(stage))
+            self._sizes[place] = Size(rows, sources, inputs, frozenset(own))
         return self._sizes[place]
 
     def _measured(self, stage: Stage) -> list[Any]:

@@ -114,7 +114,7 @@ def _activations(plan: Plan, stage: Stage, shape: Shape, rows: RowCounts) -> flo
 def pieces(stage: Stage, shape: Shape, rows: RowCounts) -> float:
     """Pieces of the vocabulary that a training uses, with those that the checkpoint uses from which it starts."""
     tokens = sum(_texts(part, rows) for part in _trainings(stage))
-    return min(PIECES[0] * tokens ** PIECES[1], ENGLISH, shape.vocabulary)
+    return min(float(PIECES[0] * tokens ** PIECES[1]), ENGLISH, shape.vocabulary)
 
 
 def _texts(stage: Stage, rows: RowCounts) -> float:
