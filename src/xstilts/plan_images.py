@@ -70,8 +70,9 @@ def _seen(maker: Maker, task: Task, data: Stage, condition: Condition) -> Stage:
 
 
 def _shown(task: Task, split: str, language: str) -> tuple[str, str]:
-    """The split and language whose rows name the images of a set: few-shot rows have their own, of translated ones the
-    images are those of the test.
+    """The split and language whose rows name the images of a set.
+
+    Few-shot rows have images of their own; those of translated rows are the test's.
     """
     assert task.images is not None
     if split.startswith(FEW_SHOT):

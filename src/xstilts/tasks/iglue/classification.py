@@ -80,6 +80,7 @@ def xgqa(data: Path | None) -> Task:
         "xGQA/annotations/few_shot/{language}/train_{shots}.json",
         _SHOTS,
         {"parallel": True, "format": "jsonl"},  # its suffix, .json, names no format
+        "xGQA/annotations_machine-translate/few_shot/{language}/test_gmt.json",
     )
     source = annotations.source(name, data)
     return Task(
