@@ -277,7 +277,8 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
     if overlaps:
         console.print(f"  {MEANING}", highlight=False, soft_wrap=True)
     if not problems:
-        console.print(f"[green]✓[/] valid: {len(plan.stages)} stages, {len(plan.cells)} cells and seeds")
+        cells = len(plan.cells) + len(plan.beside)
+        console.print(f"[green]✓[/] valid: {len(plan.stages)} stages, {cells} cells and seeds")
     return not problems
 
 
