@@ -32,6 +32,10 @@ SECTIONS = {
         "training.per_task.TASK, arms.NAME.training",
         "The same keys as a phase's; what is given replaces the phase's own, what is not stays.",
     ),
+    "FewShot": (
+        "training.few_shot",
+        "The same keys as a phase's but `examples`; what is not given is that of `target`, but for the epochs.",
+    ),
     "Retrieval": ("retrieval", "Targets that are trained take nothing from here."),
     "Prefix": ("retrieval.prefix", 'One text stands for both: `prefix: "query: "`.'),
     "Images": (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -95,10 +96,23 @@ def beside(
     gains: list[dict[str, Any]] = []
     for setting in dict.fromkeys(cell.setting for cell in plan.beside):
         planned = [cell for cell in plan.beside if cell.setting == setting]
-        found = analysis.analyse(analysis_cells(experiment, planned), compared, settings)
+        paired = replace(compared, paired=any(map(_is_drawn, planned)))
+        found = analysis.analyse(analysis_cells(experiment, planned), paired, settings)
         results += qualifiers(experiment, planned, found.results)
         gains += in_setting(setting, found.gains)
     return results, gains
+
+
+def _few_rows(cell: Cell) -> Stage | None:
+    """The few rows that a cell's model was trained on last; None where it was not."""
+    training = cell.checkpoint.parents["train"][0] if cell.checkpoint else None
+    return training.parents["train"][0] if training is not None and training.spec.get("continued") else None
+
+
+def _is_drawn(cell: Cell) -> bool:
+    """Whether a cell's model was trained on rows that its seed has drawn."""
+    rows = _few_rows(cell)
+    return rows is not None and "shots" in rows.spec
 
 
 def in_setting(setting: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -274,11 +288,10 @@ def _few_shot(plan: Plan) -> list[dict[str, Any]]:
     """For each target and few-shot setting: the split that its rows are from, and whether they are drawn by seed."""
     rows: dict[tuple[str, str], dict[str, Any]] = {}
     for cell in plan.beside:
-        training = cell.checkpoint.parents["train"][0] if cell.checkpoint else None
-        if training is not None and training.spec.get("continued"):
-            (data,) = training.parents["train"]
+        data = _few_rows(cell)
+        if data is not None:
             told = {"task": cell.target, "setting": cell.setting, "split": data.spec["split"]}
-            rows[cell.target, cell.setting] = told | {"drawn": "shots" in data.spec}
+            rows[cell.target, cell.setting] = told | {"drawn": _is_drawn(cell)}
     return list(rows.values())
 
 

@@ -84,6 +84,18 @@ def test_a_target_has_a_column_a_setting_with_its_gains(run: Results) -> None:
             assert [gain] == (wanted["gain"] or [None]) and [score] == (wanted["score"] or [None])
 
 
+@pytest.mark.parametrize(("seeds", "warned"), [(2, True), (3, False)])
+def test_two_draws_of_rows_are_too_few_for_an_interval_over_them(
+    make: Make, tmp_path: Path, seeds: int, warned: bool
+) -> None:
+    record = {"few_shot": [{"task": "x/t", "setting": "few-shot@1", "split": "dev", "drawn": True}]}
+    zero, few = make(tmp_path, ZERO, seeds=seeds, **record), make(tmp_path, FEW, seeds=seeds)
+    further = [{**row, "setting": "few-shot@1"} for row in few.results]
+    (block,) = blocks(Evidence(replace(zero, results=zero.results + further)))
+    assert any("test items alone" in note for note in block.notes) == warned
+    assert block.notes[0] == "few-shot@1: rows of 1 source, drawn anew from dev for each seed"
+
+
 def test_where_rows_are_from_and_over_what_means_are_is_said(run: Results) -> None:
     (block,) = blocks(Evidence(run))
     assert block.notes == (

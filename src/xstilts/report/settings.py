@@ -106,6 +106,10 @@ def _notes(target: str, columns: tuple[Column, ...]) -> tuple[str, ...]:
             drawn = f"rows of {count}, drawn anew from {row['split']} for each seed"
             given = "the task's own few-shot rows, the same for all seeds"
             told.append(f"{row['setting']}: {drawn if row['drawn'] else given}")
+            if row["drawn"] and len({x["seed"] for x in columns[0].evidence.results.results}) < 3:
+                told.append(
+                    f"{row['setting']}: with fewer than three seeds, intervals are over test items alone"
+                )
     fewer = [column for column in columns[1:] if column.languages != columns[0].languages]
     if fewer:
         names = words.listed([f"{column.setting} over {column.languages}" for column in fewer])
