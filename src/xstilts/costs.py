@@ -188,7 +188,7 @@ class _Rows:
         if spec["examples"]:
             return min(int(spec["examples"][1]), size.rows)
         if "shots" in spec:
-            return round(size.rows * min(1.0, spec["shots"][0] / size.sources))
+            return round(size.rows * min(1.0, float(spec["shots"][0]) / size.sources))
         if spec["limit"]:
             return round(size.rows * min(1.0, float(spec["limit"]) / size.sources))
         return size.rows

@@ -163,7 +163,7 @@ def test_arms_that_share_what_a_seed_draws_are_compared_seed_by_seed(simulate) -
     rng = np.random.default_rng(0)
     cells = simulate(rng, {"none": FLAT, "squad": UP}, 4, ratio=0.01)
     draws = rng.normal(0, 0.2, 4)
-    cells = [replace(c, stats=c.stats + [[draws[c.seed], 0.0]]) for c in cells]
+    cells = [replace(c, stats=c.stats + np.array([draws[c.seed], 0.0])) for c in cells]
     together = gain(analyse(cells, replace(DESIGN, paired=True), FAST), "de")
     values = {(c.arm, c.seed): c.value for c in cells if c.language == "de"}
     differences = [values["squad", seed] - values["none", seed] for seed in range(4)]
