@@ -34,8 +34,8 @@ SECTIONS = {
     ),
     "FewShot": (
         "training.few_shot",
-        "The same keys as a phase's; what is not given is that of `target`, but for `epochs`: 20, as IGLUE's. `settings` "
-        "says how many examples.",
+        "The same keys as a phase's; what is not given is that of `target`, but for `epochs`: 20, as IGLUE's. "
+        "`settings` says how many examples.",
     ),
     "Retrieval": ("retrieval", "Targets that are trained take nothing from here."),
     "Prefix": ("retrieval.prefix", 'One text stands for both: `prefix: "query: "`.'),

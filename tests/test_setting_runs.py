@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 
 from tiny_world import TASKS, sentence, tiny_recipe, write_mood
 from xstilts.cli import app
+from xstilts.console import planned
 from xstilts.errors import RecipeError
 from xstilts.experiment import Experiment, Results, open_experiment, run_experiment
+from xstilts.overlap import find_overlap
 from xstilts.stage import Stage
 
 SETTINGS = "settings=[zero-shot, few-shot@4, translate-test]"
@@ -153,6 +155,31 @@ def test_a_model_that_learns_nothing_from_few_rows_predicts_what_it_did(opened: 
     assert values
     for found in values.values():
         assert found["few-shot@4"] == found["zero-shot"]
+
+
+def test_few_shot_rows_are_a_training_set_of_their_own_where_overlap_is_looked_for(
+    opened: Any, data: Path
+) -> None:
+    """The German test set itself as few-shot rows: known from these, and not from the English training."""
+    shutil.copy(data / "mood/test-de.tsv", data / "mood/few-shot@24-de.tsv")
+    experiment = opened("settings=[zero-shot, few-shot@24, translate-test]")
+    plan = experiment.plan()
+
+    def rows_of(stage: Stage) -> list[Any]:
+        source = experiment.catalogue.get(stage.spec["task"]["name"]).source
+        return source.rows(stage.spec["split"], stage.spec["language"])
+
+    found = [one for one in find_overlap(plan, experiment.catalogue, rows_of) if one.language == "de"]
+    assert [(one.train, one.test, one.items, one.of) for one in found] == [
+        ("my/mood few-shot@24", "my/mood", 24, 24)
+    ]
+
+
+def test_a_plan_costs_what_few_shot_adds(opened: Any) -> None:
+    costs = [planned(opened(*settings))[2] for settings in ([], [SETTINGS])]
+    assert costs[1].seconds > costs[0].seconds
+    assert costs[1].disk == costs[0].disk, "few-shot checkpoints go once predictions are there"
+    assert planned(opened(SETTINGS, "keep=all"))[2].disk > planned(opened("keep=all"))[2].disk
 
 
 def test_more_rows_than_there_are_is_an_error_with_their_number(opened: Any, tmp_path: Path) -> None:
