@@ -123,10 +123,9 @@ def prepare(stages: Sequence[Stage], context: Context) -> None:
     for stage in stages:
         spec = stage.spec
         task = context.catalogue.get(spec["task"]["name"])
-        rows = task.source.rows(spec["split"], spec["language"])
+        rows = used(task.source.rows(spec["split"], spec["language"]), spec)
         if not rows:
             raise DataError(f"{task.name}: the {spec['split']} split in {spec['language']} is empty")
-        rows = used(rows, spec)
         reason = get_task_type(task.type).unlearnable(rows) if spec["split"] == "train" else ""
         if reason:
             raise DataError(f"{task.name}, train, {spec['language']}: {reason}")
