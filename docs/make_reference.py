@@ -32,6 +32,11 @@ SECTIONS = {
         "training.per_task.TASK, arms.NAME.training",
         "The same keys as a phase's; what is given replaces the phase's own, what is not stays.",
     ),
+    "FewShot": (
+        "training.few_shot",
+        "The same keys as a phase's; what is not given is that of `target`, but for `epochs`: 20, as IGLUE's. "
+        "`settings` says how many examples.",
+    ),
     "Retrieval": ("retrieval", "Targets that are trained take nothing from here."),
     "Prefix": ("retrieval.prefix", 'One text stands for both: `prefix: "query: "`.'),
     "Images": (
@@ -86,7 +91,7 @@ def page() -> str:
         model = schema["$defs"][name]
         summary = str(model["description"]).split("\n\n", maxsplit=1)[0].replace("\n", " ")
         parts += [f"## `{place}`\n", f"{summary} {note}".strip() + "\n"]
-        parts += _override_keys(model) if name == "PhaseOverride" else _table(model)
+        parts += _override_keys(model) if name in ("PhaseOverride", "FewShot") else _table(model)
     return "\n".join([*parts, *_columns(), *_metrics(), *_options()])
 
 

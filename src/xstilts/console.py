@@ -141,9 +141,8 @@ def print_plan(experiment: Experiment, folder: Path, console: Console, as_json: 
     for kind, what in _WHAT.items():
         table.add_row(kind, what, str(every[kind]), str(every[kind] - todo[kind]), str(todo[kind]))
     console.print(table)
-    for stage in work.stages:
-        if stage.kind == "train":
-            console.print(f"  {escape(stage.label)}", highlight=False)
+    for line in _trainings(work.stages):
+        console.print(f"  {escape(line)}", highlight=False)
     for line in plan.skipped:
         console.print(f"[dim]left out: {escape(line)}[/]", highlight=False)
     if experiment.chooses_best and not plan.controls:
@@ -154,10 +153,27 @@ def print_plan(experiment: Experiment, folder: Path, console: Console, as_json: 
     _print_detectable(could_find, folder, console)
 
 
+def _trainings(stages: Sequence[Stage]) -> list[str]:
+    """A line for each training; one for those that go on from one model in several languages."""
+    trained = [stage for stage in stages if stage.kind == "train"]
+    alone = [stage.label for stage in trained if not stage.spec.get("continued")]
+    languages: dict[str, list[str]] = {}
+    for stage in trained:
+        if stage.spec.get("continued"):
+            label = stage.label.partition(" at ")[0]  # without the rate of a grid
+            place, _, language = label.rpartition(" ")
+            languages.setdefault(place, []).append(language)
+    told = {place: list(dict.fromkeys(found)) for place, found in languages.items()}
+    return [
+        *alone,
+        *(f"{place} in {len(found)} language{'s' * (len(found) > 1)}" for place, found in told.items()),
+    ]
+
+
 def _detectable(experiment: Experiment, plan: Plan, folder: Path) -> list[Detectable]:
     """What the plan could find, from the test rows that it will read."""
     from xstilts.detectable import detectable
-    from xstilts.tasks.dividing import sample
+    from xstilts.tasks.dividing import used
 
     tests = {
         (cell.target, cell.language): stage
@@ -168,8 +184,7 @@ def _detectable(experiment: Experiment, plan: Plan, folder: Path) -> list[Detect
 
     def sources(target: str, language: str) -> set[str]:
         rows = experiment.catalogue.get(target).source.rows("test", language)
-        spec = tests[target, language].spec
-        return {row["source"] for row in sample(rows, spec["examples"], spec["limit"])}
+        return {row["source"] for row in used(rows, tests[target, language].spec)}
 
     return detectable(plan, experiment.catalogue, sources, folder)
 
@@ -262,7 +277,8 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
     if overlaps:
         console.print(f"  {MEANING}", highlight=False, soft_wrap=True)
     if not problems:
-        console.print(f"[green]✓[/] valid: {len(plan.stages)} stages, {len(plan.cells)} cells and seeds")
+        cells = len(plan.cells) + len(plan.beside)
+        console.print(f"[green]✓[/] valid: {len(plan.stages)} stages, {cells} cells and seeds")
     return not problems
 
 
@@ -293,9 +309,9 @@ class _Reader:
 
     def sampled(self, stage: Stage) -> list[Row]:
         """The rows that a stage will make: of its number of examples, within the recipe's limit."""
-        from xstilts.tasks.dividing import sample
+        from xstilts.tasks.dividing import used
 
-        return sample(self.rows(stage), stage.spec["examples"], stage.spec["limit"])
+        return used(self.rows(stage), stage.spec)
 
     def rows(self, stage: Stage) -> list[Row]:
         """All rows of a stage's split and language; none where they cannot be read, which is noted."""
@@ -311,14 +327,25 @@ class _Reader:
     def finished(self) -> tuple[dict[str, int], list[str]]:
         """Read the rest. The rows of each task and split, and what is wrong, in the order of the stages."""
         counts: Counter[str] = Counter()
+        few: list[str] = []
         for stage in self._stages:
             if _place(stage) not in self._found:
                 self.rows(stage)
+            if "shots" in stage.spec:
+                few.append(self._too_few(stage))
         places = dict.fromkeys(map(_place, self._stages))
         for place in places:
             counts[f"{place[0]} {place[1]}"] += self._found[place][0]
-        problems = dict.fromkeys(self._found[place][1] for place in places)
+        problems = dict.fromkeys([*(self._found[place][1] for place in places), *few])
         return dict(counts), [problem for problem in problems if problem]
+
+    def _too_few(self, stage: Stage) -> str:
+        """What is wrong with the number of sources to draw, if anything."""
+        try:
+            self.sampled(stage)
+        except DataError as error:
+            return str(error)
+        return ""
 
 
 def _place(stage: Stage) -> _Place:

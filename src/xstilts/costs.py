@@ -118,7 +118,7 @@ def estimate(
         elif stage.kind == "features":
             images += rows.count(stage.parents["rows"][0])
     checkpoint = 4 * shape.body + 4 * shape.width * 5000
-    kept = sum(stage.kind == "select" and stage.spec["rule"] != "layer" for stage in pending)
+    kept = sum(_stays(stage, plan.recipe.keep == "all") for stage in pending)
     candidates = max(
         (stage.spec["phase"]["candidates"] for stage in pending if stage.kind == "train"), default=0
     )
@@ -131,6 +131,13 @@ def estimate(
         memory=BASE_MEMORY + table + weights + _activations(plan, pending, shape, rows),
         disk=checkpoint * (kept + candidates),
     )
+
+
+def _stays(stage: Stage, all_stay: bool) -> bool:
+    """Whether a stage leaves a checkpoint; those of few-shot trainings go once predictions are there."""
+    if stage.kind != "select" or stage.spec["rule"] == "layer":
+        return False
+    return all_stay or not stage.parents["train"][0].spec.get("continued")
 
 
 def encoder_shape(encoder: EncoderSpec) -> Shape:
@@ -180,6 +187,8 @@ class _Rows:
         size, spec = self.size(stage), stage.spec
         if spec["examples"]:
             return min(int(spec["examples"][1]), size.rows)
+        if "shots" in spec:
+            return round(size.rows * min(1.0, float(spec["shots"][0]) / size.sources))
         if spec["limit"]:
             return round(size.rows * min(1.0, float(spec["limit"]) / size.sources))
         return size.rows

@@ -16,6 +16,7 @@ from xstilts.recipe import BASELINE
 from xstilts.saved import load_table
 from xstilts.task_types import family_of, is_trained, metrics_of
 from xstilts.tasks import Catalogue
+from xstilts.tasks.base import ZERO_SHOT
 
 DIFFERENT = 0.2
 """Assumed share of the items that arm and baseline answer differently: the variance of an item's difference."""
@@ -181,4 +182,5 @@ def _tells(row: Mapping[str, Any]) -> bool:
     """Whether a row is a gain over the baseline on clean input, of raw scores, with both variances."""
     gain = row["quantity"] == "gain" and row["reference"] == BASELINE and row["condition"] == CLEAN
     raw = row["group"] in (ENGLISH, OTHERS) and (row["postprocess"] or "") in ("", "none")
-    return gain and raw and row["se_seed"] is not None and row["se_item"] is not None
+    zero_shot = row.get("setting", ZERO_SHOT) == ZERO_SHOT
+    return zero_shot and gain and raw and row["se_seed"] is not None and row["se_item"] is not None

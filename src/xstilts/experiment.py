@@ -19,7 +19,7 @@ from xstilts.recipe import BASELINE, JoinedTask, Recipe
 from xstilts.saved import load_record, load_table
 from xstilts.store import Store
 from xstilts.tasks import Catalogue
-from xstilts.tasks.base import Task
+from xstilts.tasks.base import ZERO_SHOT, Task
 from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.files import user_task
 from xstilts.tasks.published import joined_task
@@ -195,7 +195,8 @@ def kept_stages(plan: Plan, store: Store | None = None) -> list[Stage] | None:
 class Results:
     """The answer to a recipe: tables as lists of rows, and what the run was.
 
-    `results` has a row a cell and seed, `gains` a row a contrast, `verdicts` a row an arm × target × family; `run`
+    `results` has a row a cell and seed, `gains` a row a contrast, both in every setting (zero-shot, few-shot@K,
+    translate-test); `verdicts`, which are about zero-shot, a row an arm × target × family; `run`
     holds cost, settings and the intermediates' own dev scores; `layers` has the curves that retrieval's layers were
     chosen on (see `xstilts.layers`), `examples` items on which an arm and the baseline differ (see
     `xstilts.differing`), `languages` the features of languages, and `explanations` what they explain of the gains (see
@@ -239,6 +240,16 @@ class Results:
         )
         return cls(folder, results, gains, verdicts, run, layers, *later)
 
+    def in_setting(self, setting: str = ZERO_SHOT) -> Results:
+        """The same with the rows of one setting alone, in results and gains; verdicts are about zero-shot."""
+
+        def chosen(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            return [
+                row for row in rows if row.get("setting", ZERO_SHOT) == setting
+            ]  # older runs have no other
+
+        return replace(self, results=chosen(self.results), gains_table=chosen(self.gains_table))
+
     def to_pandas(self) -> Any:
         """The results as a pandas data frame, a row a cell and seed."""
         import pandas
@@ -272,23 +283,25 @@ class Results:
 def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[str, Any]) -> Results:
     """Weigh the evidence that the store holds for a plan and write the answer's tables to a folder."""
     from xstilts import analysis
-    from xstilts.answer import analysis_cells, design, qualifiers, run_record
+    from xstilts.answer import analysis_cells, beside, design, in_setting, qualifiers, run_record
     from xstilts.differing import differences
     from xstilts.explaining import explanation_table, language_table
     from xstilts.layers import layer_table
 
-    cells = analysis_cells(experiment, plan)
+    cells = analysis_cells(experiment, plan.cells)
     settings = analysis.Settings(**experiment.recipe.statistics.model_dump())
     compared = design(experiment, plan)
     answer = analysis.analyse(cells, compared, settings)
-    results = qualifiers(experiment, plan, answer.results)
+    further, further_gains = beside(experiment, plan, compared, settings)
+    results = qualifiers(experiment, plan.cells, answer.results) + further
+    gains = in_setting(ZERO_SHOT, answer.gains) + further_gains
     run = run_record(experiment, plan, record)
     layers = layer_table(experiment, plan, compared, settings)
     examples, counts = differences(experiment, plan)
     run["differences"] = counts
     languages = language_table(experiment, plan)
     explained = explanation_table(answer.gains, answer.verdicts, languages, settings.alpha)
-    tables = (results, answer.gains, answer.verdicts, run, layers, examples, languages, explained)
+    tables = (results, gains, answer.verdicts, run, layers, examples, languages, explained)
     written = Results(folder, *tables)
     _write(written, anchored(experiment.recipe, experiment.base, experiment.bases))
     return written

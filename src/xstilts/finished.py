@@ -107,8 +107,8 @@ class FinishedRun:
         return max(zip(scores, seeds, strict=True), key=lambda pair: pair[0])[1] if scores else seeds[0]
 
     def rows(self, table: str, **wanted: Any) -> list[dict[str, Any]]:
-        """Rows of `results`, `gains_table` or `verdicts` whose columns have these values."""
-        rows: list[dict[str, Any]] = getattr(self.results, table)
+        """Rows of `results`, `gains_table` or `verdicts` whose columns have these values, of zero-shot tests."""
+        rows: list[dict[str, Any]] = getattr(self.results.in_setting(), table)
         return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
 
 

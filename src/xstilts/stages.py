@@ -32,7 +32,7 @@ from xstilts.store import Artifact, Store
 from xstilts.task_types import get_task_type, is_trained, metrics_of, retrieval_type
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row, Task, base_split
-from xstilts.tasks.dividing import sample
+from xstilts.tasks.dividing import used
 from xstilts.training.machine import set_threads
 from xstilts.training.trainer import TrainingTask, train
 
@@ -123,10 +123,9 @@ def prepare(stages: Sequence[Stage], context: Context) -> None:
     for stage in stages:
         spec = stage.spec
         task = context.catalogue.get(spec["task"]["name"])
-        rows = task.source.rows(spec["split"], spec["language"])
+        rows = used(task.source.rows(spec["split"], spec["language"]), spec)
         if not rows:
             raise DataError(f"{task.name}: the {spec['split']} split in {spec['language']} is empty")
-        rows = sample(rows, spec["examples"], spec["limit"])
         reason = get_task_type(task.type).unlearnable(rows) if spec["split"] == "train" else ""
         if reason:
             raise DataError(f"{task.name}, train, {spec['language']}: {reason}")
@@ -292,7 +291,9 @@ def score(stages: Sequence[Stage], context: Context) -> None:
         predicted, gold = (
             [json.loads(text) for text in table[side].to_pylist()] for side in ("prediction", "gold")
         )
-        statistics = metric.statistics(predicted, gold, spec["labels"], data.spec["language"])
+        task = context.catalogue.get(data.spec["task"]["name"])
+        language = task.language_of(data.spec["split"], data.spec["language"])
+        statistics = metric.statistics(predicted, gold, spec["labels"], language)
         with context.store.write(stage.address, dict(spec)) as draft:
             columns = {name: table[name] for name in ("item", "source")} | {"statistics": statistics.tolist()}
             pq.write_table(pa.table(columns), draft.file("item_stats.parquet"))

@@ -17,7 +17,11 @@ READ = {"pooling": "mean", "direction": "xx-en", "scoring": "cosine"}
 Gains = Mapping[str, Mapping[str, Mapping[str, float]]]
 Make = Callable[..., Results]
 
-FAMILIES = {"trained": "classification", "retrieval": "sentence-retrieval"}
+FAMILIES = {
+    "trained": "classification",
+    "retrieval": "sentence-retrieval",
+    "image-text": "image-text-retrieval",
+}
 CONTROLS = {"longer": "the baseline for longer", "shuffled": "shuffled labels"}
 
 
@@ -68,6 +72,7 @@ def make_results(
     *,
     seeds: int = 3,
     retrieval: Sequence[str] = (),
+    images: Sequence[str] = (),
     conditions: Sequence[str] = ("clean",),
     controls: Mapping[str, tuple[str, str]] | None = None,
     curves: Sequence[dict[str, Any]] = (),
@@ -76,12 +81,11 @@ def make_results(
     """Results of a made-up run: `gains[target][arm][language]`, through the analysis proper."""
     controls = dict(controls or {})
     arms = dict.fromkeys(arm for by_arm in gains.values() for arm in by_arm)
+    families = dict.fromkeys(retrieval, "retrieval") | dict.fromkeys(images, "image-text")
     found = [
         cell
         for target, by_arm in gains.items()
-        for cell in cells(
-            target, by_arm, seeds, "retrieval" if target in retrieval else "trained", conditions
-        )
+        for cell in cells(target, by_arm, seeds, families.get(target, "trained"), conditions)
     ]
     design = Design(
         arms=("none", *arms),

@@ -13,6 +13,7 @@ from xstilts.analysis.contrasts import ALL, ENGLISH, OTHERS
 from xstilts.analysis.intervals import Estimate
 from xstilts.claims.base import Rule
 from xstilts.recipe import BASELINE, Recipe
+from xstilts.tasks.base import ZERO_SHOT
 
 Row = Mapping[str, Any]
 
@@ -72,8 +73,9 @@ class RunTables:
         self._same = {
             (row["arm"], row["task"]) for row in clean if "same-task" in (row["flags"] or "").split(",")
         }
-        self._gains = {_place(row): row for row in tables.gains_table if row["quantity"] == "gain"}
-        self.conditions = {row["condition"] for row in tables.gains_table}
+        gains = [row for row in tables.gains_table if row.get("setting", ZERO_SHOT) == ZERO_SHOT]
+        self._gains = {_place(row): row for row in gains if row["quantity"] == "gain"}
+        self.conditions = {row["condition"] for row in gains}
         self.controls = [(row["name"], row["of"]) for row in tables.run.get("controls", ())]
         settings = recipe.statistics
         self.rule = Rule(settings.alpha, settings.delta)

@@ -6,9 +6,20 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from xstilts.recipe.dialect import RecipeDumper
+from xstilts.recipe.settings import check_settings
+from xstilts.tasks.base import ZERO_SHOT
 from xstilts.tasks.declaration import UserTask
 
 BASELINE = "none"
@@ -97,6 +108,20 @@ class PhaseOverride(_Model):
         return phase.model_copy(update=self.model_dump(exclude_none=True))
 
 
+class FewShot(PhaseOverride):
+    """What differs from `target` where the training goes on with a few rows of a test language."""
+
+    epochs: float | None = Field(
+        20, gt=0, description="passes over the few rows; 20 are IGLUE's (volta, experiments/few_shot)"
+    )
+
+    @model_validator(mode="after")
+    def _takes_all_rows(self) -> FewShot:
+        if self.examples is not None:
+            raise ValueError("examples: `settings` says how many, such as few-shot@10")
+        return self
+
+
 class Mixing(_Model):
     """How several intermediate tasks share the updates: in proportion to their size, up to a cap."""
 
@@ -127,6 +152,9 @@ class Training(_Model):
         Phase(epochs=2, learning_rate=(1.0e-5,)), description="of the arms' tasks; the same keys as target"
     )
     target: Phase = Field(Phase(), description="of the targets, on their English training sets")
+    few_shot: FewShot = Field(
+        FewShot(), description="differs from target where the training goes on with few-shot rows"
+    )
     per_task: Mapping[str, PhaseOverride] = Field(
         {},
         description="differs for one target or intermediate task; max_length replaces the task's own, too",
@@ -245,6 +273,11 @@ class Recipe(_Model):
     conditions: Names = Field(
         ("clean",), min_length=1, description="of the test input: clean, typos@2, ocr:text@4 …"
     )
+    settings: Annotated[Names, AfterValidator(check_settings)] = Field(
+        (ZERO_SHOT,),
+        description="how languages are tested: zero-shot, few-shot@K (after training on K sources of the language), "
+        "translate-test (on its test rows in English); verdicts are about the first",
+    )
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (0, 1, 2), min_length=1, description="one training of everything for each; verdicts need two or more"
     )
@@ -294,6 +327,10 @@ class Recipe(_Model):
         if task in self.training.per_task:
             phase = self.training.per_task[task].over(phase)
         return self.arms[arm].training.over(phase) if arm is not None else phase
+
+    def few_shot_phase(self, task: str) -> Phase:
+        """Settings of a training that goes on with few-shot rows: those of the target, and what differs."""
+        return self.training.few_shot.over(self.phase("target", task))
 
     def to_yaml(self) -> str:
         """The whole recipe, defaults included, as YAML that can be run again."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xstilts.languages import display_name
 from xstilts.perturbations import reported_apart
 from xstilts.recipe import BASELINE, Recipe, load_recipe
+from xstilts.tasks.base import ZERO_SHOT
 
 if TYPE_CHECKING:
     from xstilts.experiment import Results
@@ -102,6 +103,7 @@ class Evidence:
 
     Args:
         results: a finished run; its folder's `recipe.yaml` is read where there is one.
+        setting: which of its results and gains are asked for; verdicts are about zero-shot.
 
     Example:
         >>> evidence = Evidence(Results.load("runs/demo"))  # doctest: +SKIP
@@ -109,7 +111,9 @@ class Evidence:
         Interval(value=-0.031, low=-0.052, high=-0.01)
     """
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: Results, setting: str = ZERO_SHOT) -> None:
+        self.every, self.setting = results, setting
+        results = results.in_setting(setting)
         self.results, self.run = results, results.run
         self.controls: dict[str, tuple[str, str]] = {
             row["name"]: (row["of"], row["kind"]) for row in self.run.get("controls", ())
@@ -119,6 +123,12 @@ class Evidence:
         self._gains = {_asked(row): row for row in results.gains_table}
         self._judged = {row["task"]: (row["metric"], row["postprocess"] or "") for row in results.verdicts}
         self._families = {row["task"]: row["family"] for row in (*results.results, *results.verdicts)}
+
+    @cached_property
+    def beside(self) -> dict[str, Evidence]:
+        """The same tables in the run's other settings, by setting."""
+        found = _unique(row.get("setting", ZERO_SHOT) for row in self.every.results)
+        return {setting: Evidence(self.every, setting) for setting in found if setting != self.setting}
 
     @cached_property
     def recipe(self) -> Recipe | None:

@@ -14,7 +14,18 @@ from markupsafe import Markup, escape
 
 from xstilts.languages import display_name
 from xstilts.overlap import MEANING, sentences
-from xstilts.report import answers, browse, charts, layers, persistence, provenance, sections, words
+from xstilts.report import (
+    answers,
+    browse,
+    charts,
+    layers,
+    modalities,
+    persistence,
+    provenance,
+    sections,
+    settings,
+    words,
+)
 from xstilts.report.downloads import downloads
 from xstilts.report.evidence import LEARNED, Evidence
 from xstilts.report.examples import shown_examples
@@ -33,6 +44,8 @@ SECTIONS: Mapping[str, str] = {
     "answer": "The answer",
     "learned": "Did each arm learn its own task?",
     "persistence": "Do gains persist?",
+    "modalities": "Do gains carry over from text to images?",
+    "settings": "With a few examples, or in translation",
     "controls": "Is a gain the intermediate task's own?",
     "languages": "Gains by language",
     "conditions": "Does it hold when the input is changed?",
@@ -142,6 +155,8 @@ def _context(results: Results, evidence: Evidence, with_examples: bool) -> dict[
         "few": FEW,
         "learned_bar": LEARNED,
         "matrix": persistence.context(evidence),
+        "modalities": modalities.context(evidence),
+        "beside": settings.context(evidence),
         "readings": [text for x in targets if (text := layers.reading(x, evidence))],
         "controls": sections.against_controls(evidence),
         "browse": browse.context(evidence),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xstilts.languages import display_name
+from xstilts.report import modalities, settings
 from xstilts.report.evidence import CLEAN, ENGLISH, OTHERS, Evidence, flags, of_verdict
 from xstilts.report.layers import all_vectors, layer_gains
 from xstilts.report.visible import visible
@@ -30,6 +31,7 @@ Table = list[list[str]]
 
 _VERDICTS = ["Target", "Arm", "Input", "Verdict", "English", "Other languages", "Worst language", "Flags"]
 _GAINS = ["Target", "Arm", "Condition", "Language", "Gain", "Interval"]
+_SETTINGS = "Gains over no intermediate task in the same setting. Verdicts are about zero-shot alone."
 _LAYERS = ["Target", "Arm", "Vectors", "Layer", "Gain", "Interval"]
 
 
@@ -44,6 +46,10 @@ def write_markdown(results: Results, path: str | Path) -> Path:
     parts = [f"# {QUESTION}", *(_markdown(text) for text in _answers(evidence))]
     parts += ["## Verdicts", _pipes(_VERDICTS, _verdicts(evidence))]
     parts += ["## Gains", _note(evidence), _pipes(_GAINS, _gains(evidence))]
+    if found := modalities.table(evidence):
+        parts += ["## From text to images", _pipes(modalities.head(evidence), found)]
+    if found := settings.table(evidence):
+        parts += ["## Beside zero-shot", _SETTINGS, _pipes(settings.HEAD, found)]
     if found := _layers(evidence):
         parts += ["## Layers of retrieval", _markdown(all_vectors(evidence)), _pipes(_LAYERS, found)]
     return _write(path, "\n\n".join(parts) + "\n")

@@ -34,6 +34,10 @@ FEW_SHOT = "few-shot@"
 """What the name of a split begins with that holds a few training rows of a test language: `few-shot@10`, of 10 images.
 
 No task needs them to be complete."""
+TRANSLATED = "translate-test"
+"""The split with the test rows of a language, its texts translated into the language that is trained on."""
+ZERO_SHOT = "zero-shot"
+"""How languages are tested by default: with what was learned from the training set, which is English."""
 
 
 def base_split(split: str) -> str:
@@ -199,6 +203,10 @@ class Task:
         return (
             replace(self, options=MappingProxyType({**self.options, "max_length": tokens})) if own else self
         )
+
+    def language_of(self, split: str, language: str) -> str:
+        """The language that the rows of a split are written in: that of the training where they are translated."""
+        return self.train_language if split == TRANSLATED else language
 
     @property
     def suite(self) -> str:
