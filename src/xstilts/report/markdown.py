@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xstilts.languages import display_name
+from xstilts.report import claimed, spread
 from xstilts.report.evidence import CLEAN, ENGLISH, OTHERS, Evidence, flags, of_verdict
 from xstilts.report.layers import all_vectors, layer_gains
 from xstilts.report.visible import visible
@@ -30,6 +31,7 @@ Table = list[list[str]]
 
 _VERDICTS = ["Target", "Arm", "Input", "Verdict", "English", "Other languages", "Worst language", "Flags"]
 _GAINS = ["Target", "Arm", "Condition", "Language", "Gain", "Interval"]
+_CLAIMS = ["No.", "Claim", "Verdict", "Figures"]
 _LAYERS = ["Target", "Arm", "Vectors", "Layer", "Gain", "Interval"]
 
 
@@ -43,9 +45,15 @@ def write_markdown(results: Results, path: str | Path) -> Path:
     evidence = Evidence(results)
     parts = [f"# {QUESTION}", *(_markdown(text) for text in _answers(evidence))]
     parts += ["## Verdicts", _pipes(_VERDICTS, _verdicts(evidence))]
+    if lines := spread.lines(evidence):
+        names = spread.columns(lines)
+        parts += ["## How gains are spread", _markdown(spread.meanings(names))]
+        parts += [_pipes(["Target", "Arm", *names], _spread(lines))]
     parts += ["## Gains", _note(evidence), _pipes(_GAINS, _gains(evidence))]
     if found := _layers(evidence):
         parts += ["## Layers of retrieval", _markdown(all_vectors(evidence)), _pipes(_LAYERS, found)]
+    if found := _claims(evidence):
+        parts += ["## Claims", claimed.caveat(evidence.level), _pipes(_CLAIMS, found)]
     return _write(path, "\n\n".join(parts) + "\n")
 
 
@@ -102,6 +110,31 @@ def _gains(evidence: Evidence) -> Table:
                         value = points(gain.value)
                         table.append([target, arm, condition_label(condition), label, value, span(gain)])
     return table
+
+
+def _spread(lines: Sequence[spread.Line]) -> Table:
+    def told(entry: spread.Entry | None) -> str:
+        if entry is None:
+            return NOTHING
+        return f"{entry.value} ({entry.beside})" if entry.beside else entry.value
+
+    return [[line.target, line.arm, *map(told, line.entries)] for line in lines]
+
+
+def _claims(evidence: Evidence) -> Table:
+    """A row a claim, with every figure that has a verdict."""
+    return [
+        [str(finding.claim.number), finding.claim.sentence, finding.outcome.verdict]
+        + [
+            "; ".join(
+                f"{x.name} {x.value} ({x.span}): {x.judgement}"
+                for x in claimed.figures(finding.outcome.parts)
+                if x.verdict and x.value
+            )
+            or NOTHING
+        ]
+        for finding in claimed.findings(evidence)
+    ]
 
 
 def _layers(evidence: Evidence) -> Table:
