@@ -99,9 +99,7 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
             key=lambda row: (row["group"] not in GROUPS, row["metric"], row["postprocess"] == "center"),
         ):
             marked = len(over) > 1 and row["over"] == "items"
-            table.add_row(
-                *_cells(row, "*" if marked else ""), style="bold" if row["group"] in GROUPS else ""
-            )
+            table.add_row(*_cells(row, "*" if marked else ""), style="bold" if row["group"] in GROUPS else "")
         console.print()
         console.print(table, highlight=False)
     legend = _LEGENDS[tuple(sorted(over))]

@@ -56,7 +56,9 @@ def test_what_to_run_fits_what_is_missing(judged_run: Results) -> None:
     assert twelve is not None and "image-text-retrieval" in twelve.text
     assert to_do(finding(judged_run, 3)) is None
     nothing = replace(judged_run, run=judged_run.run | {"best": {}})
-    assert to_do(finding(nothing, 13)) == ToDo("To test it:", "an arm that is better on dev than the baseline.")
+    assert to_do(finding(nothing, 13)) == ToDo(
+        "To test it:", "an arm that is better on dev than the baseline."
+    )
 
 
 def test_preconditions_stand_apart(judged_run: Results) -> None:

@@ -55,7 +55,12 @@ def test_tables_of_any_size_are_written_as_files(
     monkeypatch.setattr(module, "MOST", 1000)
     results = replace(judged_run, examples=[{"task": "t", "texts": "{}"}])
     folder = write_csv(results, tmp_path / "tables", examples=False)
-    assert {path.name for path in folder.iterdir()} == {"verdicts.csv", "gains.csv", "results.csv", "claims.csv"}
+    assert {path.name for path in folder.iterdir()} == {
+        "verdicts.csv",
+        "gains.csv",
+        "results.csv",
+        "claims.csv",
+    }
     read = list(csv.DictReader((folder / "gains.csv").read_text("utf-8").splitlines()))
     assert len(read) == len(judged_run.gains_table)
     assert "examples.csv" in {path.name for path in write_csv(results, tmp_path / "all").iterdir()}

@@ -31,7 +31,11 @@ def told(results: Results, rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def test_models_are_told_feature_by_feature(rich_run: Results) -> None:
-    rows = [effect("latin", 0.02, p_holm=0.01), effect("distance", 0.0), effect("pieces", -0.01, model="alone")]
+    rows = [
+        effect("latin", 0.02, p_holm=0.01),
+        effect("distance", 0.0),
+        effect("pieces", -0.01, model="alone"),
+    ]
     ((family, models),) = told(rich_run, rows)["families"]
     (model,) = models
     assert family == "Targets trained on English labels"
@@ -49,7 +53,9 @@ def test_too_few_languages_are_said_once_a_family(rich_run: Results) -> None:
 
 
 @pytest.mark.parametrize("rows", [[], [row(note=FEW)], [effect("latin", 0.02)]])
-def test_the_section_says_plainly_what_it_can(rich_run: Results, tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+def test_the_section_says_plainly_what_it_can(
+    rich_run: Results, tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
     text = write_html(replace(rich_run, explanations=rows), tmp_path / "r.html").read_text("utf-8")
     assert ('id="explanations"' in text) == bool(rows)
     if rows:

@@ -113,7 +113,7 @@ def test_a_score_at_the_ceiling_tells_the_share_of_errors(make: Make, tmp_path: 
     results = make(tmp_path, {"x/t": {"a": {"en": 0.43, "de": 0.1}}})
     text = write_html(results, tmp_path / "x.html").read_text("utf-8")
     scores = text[text.index('id="scores"') :]
-    pattern = r'▲<small>[^<]*</small><small class="wrap">errors (−\d+%) \(−\d+% to −\d+%\)</small>'
+    pattern = r'▲<small>[^<]*</small><small class="wrap">errors (−\d+%) \(−\d+%\sto\s−\d+%\)</small>'
     assert re.findall(pattern, scores) == ["−92%"]
     assert scores.count('<small class="wrap">errors ') == 1
 

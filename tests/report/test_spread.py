@@ -20,7 +20,9 @@ def of(results: Results, arm: str, target: str) -> dict[str, Entry | None]:
     return dict(zip(columns(found), line.entries, strict=True))
 
 
-def row(results: Results, quantity: str, arm: str, target: str, group: str, condition: str) -> dict[str, object]:
+def row(
+    results: Results, quantity: str, arm: str, target: str, group: str, condition: str
+) -> dict[str, object]:
     wanted = (quantity, arm, "none", target, group, condition)
     names = ("quantity", "arm", "reference", "task", "group", "condition")
     return next(x for x in results.gains_table if tuple(x[name] for name in names) == wanted)
@@ -57,14 +59,18 @@ def test_a_loss_keeps_nothing(rich_run: Results) -> None:
 
 @pytest.mark.parametrize("conditions", [("clean",), ("clean", "typos@2")])
 def test_columns_of_changed_input_need_it(make: Make, tmp_path: Path, conditions: tuple[str, ...]) -> None:
-    found = lines(Evidence(make(tmp_path, {"x/t": {"a": {"en": 0.03, "de": 0.02, "sw": 0.01}}}, conditions=conditions)))
+    found = lines(
+        Evidence(make(tmp_path, {"x/t": {"a": {"en": 0.03, "de": 0.02, "sw": 0.01}}}, conditions=conditions))
+    )
     assert len(columns(found)) == (6 if len(conditions) > 1 else 4)
 
 
 def test_one_language_is_no_spread(make: Make, tmp_path: Path) -> None:
     found = lines(Evidence(make(tmp_path, {"x/t": {"a": {"en": 0.03}}})))
     assert found == []
-    assert 'id="spread"' not in write_html(make(tmp_path, {"x/t": {"a": {"en": 0.03}}}), tmp_path / "r").read_text("utf-8")
+    assert 'id="spread"' not in write_html(
+        make(tmp_path, {"x/t": {"a": {"en": 0.03}}}), tmp_path / "r"
+    ).read_text("utf-8")
 
 
 def test_a_run_from_before_these_quantities(rich_run: Results) -> None:

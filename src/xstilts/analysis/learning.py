@@ -26,7 +26,8 @@ def unlearned_arms(intermediates: Iterable[Mapping[str, Any]]) -> list[str]:
     """The arms that learned none of their tasks in any run, from `run.json`'s rows of intermediates.
 
     Example:
-        >>> unlearned_arms([{"arm": "a", "values": [0.25], "chance": 0.25}, {"arm": "b", "values": [0.9], "chance": 0.25}])
+        >>> rows = [{"arm": arm, "values": [value], "chance": 0.25} for arm, value in (("a", 0.26), ("b", 0.9))]
+        >>> unlearned_arms(rows)
         ['a']
     """
     runs: dict[str, list[int | None]] = {}

@@ -23,7 +23,9 @@ def report(
     ] = None,
     examples: Annotated[
         bool,
-        typer.Option("--examples/--no-examples", help="show test items where arms differ, in HTML and CSV alone"),
+        typer.Option(
+            "--examples/--no-examples", help="show test items where arms differ, in HTML and CSV alone"
+        ),
     ] = True,
 ) -> None:
     """Write the report of a run again, as HTML, Markdown, LaTeX or tables in CSV; draw its figures."""

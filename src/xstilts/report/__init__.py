@@ -8,4 +8,12 @@ from xstilts.report.latex import write_latex
 from xstilts.report.markdown import write_markdown
 from xstilts.report.terminal import print_answer
 
-__all__ = ["print_answer", "write_csv", "write_figures", "write_html", "write_latex", "write_markdown", "write_picture"]
+__all__ = [
+    "print_answer",
+    "write_csv",
+    "write_figures",
+    "write_html",
+    "write_latex",
+    "write_markdown",
+    "write_picture",
+]

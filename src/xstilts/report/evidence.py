@@ -23,6 +23,7 @@ CLEAN, PERTURBED = "clean", "perturbed"
 ENGLISH, OTHERS, ALL = "en", "non-en", "all"
 FAMILIES = ("trained", "retrieval", "image-text")
 
+
 class Interval(NamedTuple):
     """A value with its interval, all in the metric's unit 0..1; a bound is None where there is none."""
 

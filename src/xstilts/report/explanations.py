@@ -122,11 +122,15 @@ def _silences(places: Mapping[tuple[str, str, str], Sequence[Row]]) -> list[Sile
     ]
 
 
-def _where(family: str, members: Sequence[tuple[str, str]], places: Mapping[tuple[str, str, str], Any]) -> str:
+def _where(
+    family: str, members: Sequence[tuple[str, str]], places: Mapping[tuple[str, str, str], Any]
+) -> str:
     every = [(arm, condition) for arm, of, condition in places if of == family]
     if len(members) == len(every):
         return ""
     arms = list(dict.fromkeys(arm for arm, _ in members))
     inputs = dict.fromkeys("clean" if condition == CLEAN else "changed" for _, condition in members)
     of_all = len({condition for _, condition in every}) == len(inputs)
-    return f"{counted(len(arms), 'arm')} ({listed(arms)})" + ("" if of_all else f" on {listed(list(inputs))} input")
+    return f"{counted(len(arms), 'arm')} ({listed(arms)})" + (
+        "" if of_all else f" on {listed(list(inputs))} input"
+    )

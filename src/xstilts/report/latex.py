@@ -249,7 +249,8 @@ def _effect(effect: explanations.Effect | None) -> str:
 def _claims(evidence: Evidence) -> Table:
     """A row a claim, with the figure that was judged first."""
     found = claimed.findings(evidence)
-    caption = f"What becomes of the published claims, and of ours: {claimed.counts(found)}. {claimed.caveat(evidence.level)}"
+    counts, caveat = claimed.counts(found), claimed.caveat(evidence.level)
+    caption = f"What becomes of the published claims, and of ours: {counts}. {caveat}"
     table = Table("claims", caption, "rllrll", _head(["", "Claim", "Verdict", "Figure", "Interval", "Of"]))
     for finding in found:
         figure = next((x for x in claimed.figures(finding.outcome.parts) if x.value), None)

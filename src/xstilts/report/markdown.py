@@ -25,6 +25,7 @@ from xstilts.report.words import (
 )
 
 if TYPE_CHECKING:
+    from xstilts.claims import Finding
     from xstilts.experiment import Results
 
 Table = list[list[str]]
@@ -122,19 +123,16 @@ def _spread(lines: Sequence[spread.Line]) -> Table:
 
 
 def _claims(evidence: Evidence) -> Table:
-    """A row a claim, with every figure that has a verdict."""
+    """A row a claim, with every figure that was judged."""
     return [
-        [str(finding.claim.number), finding.claim.sentence, finding.outcome.verdict]
-        + [
-            "; ".join(
-                f"{x.name} {x.value} ({x.span}): {x.judgement}"
-                for x in claimed.figures(finding.outcome.parts)
-                if x.verdict and x.value
-            )
-            or NOTHING
-        ]
-        for finding in claimed.findings(evidence)
+        [str(one.claim.number), one.claim.sentence, one.outcome.verdict, _judged(one) or NOTHING]
+        for one in claimed.findings(evidence)
     ]
+
+
+def _judged(finding: Finding) -> str:
+    found = [x for x in claimed.figures(finding.outcome.parts) if x.verdict and x.value]
+    return "; ".join(f"{x.name} {x.value} ({x.span}): {x.judgement}" for x in found)
 
 
 def _layers(evidence: Evidence) -> Table:
