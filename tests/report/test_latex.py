@@ -29,7 +29,7 @@ DOCUMENT = r"""\documentclass{article}
 
 
 def cells(line: str) -> int:
-    """Columns that a line of a table fills."""
+    """Columns that a line of a table fills; a head in two lines is one."""
     spans = [int(found) - 1 for found in re.findall(r"\\multicolumn\{(\d+)\}", line)]
     return len(re.findall(r"(?<!\\)&", line)) + 1 + sum(spans)
 

@@ -208,8 +208,18 @@ def _spread(evidence: Evidence) -> Table:
     names = spread.columns(found)
     rows = [(line.target, [escape(line.arm), *map(_entry, line.entries)]) for line in found]
     caption = f"How each gain is spread, with {evidence.level}% intervals. {spread.meanings(names)}"
-    head = _head(["Arm", *names])
+    head = [_line(["Arm", *map(_stacked, names)])]
     return Table("spread", caption, "l" + "c" * len(names), head, _by_target(rows, evidence))
+
+
+def _stacked(name: str) -> str:
+    """A head in two lines, broken at the space that is next to its middle."""
+    spaces = [i for i, letter in enumerate(name) if letter == " "]
+    if not spaces:
+        return escape(name)
+    middle = min(spaces, key=lambda i: abs(2 * i - len(name)))
+    above, below = escape(name[:middle]), escape(name[middle + 1 :])
+    return rf"\begin{{tabular}}[b]{{@{{}}c@{{}}}}{above}\\{below}\end{{tabular}}"
 
 
 def _entry(entry: spread.Entry | None) -> str:
@@ -247,16 +257,18 @@ def _effect(effect: explanations.Effect | None) -> str:
 
 
 def _claims(evidence: Evidence) -> Table:
-    """A row a claim, with the figure that was judged first."""
+    """A row a claim, with a figure of its own: the first that has its verdict, or else the first there is."""
     found = claimed.findings(evidence)
     counts, caveat = claimed.counts(found), claimed.caveat(evidence.level)
-    caption = f"What becomes of the published claims, and of ours: {counts}. {caveat}"
-    table = Table("claims", caption, "rllrll", _head(["", "Claim", "Verdict", "Figure", "Interval", "Of"]))
+    caption = f"What becomes of the published claims, and of ours, with the first figure of each that bears its verdict: {counts}. {caveat}"
+    table = Table("claims", caption, "rllc", _head(["", "Claim", "Verdict", "Points"]))
     for finding in found:
-        figure = next((x for x in claimed.figures(finding.outcome.parts) if x.value), None)
-        told = (figure.value, figure.span, figure.name) if figure else (words.NOTHING,) * 3
-        cells = [str(finding.claim.number), finding.claim.short, finding.outcome.verdict, *told]
-        table.rows.append(list(map(escape, cells)))
+        figures = [x for x in claimed.figures(finding.outcome.parts) if x.value]
+        figures.sort(key=lambda x: x.verdict != finding.outcome.verdict)
+        figure = next(iter(figures), None)
+        cells = [str(finding.claim.number), finding.claim.short, finding.outcome.verdict]
+        told = rf"\gainwithin{{{escape(figure.value)}}}{{{escape(figure.span)}}}" if figure else "--"
+        table.rows.append([*map(escape, cells), told])
     return table
 
 

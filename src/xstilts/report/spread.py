@@ -8,7 +8,7 @@ from typing import Any
 
 from xstilts.languages import display_name
 from xstilts.report import words
-from xstilts.report.evidence import ALL, OTHERS, PERTURBED, Evidence, Row
+from xstilts.report.evidence import ALL, OTHERS, PERTURBED, Evidence
 from xstilts.report.shares import percent, ratio_span, signed, signed_span
 
 
@@ -98,10 +98,12 @@ def _gaining(arm: str, target: str, evidence: Evidence) -> Entry | None:
 
 
 def _worst(arm: str, target: str, evidence: Evidence) -> Entry | None:
-    row: Row = evidence.verdict(arm, target) or {}
-    language = row.get("worst_language")
-    gain = evidence.gain(arm, target, language, quantity="worst_gain") if language else None
-    if gain is None or row["languages"] < 2:
+    row = evidence.verdict(arm, target)
+    if row is None or row["languages"] < 2 or not row["worst_language"]:
+        return None
+    language = str(row["worst_language"])
+    gain = evidence.gain(arm, target, language, quantity="worst_gain")
+    if gain is None:
         return None
     return Entry(f"{display_name(language)} {words.points(gain.value)}", words.span(gain), gain.clear)
 
