@@ -63,7 +63,8 @@ def test_tables_of_any_size_are_written_as_files(
     }
     read = list(csv.DictReader((folder / "gains.csv").read_text("utf-8").splitlines()))
     assert len(read) == len(judged_run.gains_table)
-    assert "examples.csv" in {path.name for path in write_csv(results, tmp_path / "all").iterdir()}
+    assert (write_csv(results, folder) / "examples.csv").is_file()
+    assert not (write_csv(results, folder, examples=False) / "examples.csv").exists()
 
 
 def test_what_is_too_large_is_named_only(rich_run: Results, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,11 +50,13 @@ def downloads(results: Results, examples: bool, found: Sequence[Finding] = ()) -
         examples: whether those with text of the data are among them.
         found: what its claims come to.
     """
-    return [_download(*table) for table in _tables(results, examples, found)]
+    return [_download(*table) for table in _tables(results, examples, found) if table[1]]
 
 
 def write_csv(results: Results, folder: str | Path, examples: bool = True) -> Path:
     """Write the tables of a run as CSV files, whatever their size; returns the folder.
+
+    A file from before of a table that is empty now, or that is left out, is removed.
 
     Example:
         >>> write_csv(Results.load("runs/demo"), "tables")  # doctest: +SKIP
@@ -63,16 +65,19 @@ def write_csv(results: Results, folder: str | Path, examples: bool = True) -> Pa
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows, _ in _tables(results, examples, findings(Evidence(results))):
-        text = to_csv(rows).encode("utf-8", "backslashreplace")
-        (folder / f"{name}.csv").write_bytes(text)
+        path = folder / f"{name}.csv"
+        if rows:
+            path.write_bytes(to_csv(rows).encode("utf-8", "backslashreplace"))
+        else:
+            path.unlink(missing_ok=True)
     return folder
 
 
 def _tables(
     results: Results, examples: bool, found: Sequence[Finding]
 ) -> list[tuple[str, Sequence[Mapping[str, Any]], str]]:
-    """(name, rows, meaning) of the tables that have rows."""
-    tables: list[tuple[str, Sequence[Mapping[str, Any]], str]] = [
+    """(name, rows, meaning) of every table."""
+    return [
         ("verdicts", results.verdicts, "a row an arm and target, on clean and on changed input"),
         ("gains", results.gains_table, "a row a contrast: arm, target, group or language, condition"),
         ("results", results.results, "a row a score: arm, target, language, condition, seed"),
@@ -82,7 +87,6 @@ def _tables(
         ("explanations", results.explanations, "a row a feature and model of the gains by language"),
         ("examples", results.examples if examples else (), "the examples above"),
     ]
-    return [table for table in tables if table[1]]
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:

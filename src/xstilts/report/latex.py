@@ -260,7 +260,8 @@ def _claims(evidence: Evidence) -> Table:
     """A row a claim, with a figure of its own: the first that has its verdict, or else the first there is."""
     found = claimed.findings(evidence)
     counts, caveat = claimed.counts(found), claimed.caveat(evidence.level)
-    caption = f"What becomes of the published claims, and of ours, with the first figure of each that bears its verdict: {counts}. {caveat}"
+    what = "What becomes of the published claims, and of ours, with the first figure of each that bears its verdict"
+    caption = f"{what}: {counts}. {caveat}"
     table = Table("claims", caption, "rllc", _head(["", "Claim", "Verdict", "Points"]))
     for finding in found:
         figures = [x for x in claimed.figures(finding.outcome.parts) if x.value]
