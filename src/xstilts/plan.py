@@ -57,7 +57,8 @@ class Plan:
     """Every stage, parents first, and what they answer.
 
     `intermediates` and `finals` are the chosen checkpoints: of an arm's intermediate training by (arm, seed), and of
-    a target's training by (arm, target, seed).
+    a target's training by (arm, target, seed). `goal` are the stages whose facts are wanted where that is not the
+    whole answer.
     """
 
     recipe: Recipe
@@ -68,6 +69,7 @@ class Plan:
     finals: Mapping[tuple[str, str, int], Stage]
     skipped: tuple[str, ...]
     precision: str
+    goal: tuple[Stage, ...] | None = None
 
 
 def make_plan(recipe: Recipe, catalogue: Catalogue, encoder: EncoderSpec, best: str | None = None) -> Plan:

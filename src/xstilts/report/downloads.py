@@ -48,6 +48,7 @@ def downloads(results: Results, examples: bool) -> list[Download]:
         ("gains", results.gains_table, "a row a contrast: arm, target, group or language, condition"),
         ("results", results.results, "a row a score: arm, target, language, condition, seed"),
         ("layers", results.layers, "the curves that the layers of retrieval were chosen on"),
+        ("race", results.race, "a row an arm and round of the race: dev scores and what they predict"),
         ("examples", results.examples if examples else (), "the examples above"),
     ]
     return [_download(name, rows, meaning) for name, rows, meaning in tables if rows]

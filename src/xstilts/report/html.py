@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 from xstilts.languages import display_name
 from xstilts.overlap import MEANING, sentences
-from xstilts.report import answers, browse, charts, layers, persistence, provenance, sections, words
+from xstilts.report import answers, browse, charts, layers, persistence, provenance, race, sections, words
 from xstilts.report.downloads import downloads
 from xstilts.report.evidence import LEARNED, Evidence
 from xstilts.report.examples import shown_examples
@@ -32,6 +32,7 @@ FEW = 12
 SECTIONS: Mapping[str, str] = {
     "answer": "The answer",
     "learned": "Did each arm learn its own task?",
+    "race": "Which arms were dropped on the way?",
     "persistence": "Do gains persist?",
     "controls": "Is a gain the intermediate task's own?",
     "languages": "Gains by language",
@@ -141,6 +142,7 @@ def _context(results: Results, evidence: Evidence, with_examples: bool) -> dict[
         "changed_verdicts": seen[True],
         "few": FEW,
         "learned_bar": LEARNED,
+        "race": race.context(evidence.run.get("race")),
         "matrix": persistence.context(evidence),
         "readings": [text for x in targets if (text := layers.reading(x, evidence))],
         "controls": sections.against_controls(evidence),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from xstilts.languages import display_name
 from xstilts.report.evidence import CLEAN, ENGLISH, OTHERS, Evidence, flags, of_verdict
 from xstilts.report.layers import all_vectors, layer_gains
+from xstilts.report.race import RACE, dropped_rows, outcome, rule
 from xstilts.report.visible import visible
 from xstilts.report.words import (
     FAMILIES,
@@ -44,6 +45,8 @@ def write_markdown(results: Results, path: str | Path) -> Path:
     parts = [f"# {QUESTION}", *(_markdown(text) for text in _answers(evidence))]
     parts += ["## Verdicts", _pipes(_VERDICTS, _verdicts(evidence))]
     parts += ["## Gains", _note(evidence), _pipes(_GAINS, _gains(evidence))]
+    if race := evidence.run.get("race"):
+        parts += ["## Race", _markdown(f"{rule(race)} {outcome(race)}"), _pipes(RACE, dropped_rows(race))]
     if found := _layers(evidence):
         parts += ["## Layers of retrieval", _markdown(all_vectors(evidence)), _pipes(_LAYERS, found)]
     return _write(path, "\n\n".join(parts) + "\n")
