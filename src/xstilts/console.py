@@ -144,7 +144,7 @@ def print_plan(experiment: Experiment, folder: Path, console: Console, as_json: 
         answer = {"stages": stages, "pending": len(work.stages), "precision": plan.precision, **vars(costs)}
         answer["detectable"] = [vars(one) for one in could_find]
         if experiment.races:
-            answer["race"] = outlook(experiment, plan, costs).record()
+            answer["race"] = outlook(experiment, plan, work.stages, costs).record()
         echo(json.dumps(answer, ensure_ascii=False))
         return
     table = Table("stage", "what", box=None, pad_edge=False)
@@ -163,7 +163,7 @@ def print_plan(experiment: Experiment, folder: Path, console: Console, as_json: 
             "Controls of the best arm follow once dev scores have chosen it; they are not counted here."
         )
     if experiment.races:
-        print_outlook(outlook(experiment, plan, costs), plan.precision, console)
+        print_outlook(outlook(experiment, plan, work.stages, costs), plan.precision, console)
     else:
         console.print(f"The rest, roughly: {cost_words(costs, plan.precision)}.", highlight=False)
     _print_detectable(could_find, folder, console)

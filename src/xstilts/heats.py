@@ -6,7 +6,7 @@ interrupted goes on where it stopped, and one that is repeated decides the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from xstilts.errors import RecipeError
 from xstilts.executors import local
 from xstilts.plan import Plan, Stage, make_plan
 from xstilts.racing import Race, race
-from xstilts.recipe import BASELINE, Recipe
+from xstilts.recipe import BASELINE
 from xstilts.store import Store
 
 if TYPE_CHECKING:
@@ -42,30 +42,26 @@ def race_of(experiment: Experiment) -> Race:
 
 def heat(experiment: Experiment, found: Race) -> Plan:
     """What the next round of a race needs: dev scores of the arms in it, without controls or test data."""
-    recipe = _uncontrolled(experiment.recipe.among(found.arms, len(found.due)))
-    return dev_part(make_plan(recipe, experiment.catalogue, experiment.encoder))
+    recipe = experiment.recipe.among(found.arms, len(found.due))
+    alone = recipe.model_copy(update={"controls": recipe.controls.model_copy(update={"of": "none"})})
+    return dev_part(make_plan(alone, experiment.catalogue, experiment.encoder))
 
 
-def _uncontrolled(recipe: Recipe) -> Recipe:
-    return recipe.model_copy(update={"controls": recipe.controls.model_copy(update={"of": "none"})})
+def best_case(plan: Plan, pending: Sequence[Stage], found: Race, held: str) -> list[Stage]:
+    """What of the pending stages is to be run if the next round drops all arms but one, and the one that is held.
 
-
-def best_cases(experiment: Experiment, found: Race) -> list[list[Stage]]:
-    """What is still to be done if the next round drops all arms but one: for each arm in the race, if it is that one.
-
-    Without the controls that dev scores are to choose.
+    Args:
+        plan: of all arms that are still in the race.
+        pending: what of it is to be done if none is dropped.
+        found: the race; the arm that stays is the one that leads so far, or else the first.
+        held: an arm that is never dropped, if it is one.
     """
-    present = experiment.store.addresses()
-    due = list(local.pending(heat(experiment, found), present).stages)
-    wanted = experiment.recipe.controls.of
-    cases = []
-    for arm in found.arms:
-        recipe = experiment.recipe.among({arm, wanted})
-        if experiment.chooses_best:
-            recipe = _uncontrolled(recipe)
-        rest = local.pending(make_plan(recipe, experiment.catalogue, experiment.encoder), present).stages
-        cases.append(list({stage.key: stage for stage in (*due, *rest)}.values()))
-    return cases
+    stays = {BASELINE, held, found.rounds[-1].leader if found.rounds else found.arms[0]}
+    due = [cell for cell in plan.cells if cell.arm in plan.recipe.arms and cell.seed in found.due]
+    goal = [stage for cell in due if (stage := cell.layer or cell.checkpoint) is not None]
+    goal += [cell.score for cell in plan.cells if cell.arm.partition("~")[0] in stays]
+    needed = _with_parents(goal)
+    return [stage for stage in pending if stage.key in needed]
 
 
 def run_race(experiment: Experiment, context: Context, listener: Listener) -> Race:
@@ -124,13 +120,19 @@ def dev_part(plan: Plan) -> Plan:
     """What of a plan its dev scores need: trainings and choices, no test data."""
     chosen = [stage for cell in plan.cells if (stage := cell.layer or cell.checkpoint) is not None]
     goal = tuple({stage.key: stage for stage in (*chosen, *plan.intermediates.values())}.values())
-    needed, stack = set[str](), list[Stage](goal)
+    needed = _with_parents(goal)
+    return replace(plan, stages=tuple(stage for stage in plan.stages if stage.key in needed), goal=goal)
+
+
+def _with_parents(stages: Iterable[Stage]) -> set[str]:
+    """The keys of stages and of all that they need."""
+    needed, stack = set[str](), list(stages)
     while stack:
         stage = stack.pop()
         if stage.key not in needed:
             needed.add(stage.key)
             stack += [parent for parents in stage.parents.values() for parent in parents]
-    return replace(plan, stages=tuple(stage for stage in plan.stages if stage.key in needed), goal=goal)
+    return needed
 
 
 def told(experiment: Experiment) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from rich.console import Console
 
 from xstilts.costs import Costs, estimate
 from xstilts.experiment import Experiment
-from xstilts.plan import Plan
+from xstilts.plan import Plan, Stage
 
 if TYPE_CHECKING:
     from xstilts.racing import Race
@@ -30,16 +31,23 @@ class Outlook:
         return {**race_record(self.race), "best": vars(self.best), "worst": vars(self.worst)}
 
 
-def outlook(experiment: Experiment, plan: Plan, worst: Costs) -> Outlook:
-    """What a race may come to, given the cost of the plan in which all arms that are still in it stay."""
-    from xstilts.heats import best_cases, race_of
+def outlook(experiment: Experiment, plan: Plan, pending: Sequence[Stage], worst: Costs) -> Outlook:
+    """What a race may come to.
+
+    Args:
+        experiment: what races.
+        plan: of all arms that are still in the race.
+        pending: what of it is to be done if none is dropped.
+        worst: what that costs.
+    """
+    from xstilts.heats import best_case, race_of
 
     race = race_of(experiment)
     if race.over:
         return Outlook(race, worst, worst)
-    known = experiment.catalogue, experiment.encoder, experiment.store
-    best = (estimate(plan, stages, *known) for stages in best_cases(experiment, race))
-    return Outlook(race, min(best, key=lambda costs: costs.seconds), worst)
+    stages = best_case(plan, pending, race, experiment.recipe.controls.of)
+    best = estimate(plan, stages, experiment.catalogue, experiment.encoder, experiment.store)
+    return Outlook(race, best, worst)
 
 
 def print_outlook(found: Outlook, precision: str, console: Console) -> None:
