@@ -1,25 +1,27 @@
-"""Does a race keep what the full grid would choose, and what does it cost? Whole grids of dev scores, raced by the real rule.
+"""Does a race keep what the full grid would choose, and what does it cost? Whole grids of scores, raced by the rule.
 
 Two sources of grids:
 
-    python bench/racing.py --run runs/pocket-full --out runs/bench/racing.json    # a finished full grid, nothing is trained
-    python bench/racing.py --out runs/bench/racing.json                           # simulated dev scores
+    python bench/racing.py --run runs/pocket-full --out runs/bench/racing.json  # a finished full grid: no training
+    python bench/racing.py --out runs/bench/racing.json                         # simulated dev scores
 
-Of a finished grid (`strategy: full`) the dev scores of every arm, target and seed are taken, and raced over and over with
-the seeds in another order. Its costs are the seconds that its stages took; without those of the baseline's and the arms'
-controls, which race and full grid share.
+Of a finished grid (`strategy: full`) the dev scores of every arm, target and seed are taken, and raced over and over
+with the seeds in another order. Its costs are the seconds that its trainings and predictions took, without controls;
+what several arms or seeds share counts for none of them.
 
-Simulated are an arm's dev scores as mean + item effects + run effects: arms differ by normal effects with standard
-deviation `spread` times that of a run; a run has an effect of its own and one that it shares with all arms under the same
-seed; and every one of `items` dev items is right or wrong, half of the deviation being that of the items (all seeds and
-arms answer the same ones). `uneven` makes the runs of one arm in three vary twice as much. A training of an arm costs 1,
-and so do its predictions on test data times `tests`; the baseline costs as much as an arm.
+Simulated are right and wrong answers to `items` dev items, the same ones for all arms and seeds. The expected score of
+an arm is drawn from a normal distribution with `spread` times the standard deviation of a run, one point; a run adds an
+effect of its own and one that it shares with all arms under the same seed. An item has a difficulty that all share,
+an effect of each arm under all of its seeds, so that arms differ on these items even at spread 0, and as much noise
+of each run. `uneven` makes the runs of one arm in three vary twice as much. A training of an arm costs 1, and its
+predictions on test data cost `tests`; the baseline costs as much as an arm.
 
 Reported, over many races: `kept`, how often an arm stays whose mean dev score lies within the interval of the full
-grid's best (mean over seeds ± t s/√S, pooled over arms); `best`, how often the very best stays; `share`, what it cost of
-the full grid; `stayed`, how many arms did. `least` is the share if all arms but the best had left after two seeds. Beside
-the race `random` drops as many arms after as many seeds, but any; `halving` drops the worse half after 2, 4, 8 … seeds
-whatever the intervals (successive halving; Li et al. 2018, "Hyperband", JMLR 18(185), with seeds as the resource).
+grid's best (mean over seeds ± t s/√S, pooled over arms); `best`, how often the very best stays; `share`, what it cost
+of the full grid; `stayed`, how many arms did. `least` is the share if all arms but the best had left after two seeds.
+Beside the race `random` drops as many arms after as many seeds, but any; `halving` drops the worse half after 2, 4, 8
+… seeds whatever the intervals (successive halving; Li et al. 2018, "Hyperband", JMLR 18(185), with seeds as the
+resource).
 """
 
 from __future__ import annotations
@@ -264,7 +266,9 @@ def line(row: dict[str, Any]) -> str:
 
 def main() -> None:
     """Race, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--run", type=Path, help="folder of a finished full grid; default: simulated grids")
     parser.add_argument("--races", type=int, default=1000, help="how many, for each world or run")
     parser.add_argument("--error", type=float, default=0.1, help="of races over a run")
@@ -276,13 +280,21 @@ def main() -> None:
         grid = of_run(options.run)
         arms, seeds = grid.scores.shape
         grids = (grid for _ in range(options.races))
-        what = {"run": str(options.run), "arms": arms, "seeds": seeds, "error": options.error, "races": options.races}
+        what = {
+            "run": str(options.run),
+            "arms": arms,
+            "seeds": seeds,
+            "error": options.error,
+            "races": options.races,
+        }
         rows = [what | summary(grids, options.error, np.random.default_rng(0))]
         print(line(rows[0]))
     else:
         rows = simulated(options.races, options.quick, print)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps({"rows": rows, "seconds": round(time.time() - started, 1)}, indent=1), "utf-8")
+    options.out.write_text(
+        json.dumps({"rows": rows, "seconds": round(time.time() - started, 1)}, indent=1), "utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -41,7 +41,9 @@ def give(experiment: Experiment, means: Mapping[str, float], seeds: int) -> None
     for (arm, _, seed), stage in experiment.plan().finals.items():
         if seed in experiment.recipe.seeds[:seeds] and stage.address not in experiment.store:
             with experiment.store.write(stage.address) as draft:
-                draft.info["score"] = means[arm.partition('~')[0]] + 0.001 * ((seed * (3 if arm == "odd" else 5)) % 4)
+                draft.info["score"] = means[arm.partition("~")[0]] + 0.001 * (
+                    (seed * (3 if arm == "odd" else 5)) % 4
+                )
 
 
 def run(experiment: Experiment, stop: int | None = None) -> tuple[Plan, list[Stage]]:
@@ -148,7 +150,9 @@ def test_an_interrupted_race_goes_on(tiny: Opener, tmp_path: Path) -> None:
     stages += len(ran) // 3
     plan, rest = run(tiny(*options, arms=ARMS, store=tmp_path / "two"))
     assert keys(plan) == keys(whole)
-    assert stages + len(rest) <= len(ran) + 4  # what was half done: a chunk of predictions, a training's weights
+    assert (
+        stages + len(rest) <= len(ran) + 4
+    )  # what was half done: a chunk of predictions, a training's weights
     assert run(tiny(*options, arms=ARMS, store=tmp_path / "two"))[1] == []
 
 
@@ -163,7 +167,9 @@ def test_weights_of_dropped_arms_are_not_kept(tiny: Opener) -> None:
 
 
 def test_what_is_told(tiny: Opener, tmp_path: Path) -> None:
-    experiment = tiny(*RACE, "controls.of=best", "statistics.draws=100", arms=ARMS, store=tmp_path / "out/store")
+    experiment = tiny(
+        *RACE, "controls.of=best", "statistics.draws=100", arms=ARMS, store=tmp_path / "out/store"
+    )
     give(experiment, SHARP | {"odd": 0.6}, 2)
     run_experiment(experiment, tmp_path / "out")
     results = Results.load(tmp_path / "out")
@@ -171,7 +177,11 @@ def test_what_is_told(tiny: Opener, tmp_path: Path) -> None:
     assert (told["error"], told["seeds"], told["rounds"], told["stayed"]) == (0.2, 4, 1, ["mood"])
     assert [row["round"] for row in told["dropped"]] == [1, 1]
     assert all(0 < row["low"] < row["behind"] < row["high"] for row in told["dropped"])
-    assert [(row["arm"], row["dropped"]) for row in results.race] == [("odd", True), ("mood", False), ("slow", True)]
+    assert [(row["arm"], row["dropped"]) for row in results.race] == [
+        ("odd", True),
+        ("mood", False),
+        ("slow", True),
+    ]
     assert results.race[1]["gain"] == pytest.approx(SHARP["mood"] - SHARP["none"])
     page = (tmp_path / "out/report.html").read_text("utf-8")
     assert "Which arms were dropped on the way?" in page and "2 of 4 seeds" in page
@@ -198,7 +208,14 @@ def test_tests_count_the_arms_that_were_dropped(tiny: Opener, tmp_path: Path) ->
 
 
 def cli_recipe(folder: Path, data: Path, **changes: Any) -> Path:
-    small = {"epochs": 1, "learning_rate": 1.0e-3, "batch_size": 8, "examples": 24, "candidates": 1, "max_length": 32}
+    small = {
+        "epochs": 1,
+        "learning_rate": 1.0e-3,
+        "batch_size": 8,
+        "examples": 24,
+        "candidates": 1,
+        "max_length": 32,
+    }
     recipe = {
         "encoder": "bundled/multilingual-e5-small@1",
         "arms": {name: ARMS[name] for name in ("none", "odd", "mood")},
@@ -282,4 +299,6 @@ def test_a_finished_grid_is_raced_again_from_its_dev_scores(
     bench.main()
     (row,) = json.loads((tmp_path / "racing.json").read_text("utf-8"))["rows"]
     assert (row["arms"], row["seeds"]) == (3, 4)
-    assert row["race"]["kept"] >= row["random"]["kept"] and 0 < row["race"]["least"] <= row["race"]["share"] <= 1
+    assert (
+        row["race"]["kept"] >= row["random"]["kept"] and 0 < row["race"]["least"] <= row["race"]["share"] <= 1
+    )

@@ -52,7 +52,9 @@ def test_what_is_dropped_is_behind_for_certain(values: list[list[float]], error:
 
 
 @given(tables, st.floats(-0.5, 0.5), st.integers(0, 2**32 - 1))
-def test_what_a_seed_does_to_all_arms_alike_plays_no_part(values: list[list[float]], shift: float, seed: int) -> None:
+def test_what_a_seed_does_to_all_arms_alike_plays_no_part(
+    values: list[list[float]], shift: float, seed: int
+) -> None:
     """Pairing: where variances are pooled, adding anything to a seed's scores changes no interval."""
     before = np.array(values)
     moved = before + shift * np.random.default_rng(seed).integers(0, 2, before.shape[1])
@@ -81,7 +83,9 @@ def test_the_interval_is_that_of_the_formula() -> None:
 
 
 @pytest.mark.parametrize(("arms", "seeds"), [(3, 3), (6, 5), (8, 8)])
-def test_without_differences_the_leader_of_the_full_grid_is_lost_as_seldom_as_stated(arms: int, seeds: int) -> None:
+def test_without_differences_the_leader_of_the_full_grid_is_lost_as_seldom_as_stated(
+    arms: int, seeds: int
+) -> None:
     """No differences are the worst case. 1500 races at 10%: more than 12% would be a chance of 1 in 100."""
     rng, error, lost, out = np.random.default_rng(arms), 0.1, 0, 0
     for _ in range(1500):
@@ -135,8 +139,16 @@ def test_a_race_waits_for_the_scores_of_arms_that_are_in_it() -> None:
     rng = np.random.default_rng(1)
     scores = table(simulated(rng, np.array([0, 0, 0, -40]), 5))
     assert race({arm: {} for arm in scores}, range(5), 0.1).due == (0, 1)
-    partial = {arm: {seed: x for seed, x in values.items() if seed < 2 + (arm == "arm1")} for arm, values in scores.items()}
+    partial = {
+        arm: {seed: x for seed, x in values.items() if seed < 2 + (arm == "arm1")}
+        for arm, values in scores.items()
+    }
     found = race(partial, range(5), 0.1)
     assert (len(found.rounds), found.due, found.arms) == (1, (0, 1, 2), ("arm1", "arm2"))
-    rest = {arm: {seed: x for seed, x in values.items() if arm != "arm3" or seed < 2} for arm, values in scores.items()}
-    assert race(rest, range(5), 0.1) == race(scores, range(5), 0.1)  # what a dropped arm would do is never asked
+    rest = {
+        arm: {seed: x for seed, x in values.items() if arm != "arm3" or seed < 2}
+        for arm, values in scores.items()
+    }
+    assert race(rest, range(5), 0.1) == race(
+        scores, range(5), 0.1
+    )  # what a dropped arm would do is never asked

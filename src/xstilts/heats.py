@@ -111,7 +111,9 @@ def scored_targets(plan: Plan) -> list[str]:
     """The targets that a plan will have dev scores of: all but retrieval with a fixed layer."""
     chosen = [(cell.target, cell.layer or cell.checkpoint) for cell in plan.cells if cell.arm != BASELINE]
     scored = (
-        target for target, stage in chosen if stage and (stage.spec["rule"] != "layer" or stage.parent("sweep"))
+        target
+        for target, stage in chosen
+        if stage and (stage.spec["rule"] != "layer" or stage.parent("sweep"))
     )
     return list(dict.fromkeys(scored))
 

@@ -7,8 +7,8 @@ seeds an arm is D̄ behind the leader, and after all of them it will be within
     D̄ ± t(df) s √(2 (1/n − 1/S)),
 
 where s² is the variance of arms within seeds. Pairing takes out what a seed does to all arms alike: with A arms,
-s² = Σ (x_as − x̄_a − x̄_s + x̄)² / df and df = (A − 1)(n − 1). Where one arm's variance stands out (`homogeneous`), that of
-the arm's own paired differences from the leader takes the place of 2 s², and df = n − 1. The arm is dropped if this
+s² = Σ (x_as − x̄_a − x̄_s + x̄)² / df and df = (A − 1)(n − 1). Where one arm's variance stands out (`homogeneous`), that
+of the arm's own paired differences from the leader takes the place of 2 s², and df = n − 1. The arm is dropped if this
 interval leaves out 0. Its tail has probability error / (A₀ − 1) / (S − 2), for A₀ arms at the start and S − 2 rounds
 in which anything can be dropped (Bonferroni).
 

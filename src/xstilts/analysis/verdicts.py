@@ -81,10 +81,10 @@ def verdict_rows(targets: Sequence[TargetEstimates], design: Design, settings: S
     contradicts a printed interval. For each kind of verdict, p-values are corrected within a family (trained,
     retrieval, image-text; clean, perturbed) over arms × targets (Holm 1979, "A simple sequentially rejective
     multiple test procedure", Scandinavian Journal of Statistics 6); arms that a race dropped count with p = 1, for
-    seeds that did well on dev do well on test, and who stayed was chosen by them. The first that holds, in the order above,
-    is given; else undecided. Verdicts on perturbed input leave out the places where arm or baseline is at the
-    ceiling or at the floor; `left_out` counts them. With one seed, and with two whose variance cannot be pooled,
-    it is undecided.
+    seeds that did well on dev do well on test, and who stayed was chosen by them. The first that holds, in the order
+    above, is given; else undecided. Verdicts on perturbed input leave out the places where arm or baseline is at the
+    ceiling or at the floor; `left_out` counts them. With one seed, and with two whose variance cannot be pooled, it
+    is undecided.
     """
     cases = [case for target in targets for case in _cases(target, design)]
     tests = [_tests(case, settings.delta) for case in cases]
