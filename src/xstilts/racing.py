@@ -146,4 +146,5 @@ def _within(table: Float) -> float:
     """Variance of the difference of two arms under one seed, 2 s², pooled over all arms."""
     rows, columns = table.mean(axis=1, keepdims=True), table.mean(axis=0, keepdims=True)
     residuals = table - rows - columns + table.mean()
-    return 2 * float((residuals**2).sum()) / ((table.shape[0] - 1) * (table.shape[1] - 1))
+    df = (table.shape[0] - 1) * (table.shape[1] - 1)
+    return 2 / df * float((residuals**2).sum())
