@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from xstilts.report.words import counted, points
+from xstilts.report.words import counted, listed, points
 
 Record = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ def outcome(race: Record) -> str:
         >>> outcome({"stayed": ["a"], "dropped": [{"arm": "b"}], "seeds": 3})
         'Of 2 arms in the race, 1 was dropped and a stayed.'
     """
-    out, stayed = len(race["dropped"]), ", ".join(race["stayed"])
+    out, stayed = len(race["dropped"]), listed(race["stayed"])
     what = f"{out or 'none'} {'was' if out < 2 else 'were'} dropped"
     return f"Of {out + len(race['stayed'])} arms in the race, {what} and {stayed} stayed."
 
@@ -57,8 +57,9 @@ def context(race: Record | None) -> Record | None:
 def lines(race: Record) -> list[str]:
     """The same as sentences, for a terminal."""
     return [
-        f"{arm} was dropped after {when}: {behind} on dev, in points, and {bounds} once all seeds have run."
-        for arm, when, behind, bounds in dropped_rows(race)
+        f"{row['arm']} was dropped after {row['seeds']} of {race['seeds']} seeds: {points(row['behind'], False)} points "
+        f"behind {row['leader']} on dev, {points(row['low'], False)} to {points(row['high'], False)} once all have run."
+        for row in race["dropped"]
     ]
 
 
