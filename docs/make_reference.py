@@ -23,6 +23,7 @@ SECTIONS = {
     "Arm": ("arms", "Under `arms`, by name. Names hold neither `~` nor `/`; `none: {}` is the baseline."),
     "Mixing": ("arms.NAME.mixing", ""),
     "Controls": ("controls", "Written `ARM~longer` and `ARM~shuffled` in all tables."),
+    "Race": ("race", "With `strategy: race`; the rule is in [How it works](method.md#races)."),
     "Training": ("training", ""),
     "Phase": (
         "training.intermediate, training.target",

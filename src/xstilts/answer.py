@@ -85,6 +85,7 @@ def design(experiment: Experiment, plan: Plan) -> analysis.Design:
         deterministic=frozenset(untrained),
         same_task=frozenset(same),
         primary=primary,
+        dropped=tuple(name for name in experiment.recipe.arms if name not in plan.recipe.arms),
     )
 
 

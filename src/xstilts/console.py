@@ -18,6 +18,7 @@ from typer import echo
 
 from xstilts.errors import DataError, Interrupted
 from xstilts.experiment import Experiment, Listener, run_experiment
+from xstilts.outlook import cost_words, outlook, print_outlook
 from xstilts.plan import Plan, Stage
 from xstilts.task_types import get_task_type
 from xstilts.tasks.base import Row, Task
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from xstilts.costs import Costs
     from xstilts.detectable import Detectable
     from xstilts.executors.local import Work
+    from xstilts.racing import Race
 
 _Place = tuple[str, str, str]
 """Task, split, language."""
@@ -86,7 +88,7 @@ class _Bars:
         self.bars.stop()
 
     def listener(self) -> Listener:
-        return Listener(self.planned, self.done, self.training)
+        return Listener(self.planned, self.done, self.training, self.raced)
 
     def planned(self, plan: Plan, pending: int, cached: int) -> None:
         if cached and pending:
@@ -100,6 +102,14 @@ class _Bars:
         if self.total is not None:
             self.bars.remove_task(self.total)
         self.total = self.bars.add_task("stages", total=pending)
+
+    def raced(self, race: Race) -> None:
+        from xstilts.heats import race_record
+        from xstilts.report.race import of_round
+
+        last = race.rounds[-1]
+        line = of_round(race_record(race), len(race.rounds), last.leader, last.seeds)
+        self.console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def done(self, stage: Stage) -> None:
         if self.inner is not None and stage.kind in {"train", "features"}:
@@ -133,6 +143,8 @@ def print_plan(experiment: Experiment, folder: Path, console: Console, as_json: 
         ]
         answer = {"stages": stages, "pending": len(work.stages), "precision": plan.precision, **vars(costs)}
         answer["detectable"] = [vars(one) for one in could_find]
+        if experiment.races:
+            answer["race"] = outlook(experiment, plan, work.stages, costs).record()
         echo(json.dumps(answer, ensure_ascii=False))
         return
     table = Table("stage", "what", box=None, pad_edge=False)
@@ -149,7 +161,10 @@ def print_plan(experiment: Experiment, folder: Path, console: Console, as_json: 
         console.print(
             "Controls of the best arm follow once dev scores have chosen it; they are not counted here."
         )
-    console.print(f"The rest, roughly: {cost_words(costs, plan.precision)}.", highlight=False)
+    if experiment.races:
+        print_outlook(outlook(experiment, plan, work.stages, costs), plan.precision, console)
+    else:
+        console.print(f"The rest, roughly: {cost_words(costs, plan.precision)}.", highlight=False)
     _print_detectable(could_find, folder, console)
 
 
@@ -186,7 +201,8 @@ def _detectable(experiment: Experiment, plan: Plan, folder: Path) -> list[Detect
         rows = experiment.catalogue.get(target).source.rows("test", language)
         return {row["source"] for row in used(rows, tests[target, language].spec)}
 
-    return detectable(plan, experiment.catalogue, sources, folder)
+    dropped = len(experiment.recipe.arms) - len(plan.recipe.arms)
+    return detectable(plan, experiment.catalogue, sources, folder, dropped)
 
 
 def _print_detectable(found: Sequence[Detectable], folder: Path, console: Console) -> None:
@@ -234,12 +250,6 @@ def planned(experiment: Experiment) -> tuple[Plan, Work, Costs]:
     work = pending(plan, experiment.store.addresses())
     costs = estimate(plan, work.stages, experiment.catalogue, experiment.encoder, experiment.store)
     return plan, work, costs
-
-
-def cost_words(costs: Costs, precision: str) -> str:
-    """Time, memory and disk in words."""
-    memory, disk = costs.memory / 1e9, costs.disk / 1e9
-    return f"{_duration(costs.seconds)}, {memory:.1f} GB of memory, {disk:.1f} GB of disk, in {precision}"
 
 
 def print_validation(experiment: Experiment, console: Console, as_json: bool) -> bool:
@@ -363,9 +373,3 @@ def _examined(task: Task, split: str, language: str) -> tuple[list[Row], str]:
         return [], f"{task.name}: the {split} split in {language} is empty"
     reason = get_task_type(task.type).unlearnable(rows) if split == "train" else ""
     return rows, f"{task.name}, train, {language}: {reason}" if reason else ""
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -64,7 +64,11 @@ class Detectable:
 
 
 def detectable(
-    plan: Plan, catalogue: Catalogue, sources: Callable[[str, str], Collection[str]], earlier: Path
+    plan: Plan,
+    catalogue: Catalogue,
+    sources: Callable[[str, str], Collection[str]],
+    earlier: Path,
+    dropped: int = 0,
 ) -> list[Detectable]:
     """The smallest gain that would be found, for each target of a plan, by the interval that the run will have.
 
@@ -76,20 +80,24 @@ def detectable(
         catalogue: the tasks.
         sources: gives the names of the sources that a target (first) is tested on in a language.
         earlier: the folder of a run, finished or not.
+        dropped: how many arms a race has dropped, which corrections count.
     """
+    arms = len(plan.recipe.arms) - 1 + dropped
     known = _known(earlier)
     found = []
     for target in plan.recipe.targets:
         languages = sorted({cell.language for cell in plan.cells if cell.target == target})
         tested = {language: frozenset(sources(target, language)) for language in languages}
-        found.append(_of_target(plan, catalogue, target, tested, known))
+        found.append(_of_target(plan, catalogue, target, tested, known, arms))
     return found
 
 
-def _of_target(plan: Plan, catalogue: Catalogue, target: str, tested: Sources, known: Known) -> Detectable:
+def _of_target(
+    plan: Plan, catalogue: Catalogue, target: str, tested: Sources, known: Known, arms: int
+) -> Detectable:
     task, recipe = catalogue.get(target), plan.recipe
     family = [name for name in recipe.targets if family_of(catalogue.get(name)) == family_of(task)]
-    tests = max(1, (len(recipe.arms) - 1) * len(family))
+    tests = max(1, arms * len(family))
     metric, alpha = metrics_of(task)[0], recipe.statistics.alpha
     estimates: dict[str, Estimate] = {}
     measured = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from xstilts.tasks.published import joined_task
 
 if TYPE_CHECKING:
     from xstilts.claims import Finding
+    from xstilts.racing import Race
 
 Progress = Callable[[str, int, int], None]
 
@@ -45,9 +46,10 @@ class Experiment:
     tower: TowerSpec | None = None
     """The image tower, where a target has images."""
 
-    def plan(self, best: str | None = None) -> Plan:
-        """The plan; with `best`, the controls of that arm among it."""
-        return make_plan(self.recipe, self.catalogue, self.encoder, best)
+    def plan(self, best: str | None = None, arms: Collection[str] | None = None) -> Plan:
+        """The plan; with `best`, the controls of that arm among it; with `arms`, of the baseline and these alone."""
+        recipe = self.recipe if arms is None else self.recipe.among(arms)
+        return make_plan(recipe, self.catalogue, self.encoder, best)
 
     @property
     def chooses_best(self) -> bool:
@@ -55,12 +57,24 @@ class Experiment:
         return self.recipe.controls.of == "best" and len(self.recipe.arms) > 2
 
     def full_plan(self) -> Plan:
-        """The plan with the controls of the best arm, if what is in the store already tells which that is."""
-        plan = self.plan()
-        if not self.chooses_best:
+        """The plan with the controls of the best arm, if what is in the store already tells which that is.
+
+        Of a race, the plan of the arms that are still in it; controls once it is over.
+        """
+        from xstilts.heats import race_of
+
+        race = race_of(self) if self.races else None
+        arms = race.arms if race else None
+        plan = self.plan(arms=arms)
+        if not self.chooses_best or (race and not race.over):
             return plan
         arm = leading_arm(plan, self.store)
-        return plan if arm is None else self.plan(arm)
+        return plan if arm is None else self.plan(arm, arms)
+
+    @property
+    def races(self) -> bool:
+        """Whether arms are dropped on the way."""
+        return self.recipe.strategy == "race"
 
 
 @dataclass(frozen=True)
@@ -70,6 +84,8 @@ class Listener:
     planned: Callable[[Plan, int, int], None] = lambda plan, pending, cached: None
     done: Callable[[Stage], None] = lambda stage: None
     progress: Progress = lambda label, done, total: None
+    raced: Callable[[Race], None] = lambda race: None
+    """Told of a race after each of its rounds that was not over already."""
 
 
 def open_experiment(recipe: Recipe, base: Path, store: str | Path, data: Path | None = None) -> Experiment:
@@ -146,6 +162,7 @@ def _own_task(name: str, spec: UserTask, base: Path, data: Path | None) -> tuple
 def execute(experiment: Experiment, listener: Listener | None = None) -> Plan:
     """Run all that a recipe needs and the store does not have; the controls' arm is chosen on dev on the way."""
     from xstilts.executors import local
+    from xstilts.heats import run_race
     from xstilts.stages import Context
 
     listener = listener or Listener()
@@ -159,14 +176,15 @@ def execute(experiment: Experiment, listener: Listener | None = None) -> Plan:
         listener.progress,
         tower=experiment.tower,
     )
-    plan = experiment.plan()
+    arms = run_race(experiment, context, listener).arms if experiment.races else None
+    plan = experiment.plan(arms=arms)
     for _ in range(2):
         work = local.pending(plan, experiment.store.addresses())
         listener.planned(plan, len(work.stages), work.cached)
         local.execute(plan, context, listener.done, kept=kept_stages(plan))
         if not experiment.chooses_best or plan.controls:
             break
-        plan = experiment.plan(leading_arm(plan, experiment.store))
+        plan = experiment.plan(leading_arm(plan, experiment.store), arms)
     kept = kept_stages(plan, experiment.store)
     if kept is not None:
         local.prune(plan, experiment.store, experiment.store.addresses(), kept)
@@ -200,7 +218,7 @@ class Results:
     holds cost, settings and the intermediates' own dev scores; `layers` has the curves that retrieval's layers were
     chosen on (see `xstilts.layers`), `examples` items on which an arm and the baseline differ (see
     `xstilts.differing`), `languages` the features of languages, and `explanations` what they explain of the gains (see
-    `xstilts.explaining`).
+    `xstilts.explaining`), `race` what each round of a race decided (see `xstilts.racing`).
     """
 
     folder: Path
@@ -212,6 +230,7 @@ class Results:
     examples: list[dict[str, Any]] = field(default_factory=list)
     languages: list[dict[str, Any]] = field(default_factory=list)
     explanations: list[dict[str, Any]] = field(default_factory=list)
+    race: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:
@@ -236,7 +255,7 @@ class Results:
             load_table(folder / f"{name}.parquet", again).to_pylist()
             if (folder / f"{name}.parquet").is_file()
             else []
-            for name in ("examples", "languages", "explanations")
+            for name in ("examples", "languages", "explanations", "race")
         )
         return cls(folder, results, gains, verdicts, run, layers, *later)
 
@@ -286,6 +305,7 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     from xstilts.answer import analysis_cells, beside, design, in_setting, qualifiers, run_record
     from xstilts.differing import differences
     from xstilts.explaining import explanation_table, language_table
+    from xstilts.heats import told
     from xstilts.layers import layer_table
 
     cells = analysis_cells(experiment, plan.cells)
@@ -301,7 +321,10 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     run["differences"] = counts
     languages = language_table(experiment, plan)
     explained = explanation_table(answer.gains, answer.verdicts, languages, settings.alpha)
-    tables = (results, gains, answer.verdicts, run, layers, examples, languages, explained)
+    rounds: list[dict[str, Any]] = []
+    if experiment.races:
+        run["race"], rounds = told(experiment)
+    tables = (results, gains, answer.verdicts, run, layers, examples, languages, explained, rounds)
     written = Results(folder, *tables)
     _write(written, anchored(experiment.recipe, experiment.base, experiment.bases))
     return written
@@ -360,6 +383,8 @@ def _write(results: Results, recipe: Recipe) -> None:
     tables = {"results": results.results, "gains": results.gains_table, "verdicts": results.verdicts}
     tables |= {"layers": results.layers, "examples": results.examples}
     tables |= {"languages": results.languages, "explanations": results.explanations}
+    tables |= {"race": results.race} if results.race else {}
+    (folder / "race.parquet").unlink(missing_ok=True)
     for name, rows in tables.items():
         draft = folder / f".{name}.parquet"
         pq.write_table(pa.Table.from_pylist(_regular(rows)), draft)

@@ -45,7 +45,8 @@ class Plan:
 
     `cells` are the zero-shot ones, which verdicts are about; `beside` are those in the recipe's other settings.
     `intermediates` and `finals` are the chosen checkpoints: of an arm's intermediate training by (arm, seed), and of
-    a target's training by (arm, target, seed).
+    a target's training by (arm, target, seed). `goal` are the stages whose facts are wanted where that is not the
+    whole answer.
     """
 
     recipe: Recipe
@@ -57,3 +58,4 @@ class Plan:
     skipped: tuple[str, ...]
     precision: str
     beside: tuple[Cell, ...] = ()
+    goal: tuple[Stage, ...] | None = None

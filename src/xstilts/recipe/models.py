@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 import yaml
@@ -229,6 +229,17 @@ class Statistics(_Model):
     draws: int = Field(10_000, ge=100, description="of the bootstrap over items")
 
 
+class Race(_Model):
+    """How a race decides."""
+
+    error: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="how often, at most, the arm that would lead the full grid on dev is dropped",
+    )
+
+
 class JoinedTask(_Model):
     """A task of one's own that is trained on one task's training set and tested on another's test sets.
 
@@ -258,6 +269,15 @@ OwnTask = Annotated[
 """A task of one's own: files and their columns, or two tasks joined."""
 
 
+_TOO_FEW = {
+    "seeds": "strategy: race with {} of the three seeds that it needs at least: nothing is dropped before two have "
+    "run, nor after the last. Expected seeds: [0, 1, 2] or more (five or more pay), or strategy: full",
+    "arms": "strategy: race with {} arms, the baseline among them: there is nothing to choose between. Expected two "
+    "or more arms beside the baseline (five or more pay), or strategy: full",
+}
+"""What is wrong with a race, by what it has too few of."""
+
+
 class Recipe(_Model):
     """One experiment: arms × targets × languages × conditions × seeds."""
 
@@ -281,6 +301,11 @@ class Recipe(_Model):
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (0, 1, 2), min_length=1, description="one training of everything for each; verdicts need two or more"
     )
+    strategy: Literal["full", "race"] = Field(
+        "full",
+        description="race: a seed a round; arms that cannot be the best on dev any more are dropped, and not tested",
+    )
+    race: Race = Field(Race(), description="how a race decides")
     selection: Literal["english-dev", "last", "average", "target-dev"] = Field(
         "english-dev", description="which checkpoint of a training is used; target-dev is an oracle"
     )
@@ -319,7 +344,15 @@ class Recipe(_Model):
             values = getattr(self, what)
             if len(set(values)) != len(values):
                 raise ValueError(f"{what}: {list(values)} holds a value twice")
+        for what, least in (("seeds", 3), ("arms", 3)) if self.strategy == "race" else ():
+            if len(getattr(self, what)) < least:
+                raise ValueError(_TOO_FEW[what].format(len(getattr(self, what))))
         return self
+
+    def among(self, arms: Collection[str], seeds: int | None = None) -> Recipe:
+        """The recipe with the baseline and some of its arms alone, and with its first so many seeds."""
+        kept = {name: arm for name, arm in self.arms.items() if name == BASELINE or name in arms}
+        return self.model_copy(update={"arms": kept, "seeds": self.seeds[:seeds]})
 
     def phase(self, name: Literal["intermediate", "target"], task: str, arm: str | None = None) -> Phase:
         """Settings of one training: the phase's, then the task's, then the arm's own."""

@@ -85,6 +85,7 @@ def _tables(
         ("claims", rows_of_claims(found), "a row a figure that a claim rests on, or a claim that has none"),
         ("languages", results.languages, "the features of each target's languages"),
         ("explanations", results.explanations, "a row a feature and model of the gains by language"),
+        ("race", results.race, "a row an arm and round of the race: dev scores and what they predict"),
         ("examples", results.examples if examples else (), "the examples above"),
     ]
 

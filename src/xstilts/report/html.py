@@ -25,6 +25,7 @@ from xstilts.report import (
     modalities,
     persistence,
     provenance,
+    race,
     sections,
     settings,
     shares,
@@ -48,6 +49,7 @@ FEW = 12
 SECTIONS: Mapping[str, str] = {
     "answer": "The answer",
     "learned": "Did each arm learn its own task?",
+    "race": "Which arms were dropped on the way?",
     "persistence": "Do gains persist?",
     "spread": "How is each gain spread?",
     "modalities": "Do gains carry over from text to images?",
@@ -164,6 +166,7 @@ def _context(results: Results, evidence: Evidence, with_examples: bool) -> dict[
         "changed_verdicts": seen[True],
         "few": FEW,
         "learned_bar": LEARNED,
+        "race": race.context(evidence.run.get("race")),
         "matrix": persistence.context(evidence),
         "spread": spread.context(evidence),
         "explained": explanations.context(evidence),

@@ -11,6 +11,7 @@ from xstilts.languages import display_name
 from xstilts.report import claimed, modalities, settings, spread
 from xstilts.report.evidence import CLEAN, ENGLISH, OTHERS, Evidence, flags, of_verdict
 from xstilts.report.layers import all_vectors, layer_gains
+from xstilts.report.race import RACE, dropped_rows, outcome, rule
 from xstilts.report.visible import visible
 from xstilts.report.words import (
     FAMILIES,
@@ -56,6 +57,8 @@ def write_markdown(results: Results, path: str | Path) -> Path:
         parts += ["## From text to images", _pipes(modalities.head(evidence), found)]
     if found := settings.table(evidence):
         parts += ["## Beside zero-shot", _SETTINGS, _pipes(settings.HEAD, found)]
+    if race := evidence.run.get("race"):
+        parts += ["## Race", _markdown(f"{rule(race)} {outcome(race)}"), _pipes(RACE, dropped_rows(race))]
     if found := _layers(evidence):
         parts += ["## Layers of retrieval", _markdown(all_vectors(evidence)), _pipes(_LAYERS, found)]
     if found := _claims(evidence):
