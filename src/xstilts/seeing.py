@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -84,6 +84,26 @@ class Seen:
     def _of(row: Row) -> dict[str, str]:
         """The columns for a row's vectors, and the images that they are of."""
         return {vector: row[column] for column, vector in VECTORS.items() if column in row}
+
+
+def check_sizes(label: str, found: Mapping[str, int], trained: Mapping[str, int]) -> None:
+    """Vectors of images that are tested must be of the size that those of training were.
+
+    Args:
+        label: what is done with them, for people.
+        found: `Seen.sizes` of those that are tested.
+        trained: the same of training; one that a model does not depend on may not be there.
+
+    Raises:
+        DataError: they are not: features of images came from several towers.
+    """
+    before = {**found, **{name: size for name, size in trained.items() if name in found}}
+    if before != found:
+        sizes = (f"{one['image_parts']} × {one['image_width']}" for one in (found, before))
+        raise DataError(
+            f"{label}: vectors of its images are {next(sizes)}, those of training {next(sizes)}. Expected features of "
+            "one kind for all images of a task"
+        )
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.plan import Stage
 from xstilts.plan_images import holds
-from xstilts.seeing import Block, Look, Seen, keep, see, take
+from xstilts.seeing import Block, Look, Seen, check_sizes, keep, see, take
 from xstilts.store import Artifact, Store
 from xstilts.task_types import get_task_type, is_trained, metrics_of, retrieval_type
 from xstilts.tasks import Catalogue
@@ -100,6 +100,13 @@ class Context:
         if task.images is None:
             return task
         return replace(task, towers={**task.towers, **self.seen(stage, data, task).sizes})
+
+    def check_sizes(self, stage: Stage, data: Stage, checkpoint: Checkpoint) -> None:
+        """Raise DataError unless the vectors of a test set's images are as large as those a checkpoint has seen."""
+        task = self.catalogue.get(data.spec["task"]["name"])
+        if task.images is not None:
+            trained = checkpoint.heads[task.name].spec.settings
+            check_sizes(stage.label, self.seen(stage, data, task).sizes, trained)
 
     def checkpoint(self, stage: Stage | None) -> Checkpoint:
         """The checkpoint that a select stage chose; the published encoder for None."""
@@ -218,6 +225,8 @@ def predict(stages: Sequence[Stage], context: Context) -> None:
     job = predicting.Job(context.base(), checkpoint, task, spec, chosen["layers"], settings)
     pools: dict[str, list[Row]] = {}
     for chunk in _chunks(stages, context, _least(stages[0], task)):
+        for stage in chunk:
+            context.check_sizes(stage, stage.parents["data"][0], checkpoint)
         sets = [
             _test_set(stage, data, task, context, pools) for stage in chunk for data in stage.parents["data"]
         ]
@@ -362,6 +371,7 @@ def _dev_scores(stage: Stage, context: Context, checkpoint: Checkpoint, max_leng
         task = context.task(stage, data)
         spec = {"precision": stage.spec["precision"], "max_length": max_length}
         job = predicting.Job(context.base(), checkpoint, task, spec, {})
+        context.check_sizes(stage, data, checkpoint)
         test = _test_set(stage, data, task, context, {})
         (table,) = predicting.predict_sets(job, [test], {})
         metric = get_metric(metrics_of(task)[0])

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 Weights = dict[str, "torch.Tensor"]
 
-TWO_TOWERS, FUSION = "TwoTowers", "Fusion"
-OURS = {TWO_TOWERS: "xstilts.encoders.two_towers", FUSION: "xstilts.encoders.fusion"}
+OURS = {"TwoTowers": "xstilts.encoders.two_towers", "Fusion": "xstilts.encoders.fusion"}
 """The classes of heads that join texts and images, the only ones that are not of transformers, and their modules."""
 
 BODY, ROWS, CARD = "body.safetensors", "rows.safetensors", "checkpoint.json"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.encoders.checkpoint import FUSION, HeadSpec
+from xstilts.encoders.checkpoint import HeadSpec
 from xstilts.errors import DataError
 from xstilts.task_types.base import IGNORED, Batch, Feature, TrainedType, tokenise
 from xstilts.task_types.classification import Classification
@@ -34,7 +34,7 @@ class ImageTextClassification(TrainedType):
     name = "image-text-classification"
     family = "image-text"
     modality = "image-text"
-    auto_class = FUSION
+    auto_class = "Fusion"  # one of ours, not of transformers
     columns = ("text", "image", "label")
     texts = ("text",)
     pictures: ClassVar[tuple[str, ...]] = ("image",)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.encoders.checkpoint import TWO_TOWERS, HeadSpec
+from xstilts.encoders.checkpoint import HeadSpec
 from xstilts.metrics.base import Metric
 from xstilts.metrics.image_text import IMAGE_TEXT, guessed
 from xstilts.task_types.base import Batch, Feature, TrainedType, only_answer, permuted, tokenise
@@ -52,7 +52,7 @@ class ImageTextRetrieval(TrainedType):
     name = "image-text-retrieval"
     family = "image-text"
     modality = "image-text"
-    auto_class = TWO_TOWERS
+    auto_class = "TwoTowers"  # one of ours, not of transformers
     whole_batches = True
     columns = ("text", "image")
     texts = ("text",)
