@@ -147,7 +147,9 @@ def test_a_pair_of_images_is_shown_with_both_vectors() -> None:
 
 def test_vectors_of_another_size_are_not_put_to_a_model() -> None:
     check_sizes("predict", {"image_parts": 1, "image_width": 3}, {"image_width": 3, "width": 8})
-    with pytest.raises(DataError, match=r"predict x: vectors of its images are 9 × 3, those of training 9 × 4"):
+    with pytest.raises(
+        DataError, match=r"predict x: vectors of its images are 9 × 3, those of training 9 × 4"
+    ):
         check_sizes("predict x", {"image_parts": 9, "image_width": 3}, {"image_parts": 9, "image_width": 4})
 
 

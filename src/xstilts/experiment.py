@@ -188,8 +188,8 @@ def _check_images(experiment: Experiment, plan: Plan) -> None:
             bad = experiment.store.open(stage.address).info["bad"]
             if bad:
                 raise DataError(
-                    f"{stage.label}: {len(bad)} images could not be read when an earlier run left them out; the first is "
-                    f"{bad[0]!r}. Fetch them again; or, to leave their rows out, say `on_bad_item: skip`"
+                    f"{stage.label}: {len(bad)} images could not be read when an earlier run left them out; the first "
+                    f"is {bad[0]!r}. Fetch them again; or, to leave their rows out, say `on_bad_item: skip`"
                 )
 
 

@@ -58,11 +58,15 @@ def test_of_parts_the_mean_is_taken(tmp_path: Path) -> None:
 
 def test_parts_are_kept_where_they_are_wanted(tmp_path: Path) -> None:
     parts = np.stack([VECTORS, VECTORS + 2], 1)
-    assert vectors(npz(tmp_path, keys=KEYS, features=parts), ["7"], whole=True).tolist() == [parts[0].tolist()]
+    assert vectors(npz(tmp_path, keys=KEYS, features=parts), ["7"], whole=True).tolist() == [
+        parts[0].tolist()
+    ]
     with hdf5(tmp_path) as file:
         file["a/features"], file["b/features"] = np.ones((2, 3)), np.ones((4, 3))
     assert vectors(tmp_path / "a.h5", ["a", "b"]).shape == (2, 3), "their mean needs no common number"
-    with pytest.raises(DataError, match=r"b has features of shape \(4, 3\).*`images: {parts: 1}` takes the mean"):
+    with pytest.raises(
+        DataError, match=r"b has features of shape \(4, 3\).*`images: {parts: 1}` takes the mean"
+    ):
         vectors(tmp_path / "a.h5", ["a", "b"], whole=True)
 
 

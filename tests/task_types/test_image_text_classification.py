@@ -41,7 +41,12 @@ TASK = Task("my/pictures", TYPE.name, SOURCE, ("en",), "", labels=("no", "so", "
 def rows_of(count: int = 4, images: int = 1) -> list[Row]:
     random = np.random.default_rng(0)
     return [
-        {"id": str(n), "source": f"s{n}", "text": f"the soup w{n}" + " great" * n, "label": TASK.labels[n % 3]}
+        {
+            "id": str(n),
+            "source": f"s{n}",
+            "text": f"the soup w{n}" + " great" * n,
+            "label": TASK.labels[n % 3],
+        }
         | {column: f"{column}{n}" for column in list(VECTORS)[:images]}
         | {column: random.normal(size=(4, 5)) for column in list(VECTORS.values())[:images]}
         for n in range(count)
@@ -167,7 +172,9 @@ def test_a_head_starts_from_its_seed_and_is_kept(tiny_encoder: Path) -> None:
     one, same, other = built(9, 0), built(20, 0), built(9, 1)
     weights = {name: value for name, value in one.state_dict().items() if not name.startswith("text.")}
     assert weights and all(torch.equal(value, same.state_dict()[name]) for name, value in weights.items())
-    drawn = [name for name in weights if "norm" not in name and "bias" not in name and weights[name].std() > 0]
+    drawn = [
+        name for name in weights if "norm" not in name and "bias" not in name and weights[name].std() > 0
+    ]
     assert all(not torch.equal(weights[name], other.state_dict()[name]) for name in drawn)
     assert {"places", "which", "layers.0.multihead_attn.in_proj_weight"} <= set(drawn)
 

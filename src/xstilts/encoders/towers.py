@@ -75,7 +75,7 @@ class ImageTower(ABC):
 
         states = self.grid(batch).permute(0, 3, 1, 2)
         side = isqrt(most)
-        pooled = adaptive_avg_pool2d(states, [min(side, length) for length in states.shape[2:]])
+        pooled = adaptive_avg_pool2d(states, (min(side, states.shape[2]), min(side, states.shape[3])))
         return pooled.flatten(2).transpose(1, 2)
 
 
@@ -163,7 +163,7 @@ class _Published(ImageTower):
         if states.ndim == 4:
             return states.permute(0, 2, 3, 1)
         rows, columns = _sides(states.shape[1], batch.shape[2:], getattr(seen.config, "patch_size", None))
-        return states[:, -rows * columns :].unflatten(1, (rows, columns))
+        return states[:, -rows * columns :].reshape(len(states), rows, columns, -1)
 
 
 def _sides(tokens: int, pixels: Sequence[int], patch: Any) -> tuple[int, int]:

@@ -238,9 +238,7 @@ def _unzipped(path: Path) -> Iterator[None]:
 
 
 def _unpaired(path: Path, there: Sequence[str]) -> DataError:
-    return DataError(
-        f"{path}: expected arrays `keys` and `features`, found {', '.join(there) or 'nothing'}"
-    )
+    return DataError(f"{path}: expected arrays `keys` and `features`, found {', '.join(there) or 'nothing'}")
 
 
 def _hdf5(path: Path) -> _Content:

@@ -54,9 +54,7 @@ def guessed(metric: str, captions: Sequence[int]) -> float:
     found, total = _BY_RANK[metric], sum(captions)
     if direction == "t2i":
         return _expected(found, 1, len(captions))
-    return sum(
-        many * _expected(found, own, total) for own, many in Counter(captions).items()
-    ) / len(captions)
+    return sum(many * _expected(found, own, total) for own, many in Counter(captions).items()) / len(captions)
 
 
 def _expected(of: OfRank, own: int, total: int) -> float:
@@ -76,7 +74,10 @@ def _reciprocal(rank: int) -> float:
     return 1 / rank
 
 
-_COUNTED = (*((f"r@{depth}", f"R@{depth}", _within(depth)) for depth in reversed(DEPTHS)), ("mrr", "MRR", _reciprocal))
+_COUNTED = (
+    *((f"r@{depth}", f"R@{depth}", _within(depth)) for depth in reversed(DEPTHS)),
+    ("mrr", "MRR", _reciprocal),
+)
 _BY_RANK = {f"{direction}_{name}": of for direction in _RANKS for name, _, of in _COUNTED}
 
 IMAGE_TEXT = tuple(

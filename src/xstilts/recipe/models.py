@@ -176,7 +176,10 @@ class Images(_Model):
         256, ge=2, description="dimensions of the space that text and image are projected into"
     )
     layers: int = Field(
-        2, ge=1, le=4, description="of each projection, 1 = linear; for labels, of attention from text to image"
+        2,
+        ge=1,
+        le=4,
+        description="of each projection, 1 = linear; for labels, of attention from text to image",
     )
     parts: int = Field(
         49,

@@ -63,8 +63,8 @@ class ImageTextClassification(TrainedType):
         odd = next((place for place, some in enumerate(images) if len(some) != len(images[0])), None)
         if odd is not None:
             raise DataError(
-                f"{task.name}: {rows[0]['id']} has {len(images[0])} image(s), {rows[odd]['id']} has {len(images[odd])}. "
-                "Expected as many of every row: one, or two where there is a column image_pair"
+                f"{task.name}: {rows[0]['id']} has {len(images[0])} image(s), {rows[odd]['id']} has "
+                f"{len(images[odd])}. Expected as many of every row: one, or two where there is a column image_pair"
             )
         number = {label: place for place, label in enumerate(task.labels)}
         ids, types = tokenise(tokenizer, [row["text"] for row in rows], None, max_length)
