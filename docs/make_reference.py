@@ -43,7 +43,8 @@ SECTIONS = {
     "Images": (
         "images",
         "Where a target has images. They are put to the tower once; what is learned besides is a projection on either "
-        "side, at `head_learning_rate`.",
+        "side, or for labels a fusion (see [image–text](image-text.md#labels-for-texts-about-images)), at "
+        "`head_learning_rate`.",
     ),
     "Statistics": ("statistics", "The formulas are in [Statistics](statistics.md)."),
     "UserTask": (

@@ -32,7 +32,7 @@ HEAVY = (
 
 LAYERS = (
     {"errors", "wording"},
-    {"languages", "hashing", "saved", "drafts", "images"},
+    {"languages", "hashing", "saved", "drafts", "images", "growing"},
     {"families"},
     {"store", "metrics", "tasks"},
     {"perturbations"},

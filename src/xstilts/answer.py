@@ -38,6 +38,7 @@ def analysis_cells(experiment: Experiment, planned: Sequence[Cell]) -> list[anal
     """Cells of a plan with the statistics of their items, read from the store."""
     loaded: dict[str, tuple[Names, Any]] = {}
     known: dict[Names, Names] = {}
+    chances: dict[tuple[str, str], float | None] = {}
     cells = []
     for cell in planned:
         task = experiment.catalogue.get(cell.target)
@@ -57,7 +58,7 @@ def analysis_cells(experiment: Experiment, planned: Sequence[Cell]) -> list[anal
                 sources=sources,
                 stats=stats,
                 postprocess=cell.postprocess,
-                chance=_chance(task, cell.metric, len(sources)),
+                chance=_chance(experiment, cell, len(sources), chances),
             )
         )
     return cells
@@ -209,13 +210,21 @@ def item_statistics(store: Store, address: Address, known: dict[Names, Names]) -
     return known.setdefault(names, names), flat.reshape(len(statistics), -1).astype(np.float64, copy=False)
 
 
-def _chance(task: Task, metric: str, items: int) -> float | None:
-    """The score of a guesser: among the labels, or among the candidates of a retrieval."""
-    rule = get_metric(metric).chance
-    if rule is None:
-        return None
-    options = get_task_type(task.type).guesses(task, items)
-    return rule(options) if options else None
+def _chance(
+    experiment: Experiment, cell: Cell, items: int, known: dict[tuple[str, str], float | None]
+) -> float | None:
+    """The score of a guesser on a cell's rows, which is the same for all arms, seeds and conditions."""
+    (prediction,) = cell.score.parents["prediction"]
+    (data,) = prediction.parents["data"]
+    task, metric = experiment.catalogue.get(cell.target), get_metric(cell.metric)
+
+    def golds() -> list[Any]:
+        path = experiment.store.open(prediction.address).path("predictions.parquet")
+        return [json.loads(gold) for gold in pq.read_table(path, columns=["gold"])["gold"].to_pylist()]
+
+    if (data.key, cell.metric) not in known:
+        known[data.key, cell.metric] = get_task_type(task.type).chance(task, metric, items, golds)
+    return known[data.key, cell.metric]
 
 
 def _identifying(experiment: Experiment, cell: Cell) -> dict[str, Any]:
@@ -279,7 +288,8 @@ def _intermediates(experiment: Experiment, plan: Plan) -> list[dict[str, Any]]:
             entry.setdefault("values", []).append(value)
             entry.setdefault("tokens", []).append(info["tokens"])
             entry |= {name: info[name] for name in ("examples", "updates", "learning_rate")}
-            entry["chance"] = _chance(experiment.catalogue.get(task), entry["metric"], 0)
+            trained, metric = experiment.catalogue.get(task), get_metric(entry["metric"])
+            entry["chance"] = get_task_type(trained.type).chance(trained, metric, 0, tuple)
     for entry in rows.values():
         entry["mean"] = statistics.mean(entry["values"])
     return list(rows.values())

@@ -179,6 +179,7 @@ def execute(experiment: Experiment, listener: Listener | None = None) -> Plan:
     arms = run_race(experiment, context, listener).arms if experiment.races else None
     plan = experiment.plan(arms=arms)
     for _ in range(2):
+        _check_images(experiment, plan)
         work = local.pending(plan, experiment.store.addresses())
         listener.planned(plan, len(work.stages), work.cached)
         local.execute(plan, context, listener.done, kept=kept_stages(plan))
@@ -189,6 +190,25 @@ def execute(experiment: Experiment, listener: Listener | None = None) -> Plan:
     if kept is not None:
         local.prune(plan, experiment.store, experiment.store.addresses(), kept)
     return plan
+
+
+def _check_images(experiment: Experiment, plan: Plan) -> None:
+    """What an earlier run left out of a set of images must be left out by this one as well.
+
+    That is in no key: nothing has to be made anew where a run stops at an image and goes on without it.
+
+    Raises:
+        DataError: images could not be read, and are not to be left out.
+    """
+    present = experiment.store.addresses() if not experiment.catalogue.lenient_images else set()
+    for stage in plan.stages:
+        if stage.kind == "features" and stage.address in present:
+            bad = experiment.store.open(stage.address).info["bad"]
+            if bad:
+                raise DataError(
+                    f"{stage.label}: {len(bad)} images could not be read when an earlier run left them out; the first "
+                    f"is {bad[0]!r}. Fetch them again; or, to leave their rows out, say `on_bad_item: skip`"
+                )
 
 
 def kept_stages(plan: Plan, store: Store | None = None) -> list[Stage] | None:

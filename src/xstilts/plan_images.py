@@ -9,6 +9,7 @@ from xstilts.errors import RecipeError
 from xstilts.perturbations import CLEAN, Condition
 from xstilts.recipe import Recipe
 from xstilts.stage import Stage
+from xstilts.task_types import get_task_type
 from xstilts.tasks.base import FEW_SHOT, TRANSLATED, Task
 
 Parents = dict[str, tuple[Stage, ...]]
@@ -62,6 +63,7 @@ def _seen(maker: Maker, task: Task, data: Stage, condition: Condition) -> Stage:
         "images": task.images.fingerprint(split, shown),
         "tower": None if given else task.towers["tower"],
         "condition": str(condition),
+        **_parts(task, given),
         **condition.identity(shown),
     }
     return maker.add(
@@ -80,6 +82,13 @@ def _shown(task: Task, split: str, language: str) -> tuple[str, str]:
     return "test" if split == TRANSLATED else split, task.images.of(language)
 
 
+def _parts(task: Task, given: bool) -> dict[str, Any]:
+    """Of how many parts of an image vectors are kept, where there may be several; all, of those that are given."""
+    if not get_task_type(task.type).reads_parts or task.towers["parts"] == 1:
+        return {}
+    return {"parts": "all" if given else task.towers["parts"]}
+
+
 _SOURCES: dict[tuple[str, str], frozenset[str]] = {}
 """By task and fingerprint of its rows: every arm, seed and condition of a plan asks for the same ones."""
 
@@ -92,8 +101,15 @@ def _sources(task: Task, split: str, language: str) -> frozenset[str]:
 
 
 def joining(task: Task) -> dict[str, Any]:
-    """What of a task's joining of texts and images can change a result; nothing where it has no images."""
-    return {"towers": dict(task.towers)} if task.images is not None else {}
+    """What of a task's joining of texts and images can change a result; nothing where it has no images.
+
+    Where vectors come with a task no image tower is used.
+    """
+    if task.images is None:
+        return {}
+    given = task.images.given(task.images.of(task.train_language)) is not None
+    names = (*get_task_type(task.type).joined, *(() if given else ("tower", "image_width")))
+    return {"towers": {name: task.towers[name] for name in names}}
 
 
 def holds(seen: Stage, data: Stage, task: Task) -> bool:

@@ -203,7 +203,19 @@ class Images(_Model):
     width: int = Field(
         256, ge=2, description="dimensions of the space that text and image are projected into"
     )
-    layers: int = Field(2, ge=1, le=4, description="of each projection; 1 = linear")
+    layers: int = Field(
+        2,
+        ge=1,
+        le=4,
+        description="of each projection, 1 = linear; for labels, of attention from text to image",
+    )
+    parts: int = Field(
+        49,
+        ge=1,
+        le=576,
+        description="parts of an image whose vectors are read for labels, at most; 1 = one vector of it all. 49 are "
+        "7 × 7 places; a finer grid is averaged over neighbours. Features that come with a task are read whole",
+    )
     loss: Literal["infonce", "sigmoid"] = Field(
         "infonce", description="infonce: symmetric, as CLIP's; sigmoid: SigLIP's"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import metadata
@@ -21,6 +21,8 @@ Row = dict[str, Any]
 
 VECTOR = "vector"
 """The column in which a row brings the image tower's vector of its image: read from the store, never of a task."""
+VECTORS = MappingProxyType({"image": VECTOR, "image_pair": "vector_pair"})
+"""The columns in which rows name images, and those of their vectors; the second are there where a text is about two."""
 
 SPLITS = ("train", "dev", "test")
 CANDIDATES = "-candidates"
@@ -77,8 +79,10 @@ class GivenVectors(Protocol):
         """Those of the images that there are no vectors of."""
         ...
 
-    def vectors(self, names: Sequence[str]) -> NDArray[np.floating[Any]]:
-        """The vectors of images, [n, width]."""
+    def blocks(
+        self, names: Sequence[str], whole: bool = False
+    ) -> Iterator[tuple[list[str], NDArray[np.floating[Any]]]]:
+        """The vectors of images, a few at a time: their names, and [n, width], or, `whole`, [n, parts, width]."""
         ...
 
 
