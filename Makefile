@@ -46,8 +46,9 @@ format: $(STAMP)  ## let ruff format and mend what it can
 reference: $(STAMP)  ## write docs/recipe.md anew from the models
 	$(BIN)/python docs/make_reference.py
 
-bench: $(STAMP) $(BENCH_STAMP)  ## speed beside transformers.Trainer and, where XSTILTS_DATA has tatoeba/, mteb; of mining; of images; of the analysis; of start-up; memory and disk beside their estimates
+bench: $(STAMP) $(BENCH_STAMP)  ## speed beside transformers.Trainer, sentence-transformers and, where XSTILTS_DATA has tatoeba/, mteb; of mining; of images; of the analysis; of start-up; memory and disk beside their estimates
 	$(BIN)/python bench/train.py --out $(RUNS)/bench/train.json
+	$(BIN)/python bench/inference.py --out $(RUNS)/bench/inference.json
 	$(BIN)/python bench/mining.py --out $(RUNS)/bench/mining.json
 	$(BIN)/python bench/images.py --out $(RUNS)/bench/images.json
 	$(BIN)/python bench/weighing.py --out $(RUNS)/bench/weighing.json

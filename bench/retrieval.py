@@ -40,21 +40,19 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 os.environ.setdefault("TQDM_DISABLE", "1")
 
 import numpy as np
+from inference import MAX_LENGTH, sentence_transformer
 
 from xstilts.encoders.base import BaseEncoder, find_encoder, load_encoder
 from xstilts.encoders.checkpoint import Checkpoint
 from xstilts.encoders.models import build_encoder
 from xstilts.encoders.vocabulary import Vocabulary
 from xstilts.exporting.mteb import iso_639_3, weighted_scores
-from xstilts.exporting.sentence_files import write_modules
-from xstilts.model_card import SentenceVectors
 from xstilts.task_types.base import tokenise
 from xstilts.task_types.vectors import Side, nearest
 from xstilts.training.inference import embed
 from xstilts.training.machine import resolve_precision, set_threads
 
 XTREME = "af,ar,bg,bn,de,el,es,et,eu,fa,fi,fr,he,hi,hu,id,it,ja,jv,ka,kk,ko,ml,mr,nl,pt,ru,sw,ta,te,th,tl,tr,ur,vi,zh"
-MAX_LENGTH = 128
 UNSTEADY = 1.3  # highest over lowest time from which a measurement is not to be trusted
 
 Pairs = Mapping[str, tuple[list[str], list[str]]]
@@ -95,19 +93,6 @@ class Material:
             )
             pairs[f"{code}-eng"] = foreign, english
         return pairs
-
-
-def sentence_transformer(base: BaseEncoder, folder: Path) -> Any:
-    """The encoder as an export for sentence-transformers would be: mean over the last layer, unit length."""
-    from sentence_transformers import SentenceTransformer
-    from transformers import AutoModel
-
-    model = AutoModel.from_pretrained(base.spec.folder, config=base.config)
-    model.save_pretrained(folder)
-    base.tokenizer.save_pretrained(folder)
-    vectors = SentenceVectors(None, "mean", "none", "", "", MAX_LENGTH)
-    write_modules(folder, vectors, model.config.hidden_size, None, {})
-    return SentenceTransformer(str(folder), device="cpu")
 
 
 def run_xstilts(given: Material, precision: str, repeats: bool = False, sweep: bool = False) -> Scores:

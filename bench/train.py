@@ -1,25 +1,28 @@
-"""Speed of xstilts' training loop beside transformers.Trainer: updates on the same examples, taken in turns.
+"""Speed and memory of xstilts' training loop beside transformers.Trainer: updates on the same examples, taken in turns.
 
-Three systems train one classifier from the same weights on the same examples, the same number in each update:
+Three systems train one model from the same weights on the same examples, the same number in each update:
 
 - `xstilts`: the loop as every stage uses it (length-bucketed batches, trimmed vocabulary, precision `auto`).
-- `trainer-xtreme`: transformers.Trainer as the scripts of XTREME set it: every input padded to 128 tokens, fp32.
+- `trainer-xtreme`: transformers.Trainer as the scripts of XTREME set it: every input padded to the full length, fp32.
 - `trainer-tuned`: transformers.Trainer set well: padded to the longest of a batch, grouped by length, fused AdamW,
   the same precision as xstilts.
 
-Tokenising and building models are not timed. Inputs are requests of pocket/intents, one to six of them joined, so that
-lengths spread about as those of sentence pairs do; their distribution is in the output, since padding is what makes
-the difference. Repetitions alternate between the systems, each time in another order, so that a machine that slows
-down slows all of them; medians are compared.
+Three workloads (bench/workloads.py): pairs of sentences, short utterances, contexts of 384 tokens. Tokenising and
+building models are not timed. Repetitions alternate between the systems, each time in another order, so that a machine
+that slows down slows all of them; medians are compared. Peak memory is that of a process of its own for each system,
+which loads the encoder, builds the model and makes a few updates.
 
     python bench/train.py --out runs/bench/train.json
+    python bench/train.py --workloads short --encoder bundled/multilingual-e5-small@6 --repetitions 1     # a try
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import platform
+import resource
 import statistics
 import tempfile
 import time
@@ -27,25 +30,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
+from workloads import WORKLOADS, Material, ceilings, material
 
-from xstilts.encoders.base import BaseEncoder, find_encoder, load_encoder
+from xstilts.encoders.base import load_encoder
 from xstilts.encoders.checkpoint import Checkpoint
 from xstilts.encoders.models import build_models
 from xstilts.encoders.vocabulary import Vocabulary
 from xstilts.task_types import get_trained_type
-from xstilts.task_types.base import Feature
-from xstilts.tasks import Catalogue
-from xstilts.tasks.base import Row, Task
 from xstilts.training.loop import Optimisation, TaskData, fit
 from xstilts.training.machine import device, resolve_precision, set_threads
 
-TASK = "pocket/intents"
 LEARNING_RATE = 2e-5
-MAX_LENGTH = 128
 UNSTEADY = 1.3  # highest over lowest speed from which a measurement is not to be trusted
 WARM_UP = 2  # updates before the first timing: memory is allocated, kernels are chosen
 
@@ -62,42 +60,18 @@ class Setting:
     precision: str
 
 
-@dataclass(frozen=True)
-class Material:
-    """One classification task, tokenised."""
-
-    base: BaseEncoder
-    task: Task
-    features: Sequence[Feature]
-
-
 Run = Callable[[Material, Setting, int], float]
 """(material, setting, updates) → seconds of training."""
 
 
-def joined(rows: Sequence[Row], count: int, seed: int = 0) -> list[Row]:
-    """Rows of one to six texts in one; the label is the first text's."""
-    random = Random(seed)
-    drawn = [random.choices(rows, k=random.randint(1, 6)) for _ in range(count)]
-    return [{"text": ". ".join(row["text"] for row in group), "label": group[0]["label"]} for group in drawn]
-
-
-def material(setting: Setting) -> Material:
-    """Encoder and tokenised examples: as many as the updates need, so that each is seen once."""
-    base, task = load_encoder(find_encoder(setting.encoder)), Catalogue().get(TASK)
-    rows = joined(task.source.rows("train", "en"), setting.batch_size * setting.updates)
-    features = get_trained_type(task.type).encode(rows, base.tokenizer, task, MAX_LENGTH)
-    return Material(base, task, features)
-
-
 def run_xstilts(given: Material, setting: Setting, updates: int) -> float:
     """Seconds that xstilts' loop takes."""
-    task_type = get_trained_type(given.task.type)
+    task_type, base = get_trained_type(given.task.type), load_encoder(given.encoder)
     vocabulary = Vocabulary.of(
-        (ids for feature in given.features for ids in feature.sequences), given.base.tokenizer.pad_token_id
+        (ids for feature in given.features for ids in feature.sequences), base.tokenizer.pad_token_id
     )
     head, name = task_type.head(given.task), given.task.name
-    models = build_models(given.base, Checkpoint.published(given.base), [head], vocabulary, seed=0)
+    models = build_models(base, Checkpoint.published(base), [head], vocabulary, seed=0)
     data = {name: TaskData(task_type, [[x.renumbered(vocabulary.trim)] for x in given.features])}
     optimisation = Optimisation(
         updates=updates,
@@ -117,21 +91,23 @@ def run_xstilts(given: Material, setting: Setting, updates: int) -> float:
 
 def run_trainer(given: Material, setting: Setting, updates: int, tuned: bool) -> float:
     """Seconds that transformers.Trainer takes, set as XTREME's scripts do or well."""
-    from transformers import DataCollatorWithPadding, PrinterCallback, Trainer, TrainingArguments
+    import transformers
+    from transformers import AutoConfig, AutoTokenizer, DataCollatorWithPadding, Trainer, TrainingArguments
 
-    checkpoint = Checkpoint.published(given.base)
-    head = get_trained_type(given.task.type).head(given.task)
-    vocabulary = Vocabulary(np.arange(len(given.base.embeddings)))
-    model = build_models(given.base, checkpoint, [head], vocabulary, seed=0)[given.task.name]
-    padding: dict[str, Any] = {} if tuned else {"padding": "max_length", "max_length": MAX_LENGTH}
+    head, folder = get_trained_type(given.task.type).head(given.task), given.encoder.folder
+    config = AutoConfig.from_pretrained(
+        folder, num_hidden_layers=given.encoder.depth, num_labels=max(2, len(head.labels))
+    )
+    model = getattr(transformers, head.auto_class).from_pretrained(folder, config=config)
+    padding: dict[str, Any] = {} if tuned else {"padding": "max_length", "max_length": given.padded}
     tuning: dict[str, Any] = {
         "bf16": setting.precision == "bf16",
         "optim": "adamw_torch_fused",
         "train_sampling_strategy": "group_by_length",
     }
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as scratch:
         arguments = TrainingArguments(
-            output_dir=folder,
+            output_dir=scratch,
             max_steps=updates,
             per_device_train_batch_size=setting.batch_size,
             learning_rate=LEARNING_RATE,
@@ -150,9 +126,9 @@ def run_trainer(given: Material, setting: Setting, updates: int, tuned: bool) ->
             model=model,
             args=arguments,
             train_dataset=_Examples(given),
-            data_collator=DataCollatorWithPadding(given.base.tokenizer, **padding),
+            data_collator=DataCollatorWithPadding(AutoTokenizer.from_pretrained(folder), **padding),
         )
-        trainer.remove_callback(PrinterCallback)
+        trainer.remove_callback(transformers.PrinterCallback)
         started = time.perf_counter()
         trainer.train()
         return time.perf_counter() - started
@@ -162,8 +138,14 @@ class _Examples(list[dict[str, Any]]):
     """Features as transformers' Trainer takes them."""
 
     def __init__(self, given: Material) -> None:
+        spans = given.task.type == "span-qa"
         super().__init__(
-            {"input_ids": feature.sequences[0].tolist(), "labels": feature.target}
+            {"input_ids": feature.sequences[0].tolist()}
+            | (
+                dict(zip(("start_positions", "end_positions"), feature.target, strict=True))
+                if spans
+                else {"labels": feature.target}
+            )
             for feature in given.features
         )
 
@@ -186,19 +168,37 @@ def measure(given: Material, setting: Setting) -> dict[str, list[float]]:
         for name in [*names[turn:], *names[:turn]]:
             seconds = SYSTEMS[name](given, setting, setting.updates)
             speeds[name].append(setting.updates * setting.batch_size / seconds)
-            print(
-                f"  {repetition + 1}/{setting.repetitions} {name}: {speeds[name][-1]:.1f} examples/s",
-                flush=True,
-            )
+            told = f"  {given.task.name} {repetition + 1}/{setting.repetitions} {name}"
+            print(f"{told}: {speeds[name][-1]:.1f} examples/s", flush=True)
     return speeds
 
 
+def peak_memory(workload: str, setting: Setting) -> dict[str, float]:
+    """Peak bytes of a process that makes a few updates, by system."""
+    spawn = multiprocessing.get_context("spawn")
+    peaks = {}
+    for name in SYSTEMS:
+        queue = spawn.Queue()
+        process = spawn.Process(target=_peak, args=(name, workload, setting, queue))
+        process.start()
+        peaks[name] = float(queue.get())
+        process.join()
+    return peaks
+
+
+def _peak(system: str, workload: str, setting: Setting, queue: Any) -> None:
+    set_threads(setting.threads)
+    given = material(workload, setting.encoder, setting.batch_size * 4)
+    SYSTEMS[system](given, setting, 4)
+    queue.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
 def record(given: Material, setting: Setting, speeds: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """What was measured, on what."""
+    """What was measured of one workload."""
     lengths = [feature.length for feature in given.features]
+    median = {name: statistics.median(values) for name, values in speeds.items()}
+    a_example = given.flops(len(lengths)) / len(lengths)
     return {
-        "setting": asdict(setting),
-        "task": TASK,
         "tokens": dict(
             zip(
                 ("p10", "p50", "p90", "mean"),
@@ -206,44 +206,62 @@ def record(given: Material, setting: Setting, speeds: Mapping[str, Sequence[floa
                 strict=True,
             )
         ),
-        "machine": {"processor": platform.processor() or platform.machine(), "system": platform.system()},
-        "packages": {name: metadata.version(name) for name in ("torch", "transformers", "accelerate")},
         "examples_per_second": dict(speeds),
-        "median": {name: statistics.median(values) for name, values in speeds.items()},
+        "median": median,
+        "model_flops_per_second": {name: a_example * value for name, value in median.items()},
     }
 
 
-def print_table(result: Mapping[str, Any]) -> None:
-    """The medians, their spread, and how many times faster xstilts is."""
-    ours = result["median"]["xstilts"]
-    print(f"\n{'system':<16}{'examples/s':>12}{'lowest':>10}{'highest':>10}{'xstilts is':>14}")
-    for name, median in result["median"].items():
-        values = result["examples_per_second"][name]
-        ratio = "" if name == "xstilts" else f"{ours / median:.2f}x"
-        print(f"{name:<16}{median:>12.1f}{min(values):>10.1f}{max(values):>10.1f}{ratio:>14}")
+def print_table(name: str, found: Mapping[str, Any], ceiling: float) -> None:
+    """The medians, their spread, how many times faster xstilts is, share of the ceiling, and peak memory."""
+    ours, mean = found["median"]["xstilts"], found["tokens"]["mean"]
+    print(f"\n{name}: {WORKLOADS[name].about}, {mean:.0f} tokens on average")
+    print(
+        f"{'system':<16}{'examples/s':>12}{'lowest':>10}{'highest':>10}{'xstilts is':>14}"
+        f"{'of ceiling':>12}{'peak GB':>10}"
+    )
+    for system, median in found["median"].items():
+        values = found["examples_per_second"][system]
+        ratio = "" if system == "xstilts" else f"{ours / median:.2f}x"
+        share = found["model_flops_per_second"][system] / ceiling
+        print(
+            f"{system:<16}{median:>12.1f}{min(values):>10.1f}{max(values):>10.1f}{ratio:>14}"
+            f"{100 * share:>11.0f}%{found['peak_bytes'].get(system, float('nan')) / 1e9:>10.2f}"
+        )
         if max(values) > UNSTEADY * min(values):
-            print(
-                f"  {name} was unsteady: the machine was busy with something else. Measure again when it is not."
-            )
+            print(f"  {system} was unsteady: the machine was busy. Measure again when it is not.")
 
 
 def main() -> None:
     """Measure, print, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--encoder", default="bundled/multilingual-e5-small@6")
+    parser.add_argument("--workloads", default=",".join(WORKLOADS), help="comma-separated")
+    parser.add_argument("--encoder", default="bundled/multilingual-e5-small")
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--updates", type=int, default=40)
-    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--updates", type=int, default=12)
+    parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
     parser.add_argument("--out", type=Path, help="file for the numbers, as JSON")
     given = vars(parser.parse_args())
-    out = given.pop("out")
+    out, workloads = given.pop("out"), given.pop("workloads").split(",")
     setting = Setting(**given | {"precision": resolve_precision(given["precision"])})
-    set_threads(setting.threads)
-    examples = material(setting)
-    result = record(examples, setting, measure(examples, setting))
-    print_table(result)
+    limits = ceilings(setting.threads)
+    told = ", ".join(f"{name} {value / 1e9:.0f}" for name, value in limits.items())
+    print(f"ceilings, in GFLOP/s and GB/s: {told}")
+    result: dict[str, Any] = {
+        "setting": asdict(setting),
+        "ceilings": limits,
+        "machine": {"processor": platform.processor() or platform.machine(), "system": platform.system()},
+        "packages": {name: metadata.version(name) for name in ("torch", "transformers", "accelerate")},
+        "workloads": {},
+    }
+    for name in workloads:
+        peaks = peak_memory(name, setting)
+        examples = material(name, setting.encoder, setting.batch_size * setting.updates)
+        found = record(examples, setting, measure(examples, setting)) | {"peak_bytes": peaks}
+        result["workloads"][name] = found
+        print_table(name, found, limits[setting.precision])
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(result, indent=1) + "\n", "utf-8")

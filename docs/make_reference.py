@@ -23,6 +23,7 @@ SECTIONS = {
     "Arm": ("arms", "Under `arms`, by name. Names hold neither `~` nor `/`; `none: {}` is the baseline."),
     "Mixing": ("arms.NAME.mixing", ""),
     "Controls": ("controls", "Written `ARM~longer` and `ARM~shuffled` in all tables."),
+    "Race": ("race", "With `strategy: race`; the rule is in [How it works](method.md#races)."),
     "Training": ("training", ""),
     "Phase": (
         "training.intermediate, training.target",
@@ -32,12 +33,18 @@ SECTIONS = {
         "training.per_task.TASK, arms.NAME.training",
         "The same keys as a phase's; what is given replaces the phase's own, what is not stays.",
     ),
+    "FewShot": (
+        "training.few_shot",
+        "The same keys as a phase's; what is not given is that of `target`, but for `epochs`: 20, as IGLUE's. "
+        "`settings` says how many examples.",
+    ),
     "Retrieval": ("retrieval", "Targets that are trained take nothing from here."),
     "Prefix": ("retrieval.prefix", 'One text stands for both: `prefix: "query: "`.'),
     "Images": (
         "images",
         "Where a target has images. They are put to the tower once; what is learned besides is a projection on either "
-        "side, at `head_learning_rate`.",
+        "side, or for labels a fusion (see [image–text](image-text.md#labels-for-texts-about-images)), at "
+        "`head_learning_rate`.",
     ),
     "Statistics": ("statistics", "The formulas are in [Statistics](statistics.md)."),
     "UserTask": (
@@ -86,7 +93,7 @@ def page() -> str:
         model = schema["$defs"][name]
         summary = str(model["description"]).split("\n\n", maxsplit=1)[0].replace("\n", " ")
         parts += [f"## `{place}`\n", f"{summary} {note}".strip() + "\n"]
-        parts += _override_keys(model) if name == "PhaseOverride" else _table(model)
+        parts += _override_keys(model) if name in ("PhaseOverride", "FewShot") else _table(model)
     return "\n".join([*parts, *_columns(), *_metrics(), *_options()])
 
 

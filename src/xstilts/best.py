@@ -19,6 +19,11 @@ _TIE = 1e-9
 
 def dev_scores(plan: Plan, store: Store) -> dict[tuple[str, str], list[float]]:
     """Scores on dev by (arm, target), a value a seed: of the chosen checkpoint or of the chosen layer."""
+    return {place: list(by_seed.values()) for place, by_seed in seed_scores(plan, store).items()}
+
+
+def seed_scores(plan: Plan, store: Store) -> dict[tuple[str, str], dict[int, float]]:
+    """The same by seed, in the order of the plan."""
     scores: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
     for cell in plan.cells:
         stage = cell.layer or cell.checkpoint
@@ -26,7 +31,7 @@ def dev_scores(plan: Plan, store: Store) -> dict[tuple[str, str], list[float]]:
             value = store.open(stage.address).info["score"]
             if value is not None:
                 scores[cell.arm, cell.target][cell.seed] = value
-    return {place: list(values.values()) for place, values in scores.items() if values}
+    return {place: by_seed for place, by_seed in scores.items() if by_seed}
 
 
 def dev_gains(

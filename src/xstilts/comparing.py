@@ -13,9 +13,8 @@ from rich.table import Table
 
 from xstilts import analysis
 from xstilts.errors import DataError
-from xstilts.evaluating import WORDS, interval_text, telling
+from xstilts.evaluating import GROUPS, WORDS, group_name, interval_text, telling
 from xstilts.examining import Options
-from xstilts.languages import display_name
 from xstilts.metrics import get_metric
 from xstilts.report.words import MINUS, counted, points
 from xstilts.systems import Place, Scored, both
@@ -97,12 +96,10 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
             table.add_column(name, justify=justify, no_wrap=name not in WORDS)  # a number is never cut
         for row in sorted(
             rows,
-            key=lambda row: (row["group"] not in _GROUPS, row["metric"], row["postprocess"] == "center"),
+            key=lambda row: (row["group"] not in GROUPS, row["metric"], row["postprocess"] == "center"),
         ):
             marked = len(over) > 1 and row["over"] == "items"
-            table.add_row(
-                *_cells(row, "*" if marked else ""), style="bold" if row["group"] in _GROUPS else ""
-            )
+            table.add_row(*_cells(row, "*" if marked else ""), style="bold" if row["group"] in GROUPS else "")
         console.print()
         console.print(table, highlight=False)
     legend = _LEGENDS[tuple(sorted(over))]
@@ -121,7 +118,6 @@ _COLUMNS: dict[str, Literal["left", "right"]] = {
     "interval": "left",
     "p": "right",
 }
-_GROUPS = {"en": "English", "non-en": "others, mean", "all": "all, mean"}
 _REACH = "they hold for these very models, not for others trained like them"
 _POOLED = (
     "The variance over seeds is that of A and B; a run's own report pools it over all its arms and controls."
@@ -138,14 +134,9 @@ _LEGENDS = {
 
 
 def _cells(row: Mapping[str, Any], mark: str) -> tuple[str, ...]:
-    group = (
-        f"{_GROUPS[row['group']]} ({row['languages']})"
-        if row["group"] in _GROUPS
-        else display_name(row["group"])
-    )
     vectors = {"none": ", raw vectors", "center": ", centred vectors"}.get(row["postprocess"], "")
     return (
-        group,
+        group_name(row["group"], row["languages"] if row["group"] in GROUPS else 0),
         row["condition"],
         get_metric(row["metric"]).label + vectors,
         f"{100 * row['a']:.1f}",
@@ -164,7 +155,7 @@ def _unpaired_lines(unpaired: Sequence[Mapping[str, Any]]) -> list[str]:
         before = most.get(where, (0, 0))
         most[where] = max(before[0], row["only_a"]), max(before[1], row["only_b"])
     return [
-        f"{task} {language}: left out, as only one side has them: {ours} items of A, {theirs} of B"
+        f"{task} {group_name(language)}: left out, as only one side has them: {ours} items of A, {theirs} of B"
         for (task, language), (ours, theirs) in most.items()
     ]
 
@@ -212,7 +203,7 @@ def _unpaired(place: Place, ours: set[str], theirs: set[str]) -> dict[str, Any]:
 
 def _unlike(place: Place, found: Sequence[Sequence[Scored]], differ: bool) -> list[str]:
     """Why a difference at a place may be due to something else than the systems."""
-    task, language = place[:2]
+    task, language = place[0], group_name(place[1])
     notes = []
     runs = [len(group) for group in found]
     if runs[0] != runs[1]:

@@ -18,6 +18,7 @@ from typer import echo
 
 from xstilts.errors import DataError, Interrupted
 from xstilts.experiment import Experiment, Listener, run_experiment
+from xstilts.outlook import cost_words, outlook, print_outlook
 from xstilts.plan import Plan, Stage
 from xstilts.task_types import get_task_type
 from xstilts.tasks.base import Row, Task
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from xstilts.counting import RowCounts
     from xstilts.detectable import Detectable
     from xstilts.executors.local import Work
+    from xstilts.racing import Race
 
 _Place = tuple[str, str, str]
 """Task, split, language."""
@@ -87,7 +89,7 @@ class _Bars:
         self.bars.stop()
 
     def listener(self) -> Listener:
-        return Listener(self.planned, self.done, self.training)
+        return Listener(self.planned, self.done, self.training, self.raced)
 
     def planned(self, plan: Plan, pending: int, cached: int) -> None:
         if cached and pending:
@@ -101,6 +103,14 @@ class _Bars:
         if self.total is not None:
             self.bars.remove_task(self.total)
         self.total = self.bars.add_task("stages", total=pending)
+
+    def raced(self, race: Race) -> None:
+        from xstilts.heats import race_record
+        from xstilts.report.race import of_round
+
+        last = race.rounds[-1]
+        line = of_round(race_record(race), len(race.rounds), last.leader, last.seeds)
+        self.console.print(line, highlight=False, soft_wrap=True, markup=False)
 
     def done(self, stage: Stage) -> None:
         if self.inner is not None and stage.kind in {"train", "features"}:
@@ -125,7 +135,7 @@ def print_plan(experiment: Experiment, folder: Path, console: Console, as_json: 
     """
     rows = experiment.row_counts()
     plan, work, costs = planned(experiment, rows)
-    could_find = _detectable(plan, rows, folder)
+    could_find = _detectable(experiment, plan, rows, folder)
     todo = Counter(stage.kind for stage in work.stages)
     every = Counter(stage.kind for stage in plan.stages)
     if as_json:
@@ -136,6 +146,8 @@ def print_plan(experiment: Experiment, folder: Path, console: Console, as_json: 
         ]
         answer = {"stages": stages, "pending": len(work.stages), "precision": plan.precision, **vars(costs)}
         answer["detectable"] = [vars(one) for one in could_find]
+        if experiment.races:
+            answer["race"] = outlook(experiment, plan, work, costs, rows).record()
         echo(json.dumps(answer, ensure_ascii=False))
         return
     table = Table("stage", "what", box=None, pad_edge=False)
@@ -144,20 +156,39 @@ def print_plan(experiment: Experiment, folder: Path, console: Console, as_json: 
     for kind, what in _WHAT.items():
         table.add_row(kind, what, str(every[kind]), str(every[kind] - todo[kind]), str(todo[kind]))
     console.print(table)
-    for stage in work.stages:
-        if stage.kind == "train":
-            console.print(f"  {escape(stage.label)}", highlight=False)
+    for line in _trainings(work.stages):
+        console.print(f"  {escape(line)}", highlight=False)
     for line in plan.skipped:
         console.print(f"[dim]left out: {escape(line)}[/]", highlight=False)
     if experiment.chooses_best and not plan.controls:
         console.print(
             "Controls of the best arm follow once dev scores have chosen it; they are not counted here."
         )
-    console.print(f"The rest, roughly: {cost_words(costs, plan.precision)}.", highlight=False)
+    if experiment.races:
+        print_outlook(outlook(experiment, plan, work, costs, rows), plan.precision, console)
+    else:
+        console.print(f"The rest, roughly: {cost_words(costs, plan.precision)}.", highlight=False)
     _print_detectable(could_find, folder, console)
 
 
-def _detectable(plan: Plan, rows: RowCounts, folder: Path) -> list[Detectable]:
+def _trainings(stages: Sequence[Stage]) -> list[str]:
+    """A line for each training; one for those that go on from one model in several languages."""
+    trained = [stage for stage in stages if stage.kind == "train"]
+    alone = [stage.label for stage in trained if not stage.spec.get("continued")]
+    languages: dict[str, list[str]] = {}
+    for stage in trained:
+        if stage.spec.get("continued"):
+            label = stage.label.partition(" at ")[0]  # without the rate of a grid
+            place, _, language = label.rpartition(" ")
+            languages.setdefault(place, []).append(language)
+    told = {place: list(dict.fromkeys(found)) for place, found in languages.items()}
+    return [
+        *alone,
+        *(f"{place} in {len(found)} language{'s' * (len(found) > 1)}" for place, found in told.items()),
+    ]
+
+
+def _detectable(experiment: Experiment, plan: Plan, rows: RowCounts, folder: Path) -> list[Detectable]:
     """What the plan could find, from the test rows that it will read."""
     from xstilts.detectable import detectable
 
@@ -166,7 +197,8 @@ def _detectable(plan: Plan, rows: RowCounts, folder: Path) -> list[Detectable]:
         for prediction in cell.score.parents["prediction"]:
             for stage in prediction.parents["data"]:
                 tests[cell.target][cell.language] = stage
-    return detectable(plan, rows.catalogue, lambda target: rows.shared(tests[target]), folder)
+    dropped = len(experiment.recipe.arms) - len(plan.recipe.arms)
+    return detectable(plan, rows.catalogue, lambda target: rows.shared(tests[target]), folder, dropped)
 
 
 def _print_detectable(found: Sequence[Detectable], folder: Path, console: Console) -> None:
@@ -216,12 +248,6 @@ def planned(experiment: Experiment, rows: RowCounts | None = None) -> tuple[Plan
     return plan, work, costs
 
 
-def cost_words(costs: Costs, precision: str) -> str:
-    """Time, memory and disk in words."""
-    memory, disk = costs.memory / 1e9, costs.disk / 1e9
-    return f"{_duration(costs.seconds)}, {memory:.1f} GB of memory, {disk:.1f} GB of disk, in {precision}"
-
-
 def print_validation(experiment: Experiment, console: Console, as_json: bool) -> bool:
     """Read all rows that a recipe uses; print what is wrong with them, and what of a test set is trained on.
 
@@ -257,7 +283,8 @@ def print_validation(experiment: Experiment, console: Console, as_json: bool) ->
     if overlaps:
         console.print(f"  {MEANING}", highlight=False, soft_wrap=True)
     if not problems:
-        console.print(f"[green]✓[/] valid: {len(plan.stages)} stages, {len(plan.cells)} cells and seeds")
+        cells = len(plan.cells) + len(plan.beside)
+        console.print(f"[green]✓[/] valid: {len(plan.stages)} stages, {cells} cells and seeds")
     return not problems
 
 
@@ -288,9 +315,9 @@ class _Reader:
 
     def sampled(self, stage: Stage) -> list[Row]:
         """The rows that a stage will make: of its number of examples, within the recipe's limit."""
-        from xstilts.tasks.dividing import sample
+        from xstilts.tasks.dividing import used
 
-        return sample(self.rows(stage), stage.spec["examples"], stage.spec["limit"])
+        return used(self.rows(stage), stage.spec)
 
     def rows(self, stage: Stage) -> list[Row]:
         """All rows of a stage's split and language; none where they cannot be read, which is noted."""
@@ -306,14 +333,25 @@ class _Reader:
     def finished(self) -> tuple[dict[str, int], list[str]]:
         """Read the rest. The rows of each task and split, and what is wrong, in the order of the stages."""
         counts: Counter[str] = Counter()
+        few: list[str] = []
         for stage in self._stages:
             if _place(stage) not in self._found:
                 self.rows(stage)
+            if "shots" in stage.spec:
+                few.append(self._too_few(stage))
         places = dict.fromkeys(map(_place, self._stages))
         for place in places:
             counts[f"{place[0]} {place[1]}"] += self._found[place][0]
-        problems = dict.fromkeys(self._found[place][1] for place in places)
+        problems = dict.fromkeys([*(self._found[place][1] for place in places), *few])
         return dict(counts), [problem for problem in problems if problem]
+
+    def _too_few(self, stage: Stage) -> str:
+        """What is wrong with the number of sources to draw, if anything."""
+        try:
+            self.sampled(stage)
+        except DataError as error:
+            return str(error)
+        return ""
 
 
 def _place(stage: Stage) -> _Place:
@@ -331,9 +369,3 @@ def _examined(task: Task, split: str, language: str) -> tuple[list[Row], str]:
         return [], f"{task.name}: the {split} split in {language} is empty"
     reason = get_task_type(task.type).unlearnable(rows) if split == "train" else ""
     return rows, f"{task.name}, train, {language}: {reason}" if reason else ""
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

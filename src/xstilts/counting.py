@@ -20,7 +20,7 @@ from xstilts.task_types import get_task_type, is_trained
 from xstilts.task_types.base import Count
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row
-from xstilts.tasks.dividing import sample
+from xstilts.tasks.dividing import used
 
 SAMPLE = 50
 """Rows of a split and language whose tokens are counted."""
@@ -136,6 +136,8 @@ class RowCounts:
         size, spec = self.size(stage), stage.spec
         if spec["examples"]:
             return min(int(spec["examples"][1]), size.rows)
+        if "shots" in spec:
+            return round(size.rows * min(1.0, float(spec["shots"][0]) / size.sources))
         if spec["limit"]:
             return round(size.rows * min(1.0, float(spec["limit"]) / size.sources))
         return size.rows
@@ -200,8 +202,7 @@ class RowCounts:
         rows = self.catalogue.get(spec["task"]["name"]).source.rows(spec["split"], spec["language"])
         self._samples[_place(stage)] = rows[:: max(1, len(rows) // SAMPLE)][:SAMPLE]
         if spec["split"] == "test":
-            taken = sample(rows, spec["examples"], spec["limit"])
-            self._tested[stage.key] = frozenset(row["source"] for row in taken)
+            self._tested[stage.key] = frozenset(row["source"] for row in used(rows, spec))
         return rows
 
 

@@ -17,6 +17,7 @@ from xstilts.recipe import BASELINE
 from xstilts.saved import load_table
 from xstilts.task_types import family_of, is_trained, metrics_of
 from xstilts.tasks import Catalogue
+from xstilts.tasks.base import ZERO_SHOT
 
 DIFFERENT = 0.2
 """Assumed share of the items that arm and baseline answer differently: the variance of an item's difference."""
@@ -61,7 +62,11 @@ class Detectable:
 
 
 def detectable(
-    plan: Plan, catalogue: Catalogue, tested: Callable[[str], Shared], earlier: Path
+    plan: Plan,
+    catalogue: Catalogue,
+    tested: Callable[[str], Shared],
+    earlier: Path,
+    dropped: int = 0,
 ) -> list[Detectable]:
     """The smallest gain that would be found, for each target of a plan, by the interval that the run will have.
 
@@ -73,15 +78,21 @@ def detectable(
         catalogue: the tasks.
         tested: how many sources the languages share that a target is tested in.
         earlier: the folder of a run, finished or not.
+        dropped: how many arms a race has dropped, which corrections count.
     """
+    arms = len(plan.recipe.arms) - 1 + dropped
     known = _known(earlier)
-    return [_of_target(plan, catalogue, target, tested(target), known) for target in plan.recipe.targets]
+    return [
+        _of_target(plan, catalogue, target, tested(target), known, arms) for target in plan.recipe.targets
+    ]
 
 
-def _of_target(plan: Plan, catalogue: Catalogue, target: str, tested: Shared, known: Known) -> Detectable:
+def _of_target(
+    plan: Plan, catalogue: Catalogue, target: str, tested: Shared, known: Known, arms: int
+) -> Detectable:
     task, recipe = catalogue.get(target), plan.recipe
     family = [name for name in recipe.targets if family_of(catalogue.get(name)) == family_of(task)]
-    tests = max(1, (len(recipe.arms) - 1) * len(family))
+    tests = max(1, arms * len(family))
     metric, alpha = metrics_of(task)[0], recipe.statistics.alpha
     estimates: dict[str, Estimate] = {}
     measured = False
@@ -180,4 +191,5 @@ def _tells(row: Mapping[str, Any]) -> bool:
     """Whether a row is a gain over the baseline on clean input, of raw scores, with both variances."""
     gain = row["quantity"] == "gain" and row["reference"] == BASELINE and row["condition"] == CLEAN
     raw = row["group"] in (ENGLISH, OTHERS) and (row["postprocess"] or "") in ("", "none")
-    return gain and raw and row["se_seed"] is not None and row["se_item"] is not None
+    zero_shot = row.get("setting", ZERO_SHOT) == ZERO_SHOT
+    return zero_shot and gain and raw and row["se_seed"] is not None and row["se_item"] is not None

@@ -21,7 +21,7 @@ from xstilts import __version__, analysis
 from xstilts.encoders.base import find_encoder
 from xstilts.errors import UserError
 from xstilts.examining import Examiner, Options, Settings
-from xstilts.languages import script
+from xstilts.languages import display_name, script
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.plan_retrieval import pool_languages
@@ -181,7 +181,7 @@ def weigh(predictions: Mapping[str, pa.Table], record: Mapping[str, Any]) -> Eva
         | {"value": row["estimate"], "ci_low": row["ci_low"], "ci_high": row["ci_high"]}
         | {"n_sources": row["n_sources"]}
         for row in answer.gains
-        if row["quantity"] == "score" and row["group"] in _GROUPS
+        if row["quantity"] == "score" and row["group"] in GROUPS
     ]
     return Evaluation(results, means, dict(predictions), dict(record))
 
@@ -269,11 +269,12 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
             table.add_column(name, justify=_COLUMNS[name], no_wrap=name not in WORDS)
         layers = {row["postprocess"]: row["layer"] for row in rows}  # chosen on clean for all conditions
         for row in (row for row in means if row["languages"] > 1):
-            named = f"{_GROUPS[row['group']]} ({row['languages']})"
+            named = group_name(row["group"], row["languages"])
             cells = _cells(named, row, layers[row["postprocess"]])
             table.add_row(*map(cells.__getitem__, columns), style="bold")
         for row in rows:
-            table.add_row(*map(_cells(row["language"], row, row["layer"]).__getitem__, columns))
+            cells = _cells(group_name(row["language"]), row, row["layer"])
+            table.add_row(*map(cells.__getitem__, columns))
         console.print(table, highlight=False)
         for line in _readings(rows):
             console.print(line, style="dim", highlight=False)
@@ -345,4 +346,14 @@ _COLUMNS: dict[str, Literal["left", "right"]] = {
     "interval": "left",
     "items": "right",
 }
-_GROUPS = {"en": "English", "non-en": "others, mean", "all": "all, mean"}
+GROUPS = {"en": "English", "non-en": "others, mean", "all": "all, mean"}
+
+
+def group_name(group: str, languages: int = 0) -> str:
+    """A row's languages as tables for people name them: by name and code, a mean with how many it is over.
+
+    Example:
+        >>> group_name("non-en", 3), group_name("de")
+        ('others, mean (3)', 'German (de)')
+    """
+    return f"{GROUPS[group]} ({languages})" if languages else f"{display_name(group)} ({group})"

@@ -214,9 +214,11 @@ def unfit(task: Task, base: BaseEncoder) -> str:
     """Why a model cannot be put to a task as it is; empty where it can."""
     if retrieval_type(task.type) is not None:
         return ""
+    train = "`xstilts run` trains a head: give the model as `encoder:` of a recipe"
+    if task.images is not None:
+        return f"{task.name} is an image-text task, for which no model with a head is published. {train}"
     wanted = get_trained_type(task.type).auto_class.removeprefix("AutoModel")
     architectures = getattr(base.config, "architectures", None) or ["an encoder"]
-    train = "`xstilts run` trains a head: give the model as `encoder:` of a recipe"
     if not any(name.endswith(wanted) for name in architectures):
         return (
             f"{task.name} is a {task.type} task and needs a model with a head for it (…{wanted}); "

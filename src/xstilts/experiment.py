@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ from xstilts.recipe import BASELINE, JoinedTask, Recipe
 from xstilts.saved import load_record, load_table
 from xstilts.store import Address, Store
 from xstilts.tasks import Catalogue
-from xstilts.tasks.base import Task
+from xstilts.tasks.base import ZERO_SHOT, Task
 from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.files import user_task
 from xstilts.tasks.published import joined_task
@@ -27,6 +27,7 @@ from xstilts.tasks.published import joined_task
 if TYPE_CHECKING:
     from xstilts.claims import Finding
     from xstilts.counting import RowCounts
+    from xstilts.racing import Race
 
 Progress = Callable[[str, int, int], None]
 
@@ -46,9 +47,10 @@ class Experiment:
     tower: TowerSpec | None = None
     """The image tower, where a target has images."""
 
-    def plan(self, best: str | None = None) -> Plan:
-        """The plan; with `best`, the controls of that arm among it."""
-        return make_plan(self.recipe, self.catalogue, self.encoder, best)
+    def plan(self, best: str | None = None, arms: Collection[str] | None = None) -> Plan:
+        """The plan; with `best`, the controls of that arm among it; with `arms`, of the baseline and these alone."""
+        recipe = self.recipe if arms is None else self.recipe.among(arms)
+        return make_plan(recipe, self.catalogue, self.encoder, best)
 
     def row_counts(self) -> RowCounts:
         """Counts of the rows that a plan reads."""
@@ -62,12 +64,24 @@ class Experiment:
         return self.recipe.controls.of == "best" and len(self.recipe.arms) > 2
 
     def full_plan(self) -> Plan:
-        """The plan with the controls of the best arm, if what is in the store already tells which that is."""
-        plan = self.plan()
-        if not self.chooses_best:
+        """The plan with the controls of the best arm, if what is in the store already tells which that is.
+
+        Of a race, the plan of the arms that are still in it; controls once it is over.
+        """
+        from xstilts.heats import race_of
+
+        race = race_of(self) if self.races else None
+        arms = race.arms if race else None
+        plan = self.plan(arms=arms)
+        if not self.chooses_best or (race and not race.over):
             return plan
         arm = leading_arm(plan, self.store)
-        return plan if arm is None else self.plan(arm)
+        return plan if arm is None else self.plan(arm, arms)
+
+    @property
+    def races(self) -> bool:
+        """Whether arms are dropped on the way."""
+        return self.recipe.strategy == "race"
 
 
 @dataclass(frozen=True)
@@ -77,6 +91,8 @@ class Listener:
     planned: Callable[[Plan, int, int], None] = lambda plan, pending, cached: None
     done: Callable[[Stage], None] = lambda stage: None
     progress: Progress = lambda label, done, total: None
+    raced: Callable[[Race], None] = lambda race: None
+    """Told of a race after each of its rounds that was not over already."""
 
 
 def open_experiment(recipe: Recipe, base: Path, store: str | Path, data: Path | None = None) -> Experiment:
@@ -158,6 +174,7 @@ def execute(
     `present` is what the store has, where that is known; it is kept up to date.
     """
     from xstilts.executors import local
+    from xstilts.heats import run_race
     from xstilts.stages import Context
 
     listener = listener or Listener()
@@ -172,18 +189,40 @@ def execute(
         tower=experiment.tower,
     )
     present = experiment.store.addresses() if present is None else present
-    plan = experiment.plan()
+    arms = run_race(experiment, context, listener, present).arms if experiment.races else None
+    plan = experiment.plan(arms=arms)
     for _ in range(2):
+        _check_images(experiment, plan, present)
         work = local.pending(plan, present)
         listener.planned(plan, len(work.stages), work.cached)
         local.execute(plan, context, listener.done, kept=kept_stages(plan), present=present)
         if not experiment.chooses_best or plan.controls:
             break
-        plan = experiment.plan(leading_arm(plan, experiment.store))
+        plan = experiment.plan(leading_arm(plan, experiment.store), arms)
     kept = kept_stages(plan, experiment.store)
     if kept is not None:
-        local.prune(plan, experiment.store, present, kept)
+        present -= local.prune(plan, experiment.store, present, kept)
     return plan
+
+
+def _check_images(experiment: Experiment, plan: Plan, present: Collection[Address]) -> None:
+    """What an earlier run left out of a set of images must be left out by this one as well.
+
+    That is in no key: nothing has to be made anew where a run stops at an image and goes on without it.
+
+    Raises:
+        DataError: images could not be read, and are not to be left out.
+    """
+    if experiment.catalogue.lenient_images:
+        return
+    for stage in plan.stages:
+        if stage.kind == "features" and stage.address in present:
+            bad = experiment.store.open(stage.address).info["bad"]
+            if bad:
+                raise DataError(
+                    f"{stage.label}: {len(bad)} images could not be read when an earlier run left them out; the first "
+                    f"is {bad[0]!r}. Fetch them again; or, to leave their rows out, say `on_bad_item: skip`"
+                )
 
 
 def kept_stages(plan: Plan, store: Store | None = None) -> list[Stage] | None:
@@ -208,11 +247,12 @@ def kept_stages(plan: Plan, store: Store | None = None) -> list[Stage] | None:
 class Results:
     """The answer to a recipe: tables as lists of rows, and what the run was.
 
-    `results` has a row a cell and seed, `gains` a row a contrast, `verdicts` a row an arm × target × family; `run`
+    `results` has a row a cell and seed, `gains` a row a contrast, both in every setting (zero-shot, few-shot@K,
+    translate-test); `verdicts`, which are about zero-shot, a row an arm × target × family; `run`
     holds cost, settings and the intermediates' own dev scores; `layers` has the curves that retrieval's layers were
     chosen on (see `xstilts.layers`), `examples` items on which an arm and the baseline differ (see
     `xstilts.differing`), `languages` the features of languages, and `explanations` what they explain of the gains (see
-    `xstilts.explaining`).
+    `xstilts.explaining`), `race` what each round of a race decided (see `xstilts.racing`).
     """
 
     folder: Path
@@ -224,6 +264,7 @@ class Results:
     examples: list[dict[str, Any]] = field(default_factory=list)
     languages: list[dict[str, Any]] = field(default_factory=list)
     explanations: list[dict[str, Any]] = field(default_factory=list)
+    race: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:
@@ -248,9 +289,19 @@ class Results:
             load_table(folder / f"{name}.parquet", again).to_pylist()
             if (folder / f"{name}.parquet").is_file()
             else []
-            for name in ("examples", "languages", "explanations")
+            for name in ("examples", "languages", "explanations", "race")
         )
         return cls(folder, results, gains, verdicts, run, layers, *later)
+
+    def in_setting(self, setting: str = ZERO_SHOT) -> Results:
+        """The same with the rows of one setting alone, in results and gains; verdicts are about zero-shot."""
+
+        def chosen(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            return [
+                row for row in rows if row.get("setting", ZERO_SHOT) == setting
+            ]  # older runs have no other
+
+        return replace(self, results=chosen(self.results), gains_table=chosen(self.gains_table))
 
     def to_pandas(self) -> Any:
         """The results as a pandas data frame, a row a cell and seed."""
@@ -285,23 +336,29 @@ class Results:
 def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[str, Any]) -> Results:
     """Weigh the evidence that the store holds for a plan and write the answer's tables to a folder."""
     from xstilts import analysis
-    from xstilts.answer import analysis_cells, design, qualifiers, run_record
+    from xstilts.answer import analysis_cells, beside, design, in_setting, qualifiers, run_record
     from xstilts.differing import differences
     from xstilts.explaining import explanation_table, language_table
+    from xstilts.heats import told
     from xstilts.layers import layer_table
 
-    cells = analysis_cells(experiment, plan)
+    cells = analysis_cells(experiment, plan.cells)
     settings = analysis.Settings(**experiment.recipe.statistics.model_dump())
     compared = design(experiment, plan)
     answer = analysis.analyse(cells, compared, settings)
-    results = qualifiers(experiment, plan, answer.results)
+    further, further_gains = beside(experiment, plan, compared, settings)
+    results = qualifiers(experiment, plan.cells, answer.results) + further
+    gains = in_setting(ZERO_SHOT, answer.gains) + further_gains
     run = run_record(experiment, plan, record)
     layers = layer_table(experiment, plan, compared, settings)
     examples, counts = differences(experiment, plan)
     run["differences"] = counts
     languages = language_table(experiment, plan)
     explained = explanation_table(answer.gains, answer.verdicts, languages, settings.alpha)
-    tables = (results, answer.gains, answer.verdicts, run, layers, examples, languages, explained)
+    rounds: list[dict[str, Any]] = []
+    if experiment.races:
+        run["race"], rounds = told(experiment)
+    tables = (results, gains, answer.verdicts, run, layers, examples, languages, explained, rounds)
     written = Results(folder, *tables)
     _write(written, anchored(experiment.recipe, experiment.base, experiment.bases))
     return written
@@ -361,6 +418,8 @@ def _write(results: Results, recipe: Recipe) -> None:
     tables = {"results": results.results, "gains": results.gains_table, "verdicts": results.verdicts}
     tables |= {"layers": results.layers, "examples": results.examples}
     tables |= {"languages": results.languages, "explanations": results.explanations}
+    tables |= {"race": results.race} if results.race else {}
+    (folder / "race.parquet").unlink(missing_ok=True)
     for name, rows in tables.items():
         draft = folder / f".{name}.parquet"
         pq.write_table(pa.Table.from_pylist(_regular(rows)), draft)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from rich.padding import Padding
@@ -11,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xstilts.analysis.explanations import FEATURES, TOGETHER
+from xstilts.report.explanations import by_place, counts, told, whole_note
 from xstilts.report.words import points
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def print_explanations(rows: Sequence[Row], alpha: float, console: Console) -> N
     if not rows:
         return
     console.print(Text("What goes with larger gains, by language beside English", "bold"))
-    for place, found in groupby(rows, key=lambda row: (row["arm"], row["family"], row["condition"])):
-        _print_place(place, list(found), alpha, console)
+    for place, found in by_place(rows).items():
+        _print_place(place, found, alpha, console)
     if any(row["estimate"] is not None for row in rows):
         console.print(_CAVEAT.format(alpha=alpha), style="dim", highlight=False)
     console.print()
@@ -47,22 +47,10 @@ def print_explanations(rows: Sequence[Row], alpha: float, console: Console) -> N
 def _print_place(place: tuple[str, str, str], rows: Sequence[Row], alpha: float, console: Console) -> None:
     arm, family, condition = place
     head = f"{arm}, {family} targets, {condition} input: "
-    whole = next((row["note"] for row in rows if not row["model"]), "")
-    console.print(Padding(head + (whole or _counts(rows[0])), (0, 0, 0, 4), expand=False), highlight=False)
+    whole = whole_note(rows)
+    console.print(Padding(head + (whole or counts(rows[0])), (0, 0, 0, 4), expand=False), highlight=False)
     if not whole:
         console.print(Padding(_table(told(rows), alpha), (0, 0, 0, 6), expand=False))
-
-
-def told(rows: Sequence[Row]) -> list[Row]:
-    """The rows to tell: of the model of all features where it was fitted, of each feature alone otherwise."""
-    together = [row for row in rows if row["model"] == TOGETHER and row["estimate"] is not None]
-    names = {row["feature"] for row in together}
-    return together + [row for row in rows if row["feature"] and row["feature"] not in names]
-
-
-def _counts(row: Row) -> str:
-    left_out = f"; {row['left_out']} left out, as a feature is unknown" if row["left_out"] else ""
-    return f"{row['languages']} languages of {row['families']} families{left_out}"
 
 
 def _table(rows: Sequence[Row], alpha: float) -> Table:

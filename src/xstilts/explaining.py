@@ -38,8 +38,8 @@ def language_table(experiment: Experiment, plan: Plan) -> list[Row]:
 
     `family` and `distance` are Glottolog's (see `xstilts.families`); `pieces_per_word` is counted on the first rows of
     the test data, in the encoder's own tokenizer: pieces, punctuation's too, to a word as perturbations cut it, which
-    in scripts without spaces is two letters (Chinese), three (Thai), or what ends with hiragana (Japanese). Targets
-    with fewer than ten languages beside English have no rows: nothing could be concluded from them.
+    in scripts without spaces is two letters (Chinese), three (Thai), or what ends with hiragana (Japanese). Where
+    all targets together have fewer than ten languages beside English there are no rows: nothing could be concluded.
     """
     stages = {place: stage for place, stage in _tested(plan) if not is_english(place[1])}
     languages = {language for _, language in stages}

@@ -52,7 +52,8 @@ class FinishedRun:
         store = beside if beside.is_dir() else run["store"]
         experiment = _open(recipe, run if data is None else run | {"data": str(data)}, store, folder)
         controls = run["controls"]
-        found = cls(results, experiment, experiment.plan(controls[0]["of"] if controls else None))
+        arms = run["race"]["stayed"] if "race" in run else None
+        found = cls(results, experiment, experiment.plan(controls[0]["of"] if controls else None, arms))
         _check_unchanged(found)
         return found
 
@@ -68,8 +69,8 @@ class FinishedRun:
 
     @property
     def arms(self) -> tuple[str, ...]:
-        """Arms and controls."""
-        return (*self.recipe.arms, *(control.name for control in self.plan.controls))
+        """Arms and controls, without those that a race dropped."""
+        return (*self.plan.recipe.arms, *(control.name for control in self.plan.controls))
 
     def targets(self, trained: bool) -> tuple[str, ...]:
         """The targets that are trained before they are tested, or those that are not."""
@@ -85,6 +86,11 @@ class FinishedRun:
             UnknownName: no arm or control has this name.
         """
         if name != BEST:
+            if name in self.recipe.arms and name not in self.arms:
+                raise UserError(
+                    f"--arm {name}: the race dropped it, and it was not tested. Expected one of: "
+                    f"{', '.join([BEST, *self.arms])}; or run with --set strategy=full"
+                )
             if name not in self.arms:
                 raise UnknownName("arm", name, [BEST, *self.arms])
             return name
@@ -107,8 +113,8 @@ class FinishedRun:
         return max(zip(scores, seeds, strict=True), key=lambda pair: pair[0])[1] if scores else seeds[0]
 
     def rows(self, table: str, **wanted: Any) -> list[dict[str, Any]]:
-        """Rows of `results`, `gains_table` or `verdicts` whose columns have these values."""
-        rows: list[dict[str, Any]] = getattr(self.results, table)
+        """Rows of `results`, `gains_table` or `verdicts` whose columns have these values, of zero-shot tests."""
+        rows: list[dict[str, Any]] = getattr(self.results.in_setting(), table)
         return [row for row in rows if all(row[name] == value for name, value in wanted.items())]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,16 +21,13 @@ from xstilts.claims.base import (
     MET,
     NOT_MET,
     NOT_TESTABLE,
-    NOT_TESTED,
     SUPPORTED,
-    UNDECIDED,
     Finding,
     Part,
-    is_fragment,
 )
 from xstilts.experiment import Results
 from xstilts.explained import print_explanations
-from xstilts.report.words import points
+from xstilts.report.claimed import ON_RUN, Figure, caveat, counts, figures, notes, to_do
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -44,16 +40,10 @@ _STYLES = {
     INCONSISTENT: "bold yellow",
     NOT_MET: "bold yellow",
 }
-_RUN = (
-    "A verdict is about this run alone, and is no wider than its targets, encoder and training. Intervals are of "
-    "{level}%; the number of claims is not corrected for."
-)
 _REFERENCE = (
     "The published tables have neither intervals nor seeds. Consistent means that the printed point estimates agree "
     "with the claim, and not that it holds."
 )
-_MORE = "more seeds, such as xstilts run RECIPE --out DIR --set 'seeds=[0,1,2,3,4,5]'"
-_ON_RUN = (SUPPORTED, CONTRADICTED, UNDECIDED, NOT_TESTED)
 _ON_REFERENCE = (CONSISTENT, INCONSISTENT, NOT_TESTABLE)
 
 
@@ -69,8 +59,8 @@ def print_run(folder: Path, console: Console, as_json: bool) -> None:
     if as_json:
         _echo(found, {"folder": str(folder), "level": 1 - alpha, "explanations": results.explanations})
         return
-    print_findings(found, console, _ON_RUN)
-    console.print(_RUN.format(level=round(100 * (1 - alpha))), style="dim", highlight=False)
+    print_findings(found, console, ON_RUN)
+    console.print(caveat(round(100 * (1 - alpha))), style="dim", highlight=False)
     console.print()
     print_explanations(results.explanations, alpha, console)
 
@@ -94,8 +84,7 @@ def print_findings(found: Sequence[Finding], console: Console, verdicts: Sequenc
     """Print findings, then how many claims came to each of some verdicts; preconditions are not counted."""
     for finding in found:
         _print_claim(finding, console)
-    counts = Counter(finding.outcome.verdict for finding in found if not finding.claim.precondition)
-    console.print(", ".join(f"{counts[verdict]} {verdict}" for verdict in verdicts), style="bold")
+    console.print(counts(found, verdicts), style="bold")
 
 
 def _print_claim(finding: Finding, console: Console) -> None:
@@ -119,7 +108,7 @@ def _shifted(what: RenderableType, by: int) -> Padding:
 def _parts(parts: Sequence[Part]) -> Table:
     """A line a figure; a column that is empty throughout is left out."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0))
-    columns = list(zip(*(_cells(part) for part in parts), strict=True))
+    columns = list(zip(*map(_cells, figures(parts)), strict=True))
     shown = [i for i, column in enumerate(columns) if i == 0 or any(cell.plain for cell in column)]
     for i in shown:
         table.add_column(justify="right" if i == 1 else "left", overflow="fold", no_wrap=i in (1, 2))
@@ -128,33 +117,26 @@ def _parts(parts: Sequence[Part]) -> Table:
     return table
 
 
-def _cells(part: Part) -> list[Text]:
-    name = part.name
-    if part.before:
-        name += f" ({part.before[0]} {points(part.before[1])})"
-    interval = ""
-    if part.low is not None and part.high is not None:
-        interval = f"{points(part.low)} to {points(part.high)}"
-    printed = f"printed {points(part.printed)}" if part.printed is not None else ""
-    value = points(part.estimate) if part.estimate is not None else ""
-    verdict = Text(part.verdict, _STYLES.get(part.verdict, "dim"))
-    if part.note:
-        verdict.append(f"; {part.note}" if part.verdict else part.note, "dim")
-    return [Text(name), Text(value), Text(interval, "dim"), Text(printed, "dim"), verdict]
+def _cells(figure: Figure) -> list[Text]:
+    printed = f"printed {figure.printed}" if figure.printed else ""
+    verdict = Text(figure.verdict, _STYLES.get(figure.verdict, "dim"))
+    verdict.append(figure.judgement.removeprefix(figure.verdict), "dim")
+    return [
+        Text(figure.name),
+        Text(figure.value),
+        Text(figure.span, "dim"),
+        Text(printed, "dim"),
+        verdict,
+    ]
 
 
 def _notes(finding: Finding) -> Iterator[str]:
-    for note in finding.outcome.notes:
-        yield f"[dim]{escape(note[:1].upper() + note[1:])}.[/]"
-    if finding.outcome.verdict not in {NOT_TESTED, UNDECIDED}:
-        return
-    untested = [part for part in finding.outcome.parts if part.verdict == NOT_TESTED]
-    if finding.outcome.verdict == UNDECIDED and not untested:
-        yield f"[dim]To decide it:[/] {escape(_MORE)}"
-    elif is_fragment(finding.claim.how):
-        yield f"[dim]To test it, a recipe with:[/]\n{escape(_indented(finding.claim.how))}"
-    else:
-        yield f"[dim]To test it:[/] {escape(finding.claim.how)}"
+    for note in notes(finding):
+        yield f"[dim]{escape(note)}[/]"
+    what = to_do(finding)
+    if what:
+        text = f"\n{_indented(what.text)}" if what.recipe else f" {what.text}"
+        yield f"[dim]{what.lead}[/]{escape(text)}"
 
 
 def _indented(text: str) -> str:

@@ -19,7 +19,7 @@ from xstilts.plan import Plan
 from xstilts.stage import WEIGHT_ROLES, Stage
 from xstilts.task_types import get_task_type
 from xstilts.tasks import Catalogue
-from xstilts.tasks.base import Row, Task
+from xstilts.tasks.base import FEW_SHOT, TRANSLATED, Row, Task
 from xstilts.wording import listed
 
 MEANING = "Such items are tested like all others, and what an arm gains on them may be memory."
@@ -112,9 +112,9 @@ def find_overlap(plan: Plan, catalogue: Catalogue, rows_of: Rows) -> list[Overla
     finder = Finder()
     tested = _tested(plan)
     for stage in {key: stage for _, seen in tested.values() for key, stage in seen.items()}.values():
-        finder.train(stage.spec["task"]["name"], *_read(stage, catalogue, rows_of))
+        finder.train(_set_name(stage), *_read(stage, catalogue, rows_of))
     for stage, seen in tested.values():
-        names = {one.spec["task"]["name"] for one in seen.values()}
+        names = {_set_name(one) for one in seen.values()}
         task, rows = _read(stage, catalogue, rows_of)
         finder.test(task, stage.spec["language"], rows, names)
     known = {(stage.spec["task"]["name"], stage.spec["language"]) for stage, _ in tested.values()}
@@ -131,6 +131,8 @@ def _tested(plan: Plan) -> dict[str, tuple[Stage, dict[str, Stage]]]:
     for stage in plan.stages:
         if stage.kind == "predict" and not stage.spec.get("sweep"):
             for data in stage.parents["data"]:
+                if data.spec["split"] == TRANSLATED:  # the same items once more, in English
+                    continue
                 found.setdefault(data.key, (data, {}))[1].update(_trained_on(stage, trained))
     return found
 
@@ -144,6 +146,14 @@ def _trained_on(stage: Stage, known: dict[str, dict[str, Stage]]) -> dict[str, S
             rows |= _trained_on(parent, known)
         known[stage.key] = rows
     return known[stage.key]
+
+
+def _set_name(stage: Stage) -> str:
+    """What a training set is called: few-shot rows are one of their own."""
+    spec = stage.spec
+    name = str(spec["task"]["name"])
+    few = f"{FEW_SHOT}{spec['shots'][0]}" if "shots" in spec else spec["split"]
+    return f"{name} {few}" if few.startswith(FEW_SHOT) else name
 
 
 def _untested(known: set[tuple[str, str]], catalogue: Catalogue) -> list[Stage]:

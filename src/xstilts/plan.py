@@ -7,7 +7,6 @@ parents' keys. Micro-batch, device and worker count are never part of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from xstilts.encoders.base import EncoderSpec
@@ -16,7 +15,9 @@ from xstilts.languages import check_tested, normalise
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition, distinct_conditions
 from xstilts.plan_images import check_arms, images_of, joining
+from xstilts.plan_parts import Cell, Control, Plan
 from xstilts.plan_retrieval import pools, reading, role
+from xstilts.plan_settings import cells_beside
 from xstilts.recipe import BASELINE, Phase, Recipe
 from xstilts.stage import Stage
 from xstilts.task_types import Untouched, check_roles, get_trained_type, is_trained, metrics_of
@@ -25,49 +26,6 @@ from xstilts.tasks.base import Task
 from xstilts.training.machine import resolve_precision
 
 __all__ = ["Cell", "Control", "Plan", "Stage", "controls_of", "make_plan"]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell and seed of the answer, and the stages that hold it."""
-
-    arm: str
-    target: str
-    language: str
-    condition: str
-    seed: int
-    metric: str
-    postprocess: str
-    score: Stage
-    checkpoint: Stage | None
-    layer: Stage | None = None
-
-
-@dataclass(frozen=True)
-class Control:
-    """A control: the arm it stands beside and what it does."""
-
-    name: str
-    of: str
-    kind: str
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Every stage, parents first, and what they answer.
-
-    `intermediates` and `finals` are the chosen checkpoints: of an arm's intermediate training by (arm, seed), and of
-    a target's training by (arm, target, seed).
-    """
-
-    recipe: Recipe
-    stages: tuple[Stage, ...]
-    cells: tuple[Cell, ...]
-    controls: tuple[Control, ...]
-    intermediates: Mapping[tuple[str, int], Stage]
-    finals: Mapping[tuple[str, str, int], Stage]
-    skipped: tuple[str, ...]
-    precision: str
 
 
 def make_plan(recipe: Recipe, catalogue: Catalogue, encoder: EncoderSpec, best: str | None = None) -> Plan:
@@ -99,6 +57,10 @@ def controls_of(recipe: Recipe, best: str | None) -> tuple[Control, ...]:
     return tuple(Control(f"{name}~{kind}", name, kind) for name in of for kind in recipe.controls.kinds)
 
 
+_Rows = tuple[str, str, str, int | None, int | None, tuple[int, int] | None]
+"""Task, split, language, and which rows of them."""
+
+
 class _Planner:
     """Builds stages, each once."""
 
@@ -109,7 +71,7 @@ class _Planner:
         self.precision = resolve_precision(recipe.training.precision)
         self.conditions = distinct_conditions(recipe.conditions, catalogue.data)
         self.stages: dict[str, Stage] = {}
-        self.prepared: dict[tuple[str, str, str, int | None, int | None], Stage] = {}
+        self.prepared: dict[_Rows, Stage] = {}
         self.intermediates: dict[tuple[str, int], Stage] = {}
         self.finals: dict[tuple[str, str, int], Stage] = {}
         self.skipped: list[str] = []
@@ -128,6 +90,7 @@ class _Planner:
             for arm in [*self.recipe.arms, *(control.name for control in controls)]:
                 for seed in self.recipe.seeds:
                     cells += self.cells(arm, target, seed)
+        beside = tuple(cells_beside(self, targets))
         decidable = self.finals or any("sweep" in stage.spec for stage in self.stages.values())
         if not decidable and self.recipe.controls.of == "best" and len(self.recipe.arms) > 2:
             self.skipped.append(
@@ -136,7 +99,7 @@ class _Planner:
         stages = tuple(self.stages.values())
         skipped = tuple(dict.fromkeys([*self.skipped, *self.untouched.lines()]))
         made = self.intermediates, self.finals
-        return Plan(self.recipe, stages, tuple(cells), controls, *made, skipped, self.precision)
+        return Plan(self.recipe, stages, tuple(cells), controls, *made, skipped, self.precision, beside)
 
     def cells(self, arm: str, target: Task, seed: int) -> Iterator[Cell]:
         """The cells of one arm, target and seed."""
@@ -215,8 +178,12 @@ class _Planner:
         extra: Mapping[str, Any],
         parents: Mapping[str, tuple[Stage, ...]],
         label: str,
+        rule: str = "",
     ) -> Stage:
-        """Train once for each learning rate of the grid, then select."""
+        """Train once for each learning rate of the grid, then select by a rule, the recipe's by default.
+
+        Training rows are `parents["train"]`, if there are such, else all of the tasks' own.
+        """
         longest = self.encoder.positions
         for task in tasks:
             length = task.max_length(phase.max_length)
@@ -225,8 +192,10 @@ class _Planner:
                     f"max_length: {length} for {task.name}, but the encoder takes at most {longest} tokens. "
                     f"Set training.per_task.{task.name}.max_length"
                 )
+        rule = rule or self.recipe.selection
         data = {
-            "train": tuple(
+            "train": parents.get("train")
+            or tuple(
                 self.prepare(task, "train", task.train_language, self.examples_of(task, phase))
                 for task in tasks
             ),
@@ -249,17 +218,15 @@ class _Planner:
             grid = f" at {rate:g}" if len(phase.learning_rate) > 1 else ""
             trains.append(self.add("train", spec, {**data, **seen, **parents}, f"train {label}{grid}"))
         roles = {"train": tuple(trains)}
-        if self.recipe.selection == "target-dev":
+        if rule == "target-dev":
             by_task = [(task, self.oracle_languages(task)) for task in tasks]
             judged = [(task, self.prepare(task, "dev", code)) for task, codes in by_task for code in codes]
             roles |= {"dev": tuple(stage for _, stage in judged)} | images_of(self, judged)
             found = [pools(self, task, "dev", codes).get("pool", ()) for task, codes in by_task]
             roles |= {"pool": sum(found, ())} if any(found) else {}
-        elif (
-            self.recipe.selection == "average"
-        ):  # the mean of checkpoints is a new one, with a score of its own
+        elif rule == "average":  # the mean of checkpoints is a new one, with a score of its own
             roles |= {"dev": data["dev"]} | seen
-        spec = {"rule": self.recipe.selection, "precision": self.precision, "encoder": self.encoder.identity}
+        spec = {"rule": rule, "precision": self.precision, "encoder": self.encoder.identity}
         return self.add("select", spec, roles, f"select {label}")
 
     def check_batches(self, tasks: Sequence[Task], phase: Phase) -> None:
@@ -279,10 +246,11 @@ class _Planner:
         before: Mapping[str, tuple[Stage, ...]],
         place: tuple[str, Condition],
         label: str,
+        split: str = "test",
     ) -> Stage:
         language, condition = place
-        data = self.prepare(target, "test", language, limit=self.recipe.limit)
-        parents = {**before, "data": (data,), **pools(self, target, "test", [language])}
+        data = self.prepare(target, split, language, limit=self.recipe.limit)
+        parents = {**before, "data": (data,), **pools(self, target, split, [language])}
         parents |= images_of(self, [(target, data)], condition)
         what = f"predict {label}: {target.name} {language} {condition}"
         spec = {**spec, "condition": str(condition), **condition.identity(language)}
@@ -307,15 +275,32 @@ class _Planner:
         return self.add("score", spec, {"prediction": (prediction,)}, label)
 
     def prepare(
-        self, task: Task, split: str, language: str, examples: int | None = None, limit: int | None = None
+        self,
+        task: Task,
+        split: str,
+        language: str,
+        examples: int | None = None,
+        limit: int | None = None,
+        shots: tuple[int, int] | None = None,
     ) -> Stage:
-        """Canonical rows of one split and language: all, `examples` at random, or those of `limit` sources."""
-        place = task.name, split, language, examples, limit
+        """Canonical rows of one split and language: all, `examples` at random, or those of `limit` sources.
+
+        Or those of `shots`: so many sources, drawn by a seed.
+        """
+        place = task.name, split, language, examples, limit, shots
         if place not in self.prepared:
-            self.prepared[place] = self.read(task, split, language, examples, limit)
+            self.prepared[place] = self.read(task, *place[1:])
         return self.prepared[place]
 
-    def read(self, task: Task, split: str, language: str, examples: int | None, limit: int | None) -> Stage:
+    def read(
+        self,
+        task: Task,
+        split: str,
+        language: str,
+        examples: int | None,
+        limit: int | None,
+        shots: tuple[int, int] | None,
+    ) -> Stage:
         """A stage that reads rows, their fingerprint taken."""
         if language not in task.source.languages(split):
             have = ", ".join(task.source.languages(split)) or "no language"
@@ -327,7 +312,7 @@ class _Planner:
             "data": task.source.fingerprint(split, language),
             "examples": [task.sample, examples] if examples else None,
             "limit": limit,
-        }
+        } | ({"shots": list(shots)} if shots else {})
         return self.add("prepare", spec, {}, f"prepare {task.name} {split} {language}")
 
     def languages(self, task: Task, split: str) -> tuple[str, ...]:

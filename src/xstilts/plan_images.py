@@ -9,7 +9,8 @@ from xstilts.errors import RecipeError
 from xstilts.perturbations import CLEAN, Condition
 from xstilts.recipe import Recipe
 from xstilts.stage import Stage
-from xstilts.tasks.base import Task
+from xstilts.task_types import get_task_type
+from xstilts.tasks.base import FEW_SHOT, TRANSLATED, Task
 
 Parents = dict[str, tuple[Stage, ...]]
 
@@ -50,11 +51,11 @@ def images_of(maker: Maker, data: Iterable[tuple[Task, Stage]], condition: Condi
 def _seen(maker: Maker, task: Task, data: Stage, condition: Condition) -> Stage:
     """The vectors of all images of a set: that of the language whose rows name them for others as well."""
     assert task.images is not None
-    split, language = data.spec["split"], data.spec["language"]
-    shown = task.images.of(language)
-    if shown != language:
+    own = data.spec["split"], data.spec["language"]
+    split, shown = _shown(task, *own)
+    if (split, shown) != own:
         examples, limit = data.spec["examples"], data.spec["limit"]
-        if (examples or limit) and _sources(task, split, shown) != _sources(task, split, language):
+        if (examples or limit) and _sources(task, split, shown) != _sources(task, *own):
             examples = limit = None  # a sample of one is no sample of the other
         data = maker.prepare(task, split, shown, examples and examples[1], limit)
     given = task.images.given(shown) is not None
@@ -62,11 +63,30 @@ def _seen(maker: Maker, task: Task, data: Stage, condition: Condition) -> Stage:
         "images": task.images.fingerprint(split, shown),
         "tower": None if given else task.towers["tower"],
         "condition": str(condition),
+        **_parts(task, given),
         **condition.identity(shown),
     }
     return maker.add(
         "features", spec, {"rows": (data,)}, f"images of {task.name} {split} {shown} {condition}"
     )
+
+
+def _shown(task: Task, split: str, language: str) -> tuple[str, str]:
+    """The split and language whose rows name the images of a set.
+
+    Few-shot rows have images of their own; those of translated rows are the test's.
+    """
+    assert task.images is not None
+    if split.startswith(FEW_SHOT):
+        return split, language
+    return "test" if split == TRANSLATED else split, task.images.of(language)
+
+
+def _parts(task: Task, given: bool) -> dict[str, Any]:
+    """Of how many parts of an image vectors are kept, where there may be several; all, of those that are given."""
+    if not get_task_type(task.type).reads_parts or task.towers["parts"] == 1:
+        return {}
+    return {"parts": "all" if given else task.towers["parts"]}
 
 
 _SOURCES: dict[tuple[str, str], frozenset[str]] = {}
@@ -81,20 +101,24 @@ def _sources(task: Task, split: str, language: str) -> frozenset[str]:
 
 
 def joining(task: Task) -> dict[str, Any]:
-    """What of a task's joining of texts and images can change a result; nothing where it has no images."""
-    return {"towers": dict(task.towers)} if task.images is not None else {}
+    """What of a task's joining of texts and images can change a result; nothing where it has no images.
+
+    Where vectors come with a task no image tower is used.
+    """
+    if task.images is None:
+        return {}
+    given = task.images.given(task.images.of(task.train_language)) is not None
+    names = (*get_task_type(task.type).joined, *(() if given else ("tower", "image_width")))
+    return {"towers": {name: task.towers[name] for name in names}}
 
 
 def holds(seen: Stage, data: Stage, task: Task) -> bool:
     """Whether a features stage holds the images of a prepare stage's rows."""
     (rows,) = seen.parents["rows"]
-    assert task.images is not None
     there, wanted = rows.spec, data.spec
-    return bool(
-        there["task"]["name"] == task.name
-        and there["split"] == wanted["split"]
-        and there["language"] == task.images.of(wanted["language"])
-    )
+    place = there["split"], there["language"]
+    same = there["task"]["name"] == task.name
+    return bool(same and place == _shown(task, wanted["split"], wanted["language"]))
 
 
 def check_arms(recipe: Recipe, tasks: Mapping[str, Task]) -> None:

@@ -136,18 +136,29 @@ def most_disk(plan: Plan, pending: Sequence[Stage], shape: Shape, rows: RowCount
 
     Which arm leads is known at the end, so that with `keep: best` the checkpoints of all arms are there until then.
     """
-    kept = {stage.key for stage in plan.intermediates.values()}
-    for (arm, _, _), stage in plan.finals.items():
-        if plan.recipe.keep == "all" or (plan.recipe.keep == "best" and arm in plan.recipe.arms):
-            kept.add(stage.key)
-    stays, passing = 0.0, 0.0
+    kept, stays, passing = _kept(plan, pending), 0.0, 0.0
     for stage in pending:
         stays += ARTIFACT + _stored_rows(stage, shape, rows)
         if stage.kind == "train":
             passing = max(passing, stage.spec["phase"]["candidates"] * _checkpoint(stage, shape, rows))
-        elif stage.key in kept:
+        elif stage.key in kept and stage.weights is not None:
             stays += _checkpoint(stage.parents["train"][0], shape, rows)
     return stays + passing
+
+
+def _kept(plan: Plan, pending: Sequence[Stage]) -> set[str]:
+    """Keys of the choices whose checkpoints are there together at some time.
+
+    Besides those that stay, they are those of the arms that race, until tests are read, and those from which few-shot
+    trainings go on, which come last. What few-shot trainings end with goes as soon as it was tested.
+    """
+    recipe = plan.recipe
+    if recipe.keep == "all":
+        return {stage.key for stage in plan.stages if stage.kind == "select"}
+    kept = {start.key for stage in pending for start in stage.parents.get("init", ())}
+    kept |= {stage.key for stage in plan.intermediates.values()}
+    waits = recipe.keep == "best" or recipe.strategy == "race"
+    return kept | {stage.key for (arm, _, _), stage in plan.finals.items() if waits and arm in recipe.arms}
 
 
 def _checkpoint(training: Stage, shape: Shape, rows: RowCounts) -> float:

@@ -14,7 +14,7 @@ from typer import echo
 
 from xstilts.errors import DataError, UnknownName
 from xstilts.languages import display_name
-from xstilts.tasks.base import FEW_SHOT, SPLITS, Row, Task
+from xstilts.tasks.base import SPLITS, Row, Task
 from xstilts.tasks.building import SUBMISSION
 from xstilts.tasks.published import published
 from xstilts.tasks.whereabouts import Whereabouts, is_needed, languages_there, local, whereabouts
@@ -128,8 +128,8 @@ def _hubs(places: Sequence[Whereabouts]) -> list[str]:
 
 def _parts(task: Task, sampling: Sampling) -> Iterator[Part]:
     """Every split and language that is there, with the rows to show."""
-    few = [split for part in published(task.source) for split in part.splits if split.startswith(FEW_SHOT)]
-    for split in (*SPLITS, *few, SUBMISSION):
+    further = [split for part in published(task.source) for split in part.splits if split not in SPLITS]
+    for split in dict.fromkeys((*SPLITS, *further, SUBMISSION)):
         languages = languages_there(task, split)
         wanted = set(sampling.languages or (_few(task, languages) if published(task.source) else languages))
         for language in languages:

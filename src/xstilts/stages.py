@@ -28,12 +28,13 @@ from xstilts.perturbations import Condition
 from xstilts.plan import Stage
 from xstilts.plan_images import holds
 from xstilts.saved import read_parquet
-from xstilts.seeing import Seen, see, take
+from xstilts.seeing import Block, Look, Seen, check_sizes, keep, see, take
 from xstilts.store import Artifact, Store
 from xstilts.task_types import get_task_type, is_trained, metrics_of, retrieval_type
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row, Task, base_split
-from xstilts.tasks.dividing import sample
+from xstilts.tasks.dividing import used
+from xstilts.tasks.pictures import image_names
 from xstilts.training.machine import set_threads
 from xstilts.training.trainer import TrainingTask, train
 
@@ -95,12 +96,18 @@ class Context:
         return self.seen_cache[found.key]
 
     def task(self, stage: Stage, data: Stage) -> Task:
-        """The task of a prepare stage's rows; one with images is as wide as the vectors that `stage` has of them."""
+        """The task of a prepare stage's rows; one with images has the sizes of the vectors that `stage` has of them."""
         task = self.catalogue.get(data.spec["task"]["name"])
         if task.images is None:
             return task
-        width = int(self.seen(stage, data, task).vectors.shape[1])
-        return replace(task, towers={**task.towers, "image_width": width})
+        return replace(task, towers={**task.towers, **self.seen(stage, data, task).sizes})
+
+    def check_sizes(self, stage: Stage, data: Stage, checkpoint: Checkpoint) -> None:
+        """Raise DataError unless the vectors of a test set's images are as large as those a checkpoint has seen."""
+        task = self.catalogue.get(data.spec["task"]["name"])
+        if task.images is not None:
+            trained = checkpoint.heads[task.name].spec.settings
+            check_sizes(stage.label, self.seen(stage, data, task).sizes, trained)
 
     def checkpoint(self, stage: Stage | None) -> Checkpoint:
         """The checkpoint that a select stage chose; the published encoder for None."""
@@ -124,10 +131,9 @@ def prepare(stages: Sequence[Stage], context: Context) -> None:
     for stage in stages:
         spec = stage.spec
         task = context.catalogue.get(spec["task"]["name"])
-        rows = task.source.rows(spec["split"], spec["language"])
+        rows = used(task.source.rows(spec["split"], spec["language"]), spec)
         if not rows:
             raise DataError(f"{task.name}: the {spec['split']} split in {spec['language']} is empty")
-        rows = sample(rows, spec["examples"], spec["limit"])
         reason = get_task_type(task.type).unlearnable(rows) if spec["split"] == "train" else ""
         if reason:
             raise DataError(f"{task.name}, train, {spec['language']}: {reason}")
@@ -145,27 +151,25 @@ def prepare(stages: Sequence[Stage], context: Context) -> None:
 def features(stages: Sequence[Stage], context: Context) -> None:
     """Images that rows name → their vectors, one array: computed once for all languages, arms and seeds."""
     for stage in stages:
-        started = time.time()
-        seen = _seen(stage, context)
-        with context.store.write(stage.address, dict(stage.spec), time.time() - started) as draft:
-            seen.save(draft)
-            draft.info.update(images=len(seen.names), bad=list(seen.bad))
+        with context.store.write(stage.address, dict(stage.spec)) as draft:
+            images, bad = keep(_seen(stage, context), draft)
+            draft.info.update(images=images, bad=bad)
 
 
-def _seen(stage: Stage, context: Context) -> Seen:
+def _seen(stage: Stage, context: Context) -> Iterator[Block]:
     """The vectors of a set of images: those that come with the task, else those of the image tower."""
     (data,) = stage.parents["rows"]
     images = context.catalogue.get(data.spec["task"]["name"]).images
     assert images is not None
-    names = list(dict.fromkeys(row["image"] for row in context.rows(data)))
+    names = image_names(context.rows(data))
     condition = Condition.parse(stage.spec["condition"])
     given = images.given(data.spec["language"])
     if given is not None:
-        return take(given, names, condition)
+        return take(given, names, condition, whole="parts" in stage.spec)
     assert context.tower is not None
+    look = Look(load_tower(context.tower), condition, stage.spec.get("parts", 1))
     told = partial(context.progress, stage.label)
-    tower = load_tower(context.tower)
-    return see(images, names, tower, condition, context.threads, lambda done: told(done, len(names)))
+    return see(images, names, look, context.threads, lambda done: told(done, len(names)))
 
 
 def train_stage(stages: Sequence[Stage], context: Context) -> None:
@@ -224,6 +228,8 @@ def predict(stages: Sequence[Stage], context: Context) -> None:
     )
     pools: dict[str, list[Row]] = {}
     for chunk in _chunks(stages, context, _least(stages[0], task)):
+        for stage in chunk:
+            context.check_sizes(stage, stage.parents["data"][0], job.checkpoint)
         sets = [
             _test_set(stage, data, task, context, pools) for stage in chunk for data in stage.parents["data"]
         ]
@@ -287,7 +293,9 @@ def score(stages: Sequence[Stage], context: Context) -> None:
         predicted, gold = (
             [json.loads(text) for text in table[side].to_pylist()] for side in ("prediction", "gold")
         )
-        statistics = metric.statistics(predicted, gold, spec["labels"], data.spec["language"])
+        task = context.catalogue.get(data.spec["task"]["name"])
+        language = task.language_of(data.spec["split"], data.spec["language"])
+        statistics = metric.statistics(predicted, gold, spec["labels"], language)
         with context.store.write(stage.address, dict(spec)) as draft:
             columns = {name: table[name] for name in ("item", "source")} | {"statistics": statistics.tolist()}
             pq.write_table(pa.table(columns), draft.file("item_stats.parquet"))
@@ -368,6 +376,7 @@ def _dev_scores(stage: Stage, context: Context, checkpoint: Checkpoint, max_leng
         task = context.task(stage, data)
         spec = {"precision": stage.spec["precision"], "max_length": max_length}
         job = predicting.Job(context.base(), checkpoint, task, spec, {})
+        context.check_sizes(stage, data, checkpoint)
         test = _test_set(stage, data, task, context, {})
         (table,) = predicting.predict_sets(job, [test], {})
         metric = get_metric(metrics_of(task)[0])

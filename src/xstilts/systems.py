@@ -191,9 +191,7 @@ def _of_run(folder: Path, arm: str, data: Path | None) -> _Stored:
     arms = {target: run.arm(arm, [target]) for target in run.recipe.targets}
     chosen = tuple(cell for cell in run.plan.cells if cell.arm == arms[cell.target])
     scored = []
-    for cell, statistics in zip(
-        chosen, analysis_cells(run.experiment, replace(run.plan, cells=chosen)), strict=True
-    ):
+    for cell, statistics in zip(chosen, analysis_cells(run.experiment, chosen), strict=True):
         table = read_parquet(run.experiment.store.open(cell.score.address).path("item_stats.parquet"))
         (prediction,) = cell.score.parents["prediction"]
         scored.append(Scored(statistics, tuple(table["item"].to_pylist()), data_revision(prediction)))

@@ -158,6 +158,21 @@ def test_two_seeds_are_pooled_or_give_no_verdict(make) -> None:
     assert not rows(analysis, quantity="retention")
 
 
+def test_arms_that_share_what_a_seed_draws_are_compared_seed_by_seed(simulate) -> None:
+    """Few-shot rows drawn by the seed move all arms together: the variance of a gain is that of differences."""
+    rng = np.random.default_rng(0)
+    cells = simulate(rng, {"none": FLAT, "squad": UP}, 4, ratio=0.01)
+    draws = rng.normal(0, 0.2, 4)
+    cells = [replace(c, stats=c.stats + np.array([draws[c.seed], 0.0])) for c in cells]
+    together = gain(analyse(cells, replace(DESIGN, paired=True), FAST), "de")
+    values = {(c.arm, c.seed): c.value for c in cells if c.language == "de"}
+    differences = [values["squad", seed] - values["none", seed] for seed in range(4)]
+    assert together["se_seed"] == pytest.approx(np.std(differences, ddof=1) / 2)
+    assert (together["df"], together["pooled"]) == (3, False)
+    apart = gain(analyse(cells, DESIGN, FAST), "de")
+    assert apart["pooled"] and apart["se_seed"] > 10 * together["se_seed"]
+
+
 def test_two_seeds_of_one_arm_beside_a_fixed_baseline_are_not_pooled(simulate) -> None:
     """Pooling is over arms: one arm with two seeds has one degree of freedom, whatever it is called."""
     cells = simulate(np.random.default_rng(0), {"none": FLAT, "squad": UP}, 2)

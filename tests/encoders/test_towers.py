@@ -12,7 +12,7 @@ import torch
 
 from image_world import write_clip, write_vit
 from xstilts.encoders.base import find_encoder, load_encoder
-from xstilts.encoders.towers import DEFAULT_TOWER, find_tower, load_tower
+from xstilts.encoders.towers import DEFAULT_TOWER, _sides, find_tower, load_tower
 from xstilts.errors import EncoderError, UnknownName
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: pip install 'xstilts[images]'")
@@ -49,6 +49,27 @@ def test_a_dual_encoder_gives_its_image_features(tmp_path: Path) -> None:
     assert torch.allclose(vector(str(tmp_path), picture()), expected, atol=1e-6)
 
 
+def test_the_parts_of_an_image_are_its_patches(tmp_path: Path) -> None:
+    """Behind the state of [CLS]; of a dual encoder before its projection; averaged where fewer are wanted."""
+    vit, clip = write_vit(tmp_path / "vit"), write_clip(tmp_path / "clip")
+    for name, seen in (("vit", vit), ("clip", clip.vision_model)):
+        tower = load_tower(find_tower(str(tmp_path / name)))
+        prepared = torch.stack([tower.prepare(picture(seed)) for seed in range(2)])
+        with torch.inference_mode():
+            patches = seen(pixel_values=prepared).last_hidden_state[:, 1:]
+            assert patches.shape == (2, 4, 16)
+            assert torch.allclose(tower.parts(prepared, 4), patches, atol=1e-6)
+            assert torch.allclose(tower.parts(prepared, 49), patches, atol=1e-6)
+            assert torch.allclose(tower.parts(prepared, 3)[:, 0], patches.mean(1), atol=1e-6)
+
+
+def test_states_that_are_no_grid_are_told() -> None:
+    assert _sides(49, (224, 224), 4) == (7, 7), "as of Swin"
+    assert _sides(201, (224, 224), 16) == (14, 14), "behind [CLS] and four registers"
+    with pytest.raises(EncoderError, match=r"50 states of an image, which are no grid.*parts: 1"):
+        _sides(50, (224, 224), None)
+
+
 def test_the_bundled_tower_tells_images_apart() -> None:
     pytest.importorskip("efficientnet_lite_pytorch", reason="needs the bundled tower")
     spec = find_tower(DEFAULT_TOWER)
@@ -57,6 +78,10 @@ def test_the_bundled_tower_tells_images_apart() -> None:
     assert one.shape == (1280,) and torch.isfinite(one).all()
     assert torch.nn.functional.cosine_similarity(one, other, dim=0) < 0.999
     assert torch.equal(one, vector(DEFAULT_TOWER, picture()))
+    tower = load_tower(spec)
+    with torch.inference_mode():
+        parts = tower.parts(tower.prepare(picture())[None], 49)
+    assert parts.shape == (1, 49, 1280) and torch.allclose(parts.mean(1)[0], one, atol=1e-4)
 
 
 def test_other_weights_are_another_tower(tmp_path: Path) -> None:

@@ -1,23 +1,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from report_rows import curve_rows
 
 from xstilts import analysis
 from xstilts.analysis import Cell, Design, Settings
 from xstilts.experiment import Results
+from xstilts.recipe import parse_recipe
 
 READ = {"pooling": "mean", "direction": "xx-en", "scoring": "cosine"}
 
 Gains = Mapping[str, Mapping[str, Mapping[str, float]]]
 Make = Callable[..., Results]
 
-FAMILIES = {"trained": "classification", "retrieval": "sentence-retrieval"}
+FAMILIES = {
+    "trained": "classification",
+    "retrieval": "sentence-retrieval",
+    "image-text": "image-text-retrieval",
+}
 CONTROLS = {"longer": "the baseline for longer", "shuffled": "shuffled labels"}
 
 
@@ -68,6 +75,7 @@ def make_results(
     *,
     seeds: int = 3,
     retrieval: Sequence[str] = (),
+    images: Sequence[str] = (),
     conditions: Sequence[str] = ("clean",),
     controls: Mapping[str, tuple[str, str]] | None = None,
     curves: Sequence[dict[str, Any]] = (),
@@ -76,12 +84,11 @@ def make_results(
     """Results of a made-up run: `gains[target][arm][language]`, through the analysis proper."""
     controls = dict(controls or {})
     arms = dict.fromkeys(arm for by_arm in gains.values() for arm in by_arm)
+    families = dict.fromkeys(retrieval, "retrieval") | dict.fromkeys(images, "image-text")
     found = [
         cell
         for target, by_arm in gains.items()
-        for cell in cells(
-            target, by_arm, seeds, "retrieval" if target in retrieval else "trained", conditions
-        )
+        for cell in cells(target, by_arm, seeds, families.get(target, "trained"), conditions)
     ]
     design = Design(
         arms=("none", *arms),
@@ -102,6 +109,33 @@ def make_results(
 @pytest.fixture(scope="session")
 def make() -> Make:
     return make_results
+
+
+def with_recipe(results: Results, folder: Path) -> Results:
+    """The same run in a folder that holds its recipe, which claims need."""
+    arms = {row["arm"] for row in results.verdicts}
+    content = {
+        "encoder": "bundled/multilingual-e5-small",
+        "arms": {"none": {}} | {arm: {"tasks": [f"stilts/{arm}"]} for arm in sorted(arms)},
+        "targets": list(dict.fromkeys(row["task"] for row in results.verdicts)),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.yaml").write_text(parse_recipe(yaml.safe_dump(content)).to_yaml(), "utf-8")
+    return replace(results, folder=folder)
+
+
+@pytest.fixture(scope="session")
+def judged_run(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Intermediate tasks and targets that published claims are about, one task not learned."""
+    gains = {
+        "xtreme/xnli": {"squad1": {"en": 0.05, "de": 0.04}, "hellaswag": {"en": 0.0, "de": 0.0}},
+        "xtreme/tatoeba": {"squad1": {"de": 0.3, "sw": 0.3}, "hellaswag": {"de": -0.1, "sw": -0.1}},
+    }
+    folder = tmp_path_factory.mktemp("judged")
+    best = {"xtreme/xnli": "squad1", "xtreme/tatoeba": "squad1"}
+    own = [learned("squad1", 0.8), learned("hellaswag", 0.25)]
+    made = make_results(folder, gains, retrieval=["xtreme/tatoeba"], best=best, intermediates=own)
+    return with_recipe(made, folder)
 
 
 def learned(arm: str, value: float, seeds: int = 3) -> dict[str, Any]:

@@ -56,12 +56,17 @@ def hostile(make: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a run all of whose words are hostile."""
     folder = tmp_path_factory.mktemp("hostile")
     task = f"my/{HOSTILE.replace('/', '')}"
-    results = make(folder, {task: {HOSTILE: {"en": 0.02, "de": 0.03, "ar": -0.04}}}, skipped=[HOSTILE])
+    gains = {task: {HOSTILE: {"en": 0.02, "de": 0.03, "ar": -0.04}}}
+    results = make(folder, gains, skipped=[HOSTILE], conditions=("clean", "typos@1", "typos@3"))
+    explained = {"arm": HOSTILE, "family": "trained", "condition": "clean", "model": "", "feature": ""}
+    explained |= {"estimate": None, "note": HOSTILE, "languages": 2, "families": 2, "left_out": 0}
     row = {"task": task, "arm": HOSTILE, "seed": 0, "language": "ar", "item": HOSTILE, "better": "arm"}
     row |= {"texts": json.dumps({HOSTILE: HOSTILE}), "gold": HOSTILE, "baseline": HOSTILE, "answer": HOSTILE}
     counts = {"task": task, "arm": HOSTILE, "seed": 0, "items": 9, "better": 1, "worse": 0}
     run = results.run | {"differences": [counts]}
-    return write_html(replace(results, examples=[row], run=run), folder / "report.html")
+    return write_html(
+        replace(results, examples=[row], run=run, explanations=[explained]), folder / "report.html"
+    )
 
 
 @pytest.fixture
@@ -183,6 +188,31 @@ def test_hostile_text_stays_text(browser: Any, hostile: Path) -> None:
     assert len(column(browser, 0)) == 3
     assert browser.title == "Does an English intermediate task help?"
     assert browser.get_log("browser") == []
+
+
+def test_claims_and_spread_are_told_and_fit(browser: Any, judged_run: Results, tmp_path: Path) -> None:
+    browser.get(write_html(judged_run, tmp_path / "report.html").as_uri())
+    chips = browser.find_elements("css selector", "#claims .chips b")
+    assert [chip.text.split(" · ")[0] for chip in chips] == [
+        *map(str, (*range(1, 7), *range(10, 15), *range(7, 10)))
+    ]
+    browser.find_element("css selector", "#claims summary").click()
+    assert browser.find_element("css selector", "#claims details[open] pre").is_displayed()
+    assert len(browser.find_elements("css selector", "#spread tbody tr:not(.group)")) == 4
+    assert browser.get_log("browser") == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_claims_never_make_the_page_scroll(
+    browser: Any, judged_run: Results, tmp_path: Path, width: int
+) -> None:
+    browser.get(write_html(judged_run, tmp_path / "report.html").as_uri())
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_without_its_script_the_page_still_tells_everything(

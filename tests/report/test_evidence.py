@@ -102,8 +102,8 @@ def test_a_mean_over_conditions_is_told_where_it_has_several(
     assert Evidence(results).told_conditions("nli", "my/task") == told
     for write in (write_html, write_markdown):
         text = write(results, tmp_path / "report").read_text("utf-8")
-        assert ("all changed input together</small>" in text or "all changed input together |" in text) == (
+        assert ("all changed input together</th>" in text or "all changed input together |" in text) == (
             "perturbed" in told
         )
-    apart = "omission in context, strength 3 of 5" in write_html(results, tmp_path / "r").read_text("utf-8")
+    apart = "omission in context, severity 3 of 5" in write_html(results, tmp_path / "r").read_text("utf-8")
     assert apart == ("omission:context@3" in conditions)

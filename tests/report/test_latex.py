@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ DOCUMENT = r"""\documentclass{article}
 
 
 def cells(line: str) -> int:
-    """Columns that a line of a table fills."""
+    """Columns that a line of a table fills; a head in two lines is one."""
     spans = [int(found) - 1 for found in re.findall(r"\\multicolumn\{(\d+)\}", line)]
     return len(re.findall(r"(?<!\\)&", line)) + 1 + sum(spans)
 
@@ -48,12 +49,33 @@ def bodies(text: str) -> list[tuple[int, list[str]]]:
     return found
 
 
+EXPLAINED = [
+    {"arm": "squad1", "family": "trained", "condition": "clean", "model": "together", "feature": "latin"}
+    | {"estimate": 0.02, "ci_low": 0.01, "ci_high": 0.03, "p_holm": 0.01, "note": ""}
+    | {"languages": 12, "families": 6, "left_out": 0},
+    {"arm": "squad1", "family": "retrieval", "condition": "clean", "model": "", "feature": ""}
+    | {"estimate": None, "note": "no conclusion: 2 languages", "languages": 2, "families": 2, "left_out": 0},
+]
+
+
+def test_claims_and_explanations_are_tables(judged_run: Results, tmp_path: Path) -> None:
+    path = write_latex(replace(judged_run, explanations=EXPLAINED), tmp_path / "answer.tex")
+    text = path.read_text("utf-8")
+    tables = dict(zip(re.findall(r"\\label\{tab:([^}]*)\}", text), bodies(text), strict=True))
+    for name in ("claims", "explanations", "spread"):
+        width, lines = tables[name]
+        assert {cells(line) for line in lines} == {width}
+    assert len(tables["claims"][1]) == 15
+    assert r"squad1 & clean & \gainwithin{\textbf{+2.0}}{+1.0 to +3.0} & -- & --" in text
+    assert "no conclusion: 2 languages" in text
+
+
 def test_tables_are_whole(rich_run: Results, tmp_path: Path) -> None:
     text = write_latex(rich_run, tmp_path / "answer.tex").read_text("utf-8")
     tables = bodies(text)
     labels = re.findall(r"\\label\{tab:([^}]*)\}", text)
     languages = ["languages-pocket-intents", "languages-pocket-messages"]
-    assert labels == ["persistence", "verdicts", *languages, "conditions", "controls", "layers"]
+    assert labels == ["persistence", "verdicts", "spread", *languages, "conditions", "controls", "layers"]
     assert len(tables) == len(labels)
     for width, lines in tables:
         assert len(lines) > 1 and {cells(line) for line in lines} == {width}
@@ -98,7 +120,7 @@ def test_names_in_other_scripts_are_said_to_need_another_engine(make: Make, tmp_
 
 
 @pytest.mark.skipif(not ENGINES, reason="no pdflatex, lualatex or tectonic is installed")
-def test_it_compiles(rich_run: Results, make: Make, tmp_path: Path) -> None:
+def test_it_compiles(rich_run: Results, judged_run: Results, make: Make, tmp_path: Path) -> None:
     languages = [
         "en",
         "de",
@@ -122,7 +144,7 @@ def test_it_compiles(rich_run: Results, make: Make, tmp_path: Path) -> None:
     )
     engine = ENGINES[0]
     options = [] if engine == "tectonic" else ["-interaction=nonstopmode", "-halt-on-error"]
-    for results in (rich_run, hostile):
+    for results in (rich_run, hostile, replace(judged_run, explanations=EXPLAINED)):
         write_latex(results, tmp_path / "answer.tex")
         (tmp_path / "document.tex").write_text(DOCUMENT, "utf-8")
         command = [engine, *options, "document.tex"]

@@ -30,3 +30,12 @@ def test_text_is_escaped(make: Make, tmp_path: Path) -> None:
     text = write_markdown(results, tmp_path / "x.md").read_text("utf-8")
     assert r"my/a\_b\|&lt;script>" in text
     assert "50%&amp;{x}⟨U+202E⟩" in text and "\u202e" not in text
+
+
+def test_spread_and_claims_are_tables(judged_run: Results, rich_run: Results, tmp_path: Path) -> None:
+    text = write_markdown(judged_run, tmp_path / "x.md").read_text("utf-8")
+    spread = text[text.index("## How gains are spread") : text.index("## Gains\n")]
+    assert spread.count("\n| xtreme/") == 4 and "| Target | Arm | Languages that gain |" in spread
+    claims = text[text.index("## Claims") :]
+    assert claims.count("\n| ") == 2 + 14 and "squad1: all targets +" in claims
+    assert "## Claims" not in write_markdown(rich_run, tmp_path / "y.md").read_text("utf-8")

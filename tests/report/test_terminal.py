@@ -54,7 +54,7 @@ def test_few_comparisons_are_told_in_sentences(make: Make, tmp_path: Path) -> No
     results = make(tmp_path, {"my/[red]t": {"a": {"en": 0.02, "de": -0.06}}}, seeds=1)
     (tmp_path / "report.html").write_text("", "utf-8")
     text = printed(results)
-    assert "In this one run, training on a first costs" in text
+    assert "In this one run, training on a first seems to cost" in text
     assert "[red]t" in text
     assert f"Report: {tmp_path / 'report.html'}" in text
 

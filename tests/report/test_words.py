@@ -10,13 +10,12 @@ from hypothesis import strategies as st
 from xstilts.experiment import Results
 from xstilts.report.evidence import Evidence, Interval
 from xstilts.report.words import (
+    changed_overall,
     condition_label,
     counted,
-    errors_changed,
     listed,
     metric_label,
     overall,
-    percent,
     points,
     sentence,
     short,
@@ -40,7 +39,6 @@ def test_numbers_that_are_not_there() -> None:
     assert points(None) == "–"
     assert span(None) == span(Interval(0.1, None, None)) == "–"
     assert span(Interval(-0.03, -0.0521, 0.0104)) == "−5.2 to +1.0"
-    assert percent(-0.143) == "−14%"
 
 
 def test_names() -> None:
@@ -58,8 +56,8 @@ def test_names() -> None:
     [
         ("clean", "clean"),
         ("perturbed", "all changed input together"),
-        ("typos@2", "typos, strength 2 of 5"),
-        ("ocr:context@4", "ocr in context, strength 4 of 5"),
+        ("typos@2", "typos, severity 2 of 5"),
+        ("ocr:context@4", "ocr in context, severity 4 of 5"),
         ("casing", "casing"),
     ],
 )
@@ -82,10 +80,14 @@ def _answers(results: Results, **rows: tuple[str, str]) -> tuple[str, str]:
     ("definitions", "replies", "answer"),
     [
         (("persists", ""), ("gains", ""), "Yes."),
-        (("persists", ""), ("harms", ""), "Sometimes."),
+        (("persists", ""), ("harms", ""), "Sometimes, and sometimes it harms."),
+        (("persists", ""), ("undecided", ""), "Sometimes."),
         (("persists", "not-specific"), ("harms", ""), "There are gains, but not clearly through"),
         (("persists", "uncontrolled"), ("no gain", ""), "There are gains, but not clearly through"),
-        (("fades", ""), ("undecided", ""), "In English only."),
+        (("fades", ""), ("fades", ""), "In English only."),
+        (("fades", ""), ("undecided", ""), "Sometimes, but in English only."),
+        (("fades", ""), ("harms", ""), "Sometimes, but in English only, and sometimes it harms."),
+        (("fades", "uncontrolled"), ("undecided", ""), "There are gains, but not clearly through"),
         (("harms", ""), ("harms", ""), "No: it harms."),
         (("harms", ""), ("undecided", ""), "No gain is proven, and sometimes it harms."),
         (("no gain", ""), ("no gain", ""), "No."),
@@ -169,13 +171,52 @@ def test_what_is_left_out_of_a_perturbed_verdict_is_said(rich_run: Results) -> N
     assert "Left out" not in sentence({**row, "left_out": 6, "flags": "immovable"}, evidence)
 
 
+UP = {"non_english": 0.02, "non_english_low": 0.01, "non_english_high": 0.03}
+UP_IN_ENGLISH = {"english": 0.04, "english_low": 0.03, "english_high": 0.05}
+
+
 @pytest.mark.parametrize(
-    ("reduction", "told"),
+    ("verdict", "others", "english"),
     [
-        (Interval(0.3, 0.09, 0.481), "errors −30% (−48% to −9%)"),
-        (Interval(-0.2, -0.5, 0.1), "errors +20% (−10% to +50%)"),
-        (Interval(0.001, None, None), "errors 0%"),
+        ("persists", "adds 2.0 points", "adds 4.0 points in English"),
+        ("undecided", "seems to add 2.0 points", "seems to add 4.0 points in English"),
+        ("fades", "gives no gain that matters", "adds 4.0 points in English"),
+        ("spreads", "adds 2.0 points", "gives no gain that matters in English"),
+        ("no gain", "makes no difference that matters", "makes no difference that matters in English"),
     ],
 )
-def test_a_share_of_errors(reduction: Interval, told: str) -> None:
-    assert errors_changed(reduction) == told
+def test_no_sentence_says_more_than_its_verdict(
+    rich_run: Results, verdict: str, others: str, english: str
+) -> None:
+    """The same clear intervals are told as what the verdict stands for, and as seeming where it does not."""
+    text = _sentence(rich_run, verdict=verdict, languages=8, **UP, **UP_IN_ENGLISH)
+    assert f"Training on definitions first {others} on intents" in text
+    assert f" and {english} (" in text
+
+
+def test_a_gain_beside_a_loss_only_seems_so(rich_run: Results) -> None:
+    loss = {"non_english": -0.02, "non_english_low": -0.03, "non_english_high": -0.01}
+    text = _sentence(rich_run, verdict="harms", **loss, **UP_IN_ENGLISH)
+    assert "first costs 2.0 points" in text and "seems to add 4.0 points in English" in text
+
+
+@pytest.mark.parametrize(
+    ("flag", "told"),
+    [
+        ("not-specific", "does not hold against the controls of definitions"),
+        ("uncontrolled", "No control was run for definitions"),
+        ("isotropy", "gone where sentence vectors are centred"),
+        ("english-loss", "English clearly loses"),
+        ("same-task", "this is no transfer"),
+    ],
+)
+def test_what_takes_a_gain_back_is_in_the_sentence(rich_run: Results, flag: str, told: str) -> None:
+    assert told in _sentence(rich_run, verdict="persists", **UP, **UP_IN_ENGLISH, flags=flag)
+    assert told not in _sentence(rich_run, verdict="persists", **UP, **UP_IN_ENGLISH)
+
+
+def test_changed_input_is_counted_apart(rich_run: Results) -> None:
+    evidence = Evidence(rich_run)
+    assert changed_overall("trained", evidence) == "With changed input: persists 1 (definitions on intents)."
+    clean = [row for row in rich_run.verdicts if not row["perturbed"]]
+    assert changed_overall("trained", Evidence(replace(rich_run, verdicts=clean))) == ""

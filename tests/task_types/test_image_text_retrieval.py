@@ -16,6 +16,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from xstilts.encoders.two_towers import TwoTowers
 from xstilts.errors import RecipeError
+from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.task_types import check_roles, family_of, get_trained_type, is_trained, takes
 from xstilts.task_types.base import Batch, collate
@@ -215,7 +216,10 @@ def test_what_was_found_is_told_by_its_caption() -> None:
 
 def test_what_it_is() -> None:
     assert (family_of(TASK), is_trained(TASK), TYPE.modality) == ("image-text", True, "image-text")
-    assert TYPE.guesses(TASK, 300) == 300
+    golds = ["i0", "i0", "i1", "i2"]
+    chance = {name: TYPE.chance(TASK, get_metric(name), 4, lambda: golds) for name in ("t2i_r@1", "i2t_r@1")}
+    assert chance == {"t2i_r@1": pytest.approx(1 / 3), "i2t_r@1": pytest.approx((1 / 2 + 1 / 4 + 1 / 4) / 3)}
+    assert TYPE.chance(TASK, get_metric("t2i_r@1"), 0, list) is None
     assert TYPE.answer(rows_of(1)[0]) == "i0"
     assert TYPE.head(TASK).settings == {name: value for name, value in SETTINGS.items() if name != "tower"}
     assert "all 2 rows have the image 'i0'" in TYPE.unlearnable([rows_of(1)[0]] * 2)

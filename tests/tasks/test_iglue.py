@@ -11,7 +11,7 @@ from shipped_tasks import rows, task
 import image_trees as trees
 from real_data import DATA, needs_data
 from xstilts.errors import DataError
-from xstilts.tasks.base import FEW_SHOT
+from xstilts.tasks.base import FEW_SHOT, TRANSLATED
 from xstilts.tasks.whereabouts import whereabouts
 
 
@@ -53,6 +53,21 @@ def test_questions_with_a_closed_list_of_answers(iglue: Path) -> None:
     }
     assert found[-1]["label"] == "hovering", "what cannot be answered stays, and counts as wrong"
     assert len(rows(xgqa, f"{FEW_SHOT}5", "de")) == trees.ITEMS
+
+
+@pytest.mark.parametrize("name", trees.TRANSLATED)
+def test_tests_in_translation_have_the_rows_of_the_tests(iglue: Path, name: str) -> None:
+    found = task(name, iglue)
+    with pytest.raises(DataError, match="annotations_machine-translate"):
+        found.source.languages(TRANSLATED)
+    trees.write_translated(iglue)
+    found = task(name, iglue)
+    (language,) = found.source.languages(TRANSLATED)
+    tested, translated = rows(found, "test", language), rows(found, TRANSLATED, language)
+    assert [row["text"] for row in translated] != [row["text"] for row in tested]
+    assert all(row["text"].startswith("in English: ") for row in translated)
+    for one, other in zip(tested, translated, strict=True):
+        assert {**one, "text": ""} == {**other, "text": ""}
 
 
 def test_answers_come_from_few_shot_files_where_there_is_no_training(tmp_path: Path) -> None:

@@ -103,6 +103,9 @@ class Design:
     `deterministic` holds the (target, arm) pairs that no seed touches: an untrained retrieval baseline.
     `same_task` holds the (arm, target) pairs with the same task on both sides. `primary` names the metric
     that a target is judged by; without an entry it is the first of its metrics in alphabetical order.
+    `paired` says that a seed decides something that all arms share, as few-shot rows drawn by it: then arms vary over
+    seeds together, so that the variance of their difference is its own, and never the sum of theirs.
+    `dropped` are arms that a race left out on dev: they have no cells, but corrections for multiple tests count them.
 
     Raises:
         UserError: a control of an arm that is not there, or the baseline among its own arms' controls.
@@ -114,6 +117,8 @@ class Design:
     deterministic: frozenset[tuple[str, str]] | set[tuple[str, str]] = frozenset()
     same_task: frozenset[tuple[str, str]] | set[tuple[str, str]] = frozenset()
     primary: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    paired: bool = False
+    dropped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for control, (arm, _) in self.controls.items():

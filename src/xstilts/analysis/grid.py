@@ -185,7 +185,7 @@ class Grid:
             return 0.0, np.inf, False
         spreads = [self._spread(places) for places in random]
         if pooled is None:
-            pooled = all(spread.homogeneous for spread in spreads)
+            pooled = not self.design.paired and all(spread.homogeneous for spread in spreads)
         if len(difference) < 2 or not pooled:
             return *own_seed_variance(difference), False
         return sum(spread.variance for spread in spreads) / len(difference), spreads[0].df, True

@@ -80,14 +80,15 @@ def verdict_rows(targets: Sequence[TargetEstimates], design: Design, settings: S
     A conjunction has the largest p of its parts. Tests are two-sided except the last, so that a verdict never
     contradicts a printed interval. For each kind of verdict, p-values are corrected within a family (trained,
     retrieval, image-text; clean, perturbed) over arms × targets (Holm 1979, "A simple sequentially rejective
-    multiple test procedure", Scandinavian Journal of Statistics 6). The first that holds, in the order above,
-    is given; else undecided. Verdicts on perturbed input leave out the places where arm or baseline is at the
-    ceiling or at the floor; `left_out` counts them. With one seed, and with two whose variance cannot be pooled,
-    it is undecided.
+    multiple test procedure", Scandinavian Journal of Statistics 6); arms that a race dropped count with p = 1, for
+    seeds that did well on dev do well on test, and who stayed was chosen by them. The first that holds, in the order
+    above, is given; else undecided. Verdicts on perturbed input leave out the places where arm or baseline is at the
+    ceiling or at the floor; `left_out` counts them. With one seed, and with two whose variance cannot be pooled, it
+    is undecided.
     """
     cases = [case for target in targets for case in _cases(target, design)]
     tests = [_tests(case, settings.delta) for case in cases]
-    corrected = _corrected(cases, tests)
+    corrected = _corrected(cases, tests, len(design.dropped))
     return [_row(*each, settings) for each in zip(cases, tests, corrected, strict=True)]
 
 
@@ -131,13 +132,17 @@ def _two(p: float) -> float:
     return min(1.0, 2 * p)
 
 
-def _corrected(cases: Sequence[_Case], tests: Sequence[Mapping[str, float]]) -> list[dict[str, float]]:
+def _corrected(
+    cases: Sequence[_Case], tests: Sequence[Mapping[str, float]], dropped: int
+) -> list[dict[str, float]]:
     corrected: list[dict[str, float]] = [{} for _ in cases]
     families = [(case.grid.family, case.condition) for case in cases]
     for family in sorted(set(families)):
         for kind in PRECEDENCE:
             members = [i for i, x in enumerate(families) if x == family and kind in tests[i]]
-            for i, p in zip(members, holm([tests[i][kind] for i in members]), strict=True):
+            p_values = [tests[i][kind] for i in members]
+            absent = dropped * len({cases[i].grid.target for i in members})
+            for i, p in zip(members, holm([*p_values, *[1.0] * absent])[: len(members)], strict=True):
                 corrected[i][kind] = p
     return corrected
 

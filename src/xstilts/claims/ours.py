@@ -100,7 +100,7 @@ def _gains(run: RunTables, family: str) -> Outcome:
         own = run.arm_mean(arm, run.of([family], arm))
         if own is not None:
             parts.append(run.rule.beside(f"{family}, {arm}", own))
-    return run.rule.outcome(parts, _arms(run, family))
+    return run.rule.outcome(parts, _arms(run, family), run.not_counted)
 
 
 def _controlled(run: RunTables, control: str, arm: str) -> list[Part]:

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple, Protocol
 from xstilts.analysis.cells import CLEAN, PERTURBED
 from xstilts.analysis.contrasts import ALL, ENGLISH, OTHERS
 from xstilts.analysis.intervals import Estimate
+from xstilts.analysis.learning import unlearned_arms
 from xstilts.claims.base import Rule
 from xstilts.recipe import BASELINE, Recipe
+from xstilts.tasks.base import ZERO_SHOT
 
 Row = Mapping[str, Any]
 
@@ -72,8 +74,9 @@ class RunTables:
         self._same = {
             (row["arm"], row["task"]) for row in clean if "same-task" in (row["flags"] or "").split(",")
         }
-        self._gains = {_place(row): row for row in tables.gains_table if row["quantity"] == "gain"}
-        self.conditions = {row["condition"] for row in tables.gains_table}
+        gains = [row for row in tables.gains_table if row.get("setting", ZERO_SHOT) == ZERO_SHOT]
+        self._gains = {_place(row): row for row in gains if row["quantity"] == "gain"}
+        self.conditions = {row["condition"] for row in gains}
         self.controls = [(row["name"], row["of"]) for row in tables.run.get("controls", ())]
         settings = recipe.statistics
         self.rule = Rule(settings.alpha, settings.delta)
@@ -89,7 +92,23 @@ class RunTables:
 
     @cached_property
     def arms(self) -> tuple[str, ...]:
-        """The arms with an intermediate task that have verdicts."""
+        """The arms with an intermediate task that have verdicts, and learned that task."""
+        return tuple(arm for arm in self.judged_arms if arm not in self.unlearned)
+
+    @cached_property
+    def unlearned(self) -> list[str]:
+        """The arms that learned none of their tasks: they say nothing about these."""
+        return unlearned_arms(self.run.get("intermediates", ()))
+
+    @property
+    def not_counted(self) -> str:
+        """In words, the arms that are left out, as they did not learn their tasks."""
+        names = [arm for arm in self.judged_arms if arm in self.unlearned]
+        return f"not counted, as arms that did not learn their own tasks: {', '.join(names)}" if names else ""
+
+    @cached_property
+    def judged_arms(self) -> tuple[str, ...]:
+        """The arms that have verdicts, whether they learned their tasks or not."""
         have = {row["arm"] for row in self.verdicts}
         return tuple(arm for arm in self.recipe.arms if arm in have)
 
@@ -108,8 +127,12 @@ class RunTables:
 
     def arms_of(self, *tasks: str) -> list[str]:
         """The arms whose intermediate tasks are just these of the suite stilts, without language modelling."""
+        return [arm for arm in self.trained_on(*tasks) if arm in self.arms]
+
+    def trained_on(self, *tasks: str) -> list[str]:
+        """The same, with those that did not learn them."""
         wanted = {f"stilts/{task}" for task in tasks}
-        return [arm for arm in self.arms if set(self.tasks(arm)) == wanted and not self.with_mlm(arm)]
+        return [arm for arm in self.judged_arms if set(self.tasks(arm)) == wanted and not self.with_mlm(arm)]
 
     def named(self, name: str) -> list[str]:
         """The targets that are this task of XTREME or of XTREME-R."""

@@ -34,10 +34,15 @@ def large_average_gains(run: RunTables) -> Outcome:
         parts += [
             part for arm in arms for part in _average(run, arm, f"{arm}: all targets", printed[task] / 100)
         ]
-        parts += [] if arms else [untested(task, "no arm with this task alone", printed=printed[task] / 100)]
+        parts += [] if arms else [untested(task, _no_arm(run, task), printed=printed[task] / 100)]
     arms = run.arms_of("squad1") + run.arms_of("mnli") + run.arms_of("hellaswag")
     notes = scope(run, run.published(TEXT)), run.left_out(*arms), "large: half of the printed gain or more"
     return _published(run, run.rule.outcome(parts, *(notes if arms else ())))
+
+
+def _no_arm(run: RunTables, task: str) -> str:
+    there = run.trained_on(task)
+    return f"{there[0]} did not learn this task" if there else "no arm with this task alone"
 
 
 def multi_task_is_best(run: RunTables) -> Outcome:
@@ -59,7 +64,7 @@ def multi_task_is_best(run: RunTables) -> Outcome:
     if len(run.tasks(mixed)) < len(STILTS):
         note = f"{mixed} mixes {len(run.tasks(mixed))} tasks"
         parts.append(untested("all nine tasks together", note))
-    notes = scope(run, targets), run.left_out(mixed, *run.single)
+    notes = scope(run, targets), run.left_out(mixed, *run.single), run.not_counted
     return _published(run, run.rule.outcome(parts, *notes))
 
 
@@ -77,7 +82,7 @@ def retrieval_gains_much(run: RunTables) -> Outcome:
         if own is not None:
             parts.append(run.rule.beside(arm, own))
     notes = f"much: {100 * bound:.1f} points or more, half of the smallest printed mean", scope(run, targets)
-    return _published(run, run.rule.outcome(parts, *notes))
+    return _published(run, run.rule.outcome(parts, *notes, run.not_counted))
 
 
 def much() -> float:
@@ -96,7 +101,7 @@ def tydiqa_gains_xnli_does_not(run: RunTables) -> Outcome:
                 parts.append(_most(run, arms, target, gains))
         if not any(part.name.startswith(task) for part in parts):
             parts.append(untested(task, f"needs this target and {MANY} arms with one intermediate task"))
-    return run.rule.outcome(parts)
+    return run.rule.outcome(parts, run.not_counted)
 
 
 def best_per_target(run: RunTables) -> Outcome:
@@ -134,7 +139,7 @@ def english_beats_mlm_and_translation(run: RunTables) -> Outcome:
         test = PValues(min(1.0, 2 * found.p_below(run.rule.delta)), min(1.0, 2 * found.p_above()))
         part = _of_both(run, run.rule.part(name, found, test), targets)
     translated = untested("translated − English", "the run's tables do not tell the two apart")
-    return _published(run, run.rule.outcome([part, translated]))
+    return _published(run, run.rule.outcome([part, translated], run.not_counted))
 
 
 def starts_from_xlmr(run: RunTables) -> Outcome:
@@ -156,12 +161,12 @@ def three_phases(run: RunTables) -> Outcome:
         note += (
             f"; checkpoints by {run.recipe.selection}, where the paper looked at dev data of all languages"
         )
-    return Outcome(MET if trained and run.arms else NOT_MET, (), (note,))
+    return Outcome(MET if trained and run.judged_arms else NOT_MET, (), (note,))
 
 
 def nine_intermediates(run: RunTables) -> Outcome:
     """(9): the run's arms have all nine intermediate tasks, each by itself."""
-    there = [task for task in STILTS if run.arms_of(task)]
+    there = [task for task in STILTS if run.trained_on(task)]
     missing = ", ".join(task for task in STILTS if task not in there)
     note = f"{len(there)} of nine have an arm of their own" + (f"; without one: {missing}" if missing else "")
     return Outcome(NOT_MET if missing else MET, (), (note,))

@@ -14,7 +14,7 @@ from xstilts.errors import UserError
 
 def report(
     folder: Annotated[Path, typer.Argument(help="folder of a run", show_default=False)],
-    form: Annotated[str, typer.Option("--format", help="html, markdown or latex")] = "html",
+    form: Annotated[str, typer.Option("--format", help="html, markdown, latex or csv")] = "html",
     figures: Annotated[
         Path | None,
         typer.Option(
@@ -23,10 +23,12 @@ def report(
     ] = None,
     examples: Annotated[
         bool,
-        typer.Option("--examples/--no-examples", help="show test items where arms differ, in HTML alone"),
+        typer.Option(
+            "--examples/--no-examples", help="show test items where arms differ, in HTML and CSV alone"
+        ),
     ] = True,
 ) -> None:
-    """Write the report of a run again, as HTML, Markdown or LaTeX; draw its figures."""
+    """Write the report of a run again, as HTML, Markdown, LaTeX or tables in CSV; draw its figures."""
     from xstilts import report as reports
     from xstilts.errors import UnknownName
     from xstilts.experiment import Results
@@ -35,6 +37,7 @@ def report(
         "html": (partial(reports.write_html, examples=examples), "report.html"),
         "markdown": (reports.write_markdown, "report.md"),
         "latex": (reports.write_latex, "report.tex"),
+        "csv": (partial(reports.write_csv, examples=examples), "tables"),
     }
     if form not in writers:
         raise UnknownName("report format", form, writers)

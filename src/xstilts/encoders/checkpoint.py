@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 Weights = dict[str, "torch.Tensor"]
 
-TWO_TOWERS = "TwoTowers"
-"""The class of a head that joins texts and images, the only one that is not of transformers."""
+OURS = {"TwoTowers": "xstilts.encoders.two_towers", "Fusion": "xstilts.encoders.fusion"}
+"""The classes of heads that join texts and images, the only ones that are not of transformers, and their modules."""
 
 BODY, ROWS, CARD = "body.safetensors", "rows.safetensors", "checkpoint.json"
 
@@ -33,7 +33,7 @@ BODY, ROWS, CARD = "body.safetensors", "rows.safetensors", "checkpoint.json"
 class HeadSpec:
     """What a head is for: a task, the class that has it, and the names of its classes.
 
-    The class is one of transformers', or ours (`TWO_TOWERS`), whose `settings` say how text and images are joined.
+    The class is one of transformers', or one of `OURS`, whose `settings` say how text and images are joined.
     """
 
     task: str

@@ -76,12 +76,12 @@ def prepare(image: Image) -> torch.Tensor:
     return ((pixels - torch.tensor(MEAN)) / torch.tensor(DEVIATION)).permute(2, 0, 1)
 
 
-def vectors(model: Any, batch: torch.Tensor) -> torch.Tensor:
-    """The mean of the last feature map over its places, [n, 1280]: what the classifier would be given."""
+def states(model: Any, batch: torch.Tensor) -> torch.Tensor:
+    """The last feature map, [n, 1280, 7, 7]; the classifier would be given the mean over its places."""
     import torch
 
     found: torch.Tensor = model.extract_features(batch.contiguous(memory_format=torch.channels_last))
-    return found.mean((2, 3))
+    return found
 
 
 def _version(package: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from xstilts.encoders.base import BaseEncoder, is_pooler
-from xstilts.encoders.checkpoint import TWO_TOWERS, Checkpoint, Head, HeadSpec, Weights
+from xstilts.encoders.checkpoint import OURS, Checkpoint, Head, HeadSpec, Weights
 from xstilts.encoders.vocabulary import Rows, Vocabulary, gather_rows, trimmed_config
 
 
@@ -106,10 +107,9 @@ def _build_model(base: BaseEncoder, head: HeadSpec, vocabulary: Vocabulary, drop
         for name, value in config.to_dict().items():
             if "dropout" in name and isinstance(value, float):
                 setattr(config, name, dropout)
-    if head.auto_class == TWO_TOWERS:
-        from xstilts.encoders.two_towers import TwoTowers
-
-        return TwoTowers(transformers.AutoModel.from_config(config), head.settings)
+    if head.auto_class in OURS:
+        ours = getattr(import_module(OURS[head.auto_class]), head.auto_class)
+        return ours(transformers.AutoModel.from_config(config), head.settings)
     return getattr(transformers, head.auto_class).from_config(config)
 
 

@@ -1,6 +1,7 @@
 """Who sees: an image tower by Hugging Face id, folder, or a name that starts with `bundled/`.
 
-A tower is read as it was published: it turns an image into one vector, and nothing of it is trained.
+A tower is read as it was published: it turns an image into one vector, or into one for each of its parts, and nothing
+of it is trained.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +57,26 @@ class ImageTower(ABC):
     @abstractmethod
     def vectors(self, batch: torch.Tensor) -> torch.Tensor:
         """The vectors of prepared images, [n, width], from [n, 3, height, width]."""
+
+    @abstractmethod
+    def grid(self, batch: torch.Tensor) -> torch.Tensor:
+        """The last states of prepared images where they lie in them, [n, rows, columns, width].
+
+        Raises:
+            EncoderError: the tower's states do not lie in a grid.
+        """
+
+    def parts(self, batch: torch.Tensor, most: int) -> torch.Tensor:
+        """The states of at most so many parts of prepared images, [n, parts, width], row by row.
+
+        A finer grid is averaged over neighbours: one of 14 × 14 becomes one of 7 × 7 where `most` is 49.
+        """
+        from torch.nn.functional import adaptive_avg_pool2d
+
+        states = self.grid(batch).permute(0, 3, 1, 2)
+        side = isqrt(most)
+        pooled = adaptive_avg_pool2d(states, (min(side, states.shape[2]), min(side, states.shape[3])))
+        return pooled.flatten(2).transpose(1, 2)
 
 
 def find_tower(name: str) -> TowerSpec:
@@ -111,7 +133,10 @@ class _Bundled(ImageTower):
         return efficientnet.prepare(image)
 
     def vectors(self, batch: torch.Tensor) -> torch.Tensor:
-        return efficientnet.vectors(self._model, batch)
+        return efficientnet.states(self._model, batch).mean((2, 3))
+
+    def grid(self, batch: torch.Tensor) -> torch.Tensor:
+        return efficientnet.states(self._model, batch).permute(0, 2, 3, 1)
 
 
 class _Published(ImageTower):
@@ -131,6 +156,32 @@ class _Published(ImageTower):
             return pooled.float()
         states: torch.Tensor = self._model(pixel_values=batch).last_hidden_state.float()
         return states.mean(1) if states.ndim == 3 else states.mean((2, 3))
+
+    def grid(self, batch: torch.Tensor) -> torch.Tensor:
+        seen = getattr(self._model, "vision_model", self._model)
+        states: torch.Tensor = seen(pixel_values=batch).last_hidden_state.float()
+        if states.ndim == 4:
+            return states.permute(0, 2, 3, 1)
+        rows, columns = _sides(states.shape[1], batch.shape[2:], getattr(seen.config, "patch_size", None))
+        return states[:, -rows * columns :].reshape(len(states), rows, columns, -1)
+
+
+def _sides(tokens: int, pixels: Sequence[int], patch: Any) -> tuple[int, int]:
+    """Rows and columns of the patches that a tower has states of, behind those of tokens such as [CLS].
+
+    Example:
+        >>> _sides(197, (224, 224), 16), _sides(49, (224, 224), 4)
+        ((14, 14), (7, 7))
+    """
+    if isinstance(patch, int) and 0 < (pixels[0] // patch) * (pixels[1] // patch) <= tokens:
+        return pixels[0] // patch, pixels[1] // patch
+    side = isqrt(tokens)  # of towers that join patches from layer to layer, such as Swin
+    if side * side != tokens:
+        raise EncoderError(
+            f"the image tower gives {tokens} states of an image, which are no grid. Expected a vision transformer or a "
+            "convolutional network; `images: {parts: 1}` reads their mean"
+        )
+    return side, side
 
 
 def _load_published(spec: TowerSpec, folder: Path) -> ImageTower:

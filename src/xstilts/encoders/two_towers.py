@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Self, final
+from typing import Any, final
 
 import torch
 from torch import nn
 from torch.nn import functional
+
+from xstilts.encoders.joined import Joined, averaged
 
 LARGEST_SCALE = 100.0
 """What the learned scale is clipped at (Radford et al. 2021, arXiv 2103.00020, section 2.5)."""
@@ -18,7 +20,7 @@ START = {"infonce": (0.07, 0.0), "sigmoid": (0.1, -10.0)}
 
 
 @final
-class TwoTowers(nn.Module):
+class TwoTowers(Joined):
     """Texts and images as vectors whose inner products are the logits of their belonging together.
 
     The text's states are averaged over its tokens. Either side is normalised, projected, and brought to length 1. The
@@ -31,13 +33,8 @@ class TwoTowers(nn.Module):
             `lock` where the encoder stays as it is.
     """
 
-    base_model_prefix = "text"
-
     def __init__(self, text: Any, settings: Mapping[str, Any]) -> None:
-        super().__init__()
-        self.text = text
-        self.config = text.config
-        self.locked = settings["text"] == "lock"
+        super().__init__(text, settings["text"] == "lock")
         layers, width = settings["layers"], settings["width"]
         self.text_projection = _projection(int(text.config.hidden_size), width, layers)
         self.image_projection = _projection(settings["image_width"], width, layers)
@@ -45,36 +42,22 @@ class TwoTowers(nn.Module):
         self._start = math.log(1 / (settings["temperature"] or temperature)), bias
         self.scale = nn.Parameter(torch.tensor(self._start[0]))
         self.bias = nn.Parameter(torch.tensor(bias), requires_grad=settings["loss"] == "sigmoid")
-        if self.locked:
-            self.text.requires_grad_(False)
-
-    def get_input_embeddings(self) -> Any:
-        """The encoder's word embeddings."""
-        return self.text.get_input_embeddings()
-
-    def train(self, mode: bool = True) -> Self:
-        """As of any module; an encoder that is locked stays in evaluation mode, without dropout."""
-        super().train(mode)
-        if self.locked:
-            self.text.eval()
-        return self
+        self.lock()
 
     def forward(self, image: torch.Tensor, **inputs: torch.Tensor) -> torch.Tensor:
         """Vectors of texts and images.
 
         Args:
-            image: vectors of the image tower, [batch, image width].
+            image: vectors of the image tower, [batch, 1, image width]: a text has one image.
             inputs: of the encoder, each [batch, length].
 
         Returns:
             [batch, 2, width + 1]: the text's and the image's.
         """
-        states = self.text(**inputs).last_hidden_state
-        mask = inputs["attention_mask"][..., None].to(states.dtype)
-        pooled = (states * mask).sum(1) / mask.sum(1)
+        pooled = averaged(self.text(**inputs).last_hidden_state, inputs["attention_mask"])
         kind = self.scale.dtype  # in bf16 training a locked encoder still computes in fp32
         texts = functional.normalize(self.text_projection(pooled.to(kind)).float(), dim=1)
-        images = functional.normalize(self.image_projection(image.to(kind)).float(), dim=1)
+        images = functional.normalize(self.image_projection(image[:, 0].to(kind)).float(), dim=1)
         grown = self.scale.float()
         # A scale beyond the largest counts as the largest, but keeps its gradient, by which it can come back.
         scale = (grown - (grown - math.log(LARGEST_SCALE)).clamp(min=0).detach()).exp()
@@ -82,15 +65,10 @@ class TwoTowers(nn.Module):
         sides = torch.cat([scale * texts, bias], 1), torch.cat([images, torch.ones_like(bias)], 1)
         return torch.stack(sides, 1)
 
-    def _init_weights(self, module: nn.Module) -> None:
-        """The weights that training starts from: torch's own for projections, the encoder's own for its pooler."""
-        if module is self:
-            nn.init.constant_(self.scale, self._start[0])
-            nn.init.constant_(self.bias, self._start[1])
-        elif any(module is inner for inner in self.text.modules()):
-            self.text._init_weights(module)
-        elif callable(reset := getattr(module, "reset_parameters", None)):
-            reset()
+    def start(self) -> None:
+        """The scale and the bias that training starts from."""
+        nn.init.constant_(self.scale, self._start[0])
+        nn.init.constant_(self.bias, self._start[1])
 
 
 def _projection(before: int, width: int, layers: int) -> nn.Sequential:

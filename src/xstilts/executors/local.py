@@ -64,7 +64,9 @@ def pending(plan: Plan, present: Collection[Address], wanted: Sequence[Stage] | 
 
 def answers(plan: Plan) -> list[Stage]:
     """The stages that hold the answer: scores, what they were predicted from, and chosen intermediates."""
-    scores = [cell.score for cell in plan.cells]
+    if plan.goal is not None:
+        return list(plan.goal)
+    scores = [cell.score for cell in (*plan.cells, *plan.beside)]
     predictions = [stage for score in scores for stage in score.parents["prediction"]]
     layers = [cell.layer for cell in plan.cells if cell.layer is not None]
     return [*scores, *predictions, *layers, *plan.intermediates.values()]

@@ -79,7 +79,7 @@ def chosen(choice: Choice) -> str:
 
 
 def refuse_towers(choice: Choice) -> None:
-    """Refuse a checkpoint of two towers: no class of transformers holds a text encoder, projections and an image tower.
+    """Refuse a checkpoint of a text encoder beside an image tower: no class of transformers holds what joins them.
 
     Raises:
         UserError: the target is an image-text task.
@@ -87,9 +87,9 @@ def refuse_towers(choice: Choice) -> None:
     there = choice.run.experiment.catalogue
     if choice.is_trained and there.get(choice.target).images is not None:
         raise UserError(
-            f"{choice.target} is an image-text target: its checkpoint is a text encoder with projections beside an "
-            "image tower, for which there is no export. Expected --target encoder for the encoder as the arm left it, "
-            "before it was trained with images"
+            f"{choice.target} is an image-text target: its checkpoint is a text encoder with layers that read an image "
+            "tower's vectors, for which transformers has no class, so that there is no export of it. Expected --target "
+            "encoder for the encoder as the arm left it, before it was trained with images"
         )
 
 

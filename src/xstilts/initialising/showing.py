@@ -16,13 +16,14 @@ from rich.table import Table
 from rich.text import Text
 from typer import echo
 
-from xstilts.console import cost_words, planned
+from xstilts.console import planned
 from xstilts.costs import Costs
 from xstilts.encoders.base import EncoderSpec, find_encoder
 from xstilts.errors import UserError
 from xstilts.experiment import open_experiment
 from xstilts.initialising.asking import Request
 from xstilts.initialising.drafting import Draft, draft
+from xstilts.outlook import cost_words
 from xstilts.recipe import Recipe, parse_recipe
 from xstilts.tasks.declaration import UserTask
 

@@ -9,6 +9,7 @@ images apart has not found either.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -40,30 +41,48 @@ def _counted(prediction: Mapping[str, Any], name: str, of: OfRank) -> tuple[floa
     return (0.0, 0.0) if rank is None else (of(rank), 1.0)
 
 
-def _recall(direction: str, depth: int) -> Metric:
-    return Metric(
-        f"{direction}_r@{depth}",
-        f"{_LABELS[direction]} R@{depth}",
-        _of_ranks(direction, lambda rank: float(rank <= depth)),
-        share,
-        1,
-        chance=lambda candidates: min(1.0, depth / candidates),
-    )
+def guessed(metric: str, captions: Sequence[int]) -> float:
+    """The expected score of who ranks candidates at random, by the number of captions that each image has.
+
+    Of m right candidates among n the best has rank r with probability C(n - r, m - 1) / C(n, m).
+
+    Example:
+        >>> guessed("t2i_r@1", [5, 5]), guessed("i2t_r@1", [1, 3])
+        (0.5, 0.5)
+    """
+    direction = metric.partition("_")[0]
+    found, total = _BY_RANK[metric], sum(captions)
+    if direction == "t2i":
+        return _expected(found, 1, len(captions))
+    return sum(many * _expected(found, own, total) for own, many in Counter(captions).items()) / len(captions)
 
 
-def _reciprocal(direction: str) -> Metric:
-    return Metric(
-        f"{direction}_mrr",
-        f"{_LABELS[direction]} MRR",
-        _of_ranks(direction, lambda rank: 1 / rank),
-        share,
-        1,
-        chance=lambda candidates: sum(1 / rank for rank in range(1, candidates + 1)) / candidates,
-    )
+def _expected(of: OfRank, own: int, total: int) -> float:
+    """The mean of what a rank counts, over the ranks of the best of `own` among `total` in random order."""
+    value, weight = 0.0, own / total
+    for rank in range(1, total - own + 2):
+        value += of(rank) * weight
+        weight *= (total - rank - own + 1) / max(total - rank, 1)
+    return value
 
 
-IMAGE_TEXT = (
-    *(_recall(direction, depth) for depth in reversed(DEPTHS) for direction in _RANKS),
-    *(_reciprocal(direction) for direction in _RANKS),
+def _within(depth: int) -> OfRank:
+    return lambda rank: float(rank <= depth)
+
+
+def _reciprocal(rank: int) -> float:
+    return 1 / rank
+
+
+_COUNTED = (
+    *((f"r@{depth}", f"R@{depth}", _within(depth)) for depth in reversed(DEPTHS)),
+    ("mrr", "MRR", _reciprocal),
+)
+_BY_RANK = {f"{direction}_{name}": of for direction in _RANKS for name, _, of in _COUNTED}
+
+IMAGE_TEXT = tuple(
+    Metric(f"{direction}_{name}", f"{_LABELS[direction]} {label}", _of_ranks(direction, of), share, 1)
+    for name, label, of in _COUNTED
+    for direction in _RANKS
 )
 """R@10, R@5, R@1 and mean reciprocal rank, each from text to image and back."""

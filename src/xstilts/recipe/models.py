@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 
 from xstilts.recipe.dialect import RecipeDumper
+from xstilts.recipe.settings import check_settings
+from xstilts.tasks.base import ZERO_SHOT
 from xstilts.tasks.declaration import UserTask
 
 BASELINE = "none"
@@ -97,6 +108,20 @@ class PhaseOverride(_Model):
         return phase.model_copy(update=self.model_dump(exclude_none=True))
 
 
+class FewShot(PhaseOverride):
+    """What differs from `target` where the training goes on with a few rows of a test language."""
+
+    epochs: float | None = Field(
+        20, gt=0, description="passes over the few rows; 20 are IGLUE's (volta, experiments/few_shot)"
+    )
+
+    @model_validator(mode="after")
+    def _takes_all_rows(self) -> FewShot:
+        if self.examples is not None:
+            raise ValueError("examples: `settings` says how many, such as few-shot@10")
+        return self
+
+
 class Mixing(_Model):
     """How several intermediate tasks share the updates: in proportion to their size, up to a cap."""
 
@@ -127,6 +152,9 @@ class Training(_Model):
         Phase(epochs=2, learning_rate=(1.0e-5,)), description="of the arms' tasks; the same keys as target"
     )
     target: Phase = Field(Phase(), description="of the targets, on their English training sets")
+    few_shot: FewShot = Field(
+        FewShot(), description="differs from target where the training goes on with few-shot rows"
+    )
     per_task: Mapping[str, PhaseOverride] = Field(
         {},
         description="differs for one target or intermediate task; max_length replaces the task's own, too",
@@ -175,7 +203,19 @@ class Images(_Model):
     width: int = Field(
         256, ge=2, description="dimensions of the space that text and image are projected into"
     )
-    layers: int = Field(2, ge=1, le=4, description="of each projection; 1 = linear")
+    layers: int = Field(
+        2,
+        ge=1,
+        le=4,
+        description="of each projection, 1 = linear; for labels, of attention from text to image",
+    )
+    parts: int = Field(
+        49,
+        ge=1,
+        le=576,
+        description="parts of an image whose vectors are read for labels, at most; 1 = one vector of it all. 49 are "
+        "7 × 7 places; a finer grid is averaged over neighbours. Features that come with a task are read whole",
+    )
     loss: Literal["infonce", "sigmoid"] = Field(
         "infonce", description="infonce: symmetric, as CLIP's; sigmoid: SigLIP's"
     )
@@ -199,6 +239,17 @@ class Statistics(_Model):
         0.05, gt=0, lt=1, description="intervals are of level 1 - alpha, tests of level alpha"
     )
     draws: int = Field(10_000, ge=100, description="of the bootstrap over items")
+
+
+class Race(_Model):
+    """How a race decides."""
+
+    error: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="how often, at most, the arm that would lead the full grid on dev is dropped",
+    )
 
 
 class JoinedTask(_Model):
@@ -230,6 +281,15 @@ OwnTask = Annotated[
 """A task of one's own: files and their columns, or two tasks joined."""
 
 
+_TOO_FEW = {
+    "seeds": "strategy: race with {} of the three seeds that it needs at least: nothing is dropped before two have "
+    "run, nor after the last. Expected seeds: [0, 1, 2] or more (five or more pay), or strategy: full",
+    "arms": "strategy: race with {} arms, the baseline among them: there is nothing to choose between. Expected two "
+    "or more arms beside the baseline (five or more pay), or strategy: full",
+}
+"""What is wrong with a race, by what it has too few of."""
+
+
 class Recipe(_Model):
     """One experiment: arms × targets × languages × conditions × seeds."""
 
@@ -245,9 +305,19 @@ class Recipe(_Model):
     conditions: Names = Field(
         ("clean",), min_length=1, description="of the test input: clean, typos@2, ocr:text@4 …"
     )
+    settings: Annotated[Names, AfterValidator(check_settings)] = Field(
+        (ZERO_SHOT,),
+        description="how languages are tested: zero-shot, few-shot@K (after training on K sources of the language), "
+        "translate-test (on its test rows in English); verdicts are about the first",
+    )
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(
         (0, 1, 2), min_length=1, description="one training of everything for each; verdicts need two or more"
     )
+    strategy: Literal["full", "race"] = Field(
+        "full",
+        description="race: a seed a round; arms that cannot be the best on dev any more are dropped, and not tested",
+    )
+    race: Race = Field(Race(), description="how a race decides")
     selection: Literal["english-dev", "last", "average", "target-dev"] = Field(
         "english-dev", description="which checkpoint of a training is used; target-dev is an oracle"
     )
@@ -286,7 +356,15 @@ class Recipe(_Model):
             values = getattr(self, what)
             if len(set(values)) != len(values):
                 raise ValueError(f"{what}: {list(values)} holds a value twice")
+        for what, least in (("seeds", 3), ("arms", 3)) if self.strategy == "race" else ():
+            if len(getattr(self, what)) < least:
+                raise ValueError(_TOO_FEW[what].format(len(getattr(self, what))))
         return self
+
+    def among(self, arms: Collection[str], seeds: int | None = None) -> Recipe:
+        """The recipe with the baseline and some of its arms alone, and with its first so many seeds."""
+        kept = {name: arm for name, arm in self.arms.items() if name == BASELINE or name in arms}
+        return self.model_copy(update={"arms": kept, "seeds": self.seeds[:seeds]})
 
     def phase(self, name: Literal["intermediate", "target"], task: str, arm: str | None = None) -> Phase:
         """Settings of one training: the phase's, then the task's, then the arm's own."""
@@ -294,6 +372,10 @@ class Recipe(_Model):
         if task in self.training.per_task:
             phase = self.training.per_task[task].over(phase)
         return self.arms[arm].training.over(phase) if arm is not None else phase
+
+    def few_shot_phase(self, task: str) -> Phase:
+        """Settings of a training that goes on with few-shot rows: those of the target, and what differs."""
+        return self.training.few_shot.over(self.phase("target", task))
 
     def to_yaml(self) -> str:
         """The whole recipe, defaults included, as YAML that can be run again."""

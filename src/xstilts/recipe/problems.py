@@ -11,6 +11,7 @@ from xstilts.recipe.models import (
     TASK_FORMS,
     Arm,
     Controls,
+    FewShot,
     Mixing,
     Phase,
     PhaseOverride,
@@ -33,7 +34,18 @@ _UNION = re.compile(r"literal\[.*|tuple\[.*|dict\[.*|int|str|float|bool")
 
 _MODELS = {
     model.__name__: model
-    for model in (Arm, Controls, Mixing, Phase, PhaseOverride, Prefix, Retrieval, Statistics, Training)
+    for model in (
+        Arm,
+        Controls,
+        FewShot,
+        Mixing,
+        Phase,
+        PhaseOverride,
+        Prefix,
+        Retrieval,
+        Statistics,
+        Training,
+    )
 }
 _MODEL_NAME = re.compile(rf"\b({'|'.join(_MODELS)})\b")
 

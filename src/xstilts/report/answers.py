@@ -15,6 +15,7 @@ def answer(family: str, evidence: Evidence) -> dict[str, Any]:
         "family": words.FAMILIES.get(family, family),
         "short": words.short_answer(family, evidence),
         "overall": words.overall(family, evidence),
+        "changed": words.changed_overall(family, evidence),
         "rows": [_told(row, evidence) for row in rows],
         "best": {x: evidence.run.get("best", {}).get(x) for x in evidence.targets(family)},
     }

@@ -1,4 +1,4 @@
-"""The tables of a run inside the report, as compressed CSV files that a reader saves from the page."""
+"""The tables of a run as CSV: compressed inside the report, from where a reader saves them, and as plain files."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ import gzip
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xstilts.report.claimed import findings
+from xstilts.report.claimed import rows as rows_of_claims
+from xstilts.report.evidence import Evidence
+
 if TYPE_CHECKING:
+    from xstilts.claims import Finding
     from xstilts.experiment import Results
 
 MOST = 400_000
@@ -36,21 +42,52 @@ class Download:
         return f"data:application/gzip;base64,{self.data}"
 
 
-def downloads(results: Results, examples: bool) -> list[Download]:
+def downloads(results: Results, examples: bool, found: Sequence[Finding] = ()) -> list[Download]:
     """The tables that a page offers.
 
     Args:
         results: a finished run.
         examples: whether those with text of the data are among them.
+        found: what its claims come to.
     """
-    tables: list[tuple[str, Sequence[Mapping[str, Any]], str]] = [
+    return [_download(*table) for table in _tables(results, examples, found) if table[1]]
+
+
+def write_csv(results: Results, folder: str | Path, examples: bool = True) -> Path:
+    """Write the tables of a run as CSV files, whatever their size; returns the folder.
+
+    A file from before of a table that is empty now, or that is left out, is removed.
+
+    Example:
+        >>> write_csv(Results.load("runs/demo"), "tables")  # doctest: +SKIP
+        PosixPath('tables')
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows, _ in _tables(results, examples, findings(Evidence(results))):
+        path = folder / f"{name}.csv"
+        if rows:
+            path.write_bytes(to_csv(rows).encode("utf-8", "backslashreplace"))
+        else:
+            path.unlink(missing_ok=True)
+    return folder
+
+
+def _tables(
+    results: Results, examples: bool, found: Sequence[Finding]
+) -> list[tuple[str, Sequence[Mapping[str, Any]], str]]:
+    """(name, rows, meaning) of every table."""
+    return [
         ("verdicts", results.verdicts, "a row an arm and target, on clean and on changed input"),
         ("gains", results.gains_table, "a row a contrast: arm, target, group or language, condition"),
         ("results", results.results, "a row a score: arm, target, language, condition, seed"),
         ("layers", results.layers, "the curves that the layers of retrieval were chosen on"),
+        ("claims", rows_of_claims(found), "a row a figure that a claim rests on, or a claim that has none"),
+        ("languages", results.languages, "the features of each target's languages"),
+        ("explanations", results.explanations, "a row a feature and model of the gains by language"),
+        ("race", results.race, "a row an arm and round of the race: dev scores and what they predict"),
         ("examples", results.examples if examples else (), "the examples above"),
     ]
-    return [_download(name, rows, meaning) for name, rows, meaning in tables if rows]
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:

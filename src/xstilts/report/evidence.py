@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xstilts.analysis.learning import learned_runs, unlearned_arms
 from xstilts.languages import display_name
 from xstilts.perturbations import reported_apart
 from xstilts.recipe import BASELINE, Recipe, load_recipe
+from xstilts.tasks.base import ZERO_SHOT
 
 if TYPE_CHECKING:
     from xstilts.experiment import Results
@@ -21,9 +23,6 @@ Row = Mapping[str, Any]
 CLEAN, PERTURBED = "clean", "perturbed"
 ENGLISH, OTHERS, ALL = "en", "non-en", "all"
 FAMILIES = ("trained", "retrieval", "image-text")
-
-LEARNED = 0.1
-"""An arm counts as having learned its task where it closes this share of the way from chance to perfect."""
 
 
 class Interval(NamedTuple):
@@ -44,6 +43,11 @@ class Interval(NamedTuple):
         if self.low is None or self.high is None:
             return 0
         return (self.low > 0) - (self.high < 0)
+
+    def minus(self, value: float) -> Interval:
+        """The same as a difference from a value."""
+        low, high = (None if x is None else x - value for x in (self.low, self.high))
+        return Interval(self.value - value, low, high)
 
 
 class Score(NamedTuple):
@@ -91,10 +95,7 @@ class Learned:
     @property
     def runs(self) -> int | None:
         """In how many runs the task was learned; None where no chance level is known."""
-        if self.chance is None:
-            return None
-        bar = self.chance + LEARNED * (1 - self.chance)
-        return sum(value >= bar for value in self.values)
+        return learned_runs(self.values, self.chance)
 
 
 class Evidence:
@@ -102,6 +103,7 @@ class Evidence:
 
     Args:
         results: a finished run; its folder's `recipe.yaml` is read where there is one.
+        setting: which of its results and gains are asked for; verdicts are about zero-shot.
 
     Example:
         >>> evidence = Evidence(Results.load("runs/demo"))  # doctest: +SKIP
@@ -109,7 +111,9 @@ class Evidence:
         Interval(value=-0.031, low=-0.052, high=-0.01)
     """
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: Results, setting: str = ZERO_SHOT) -> None:
+        self.every, self.setting = results, setting
+        results = results.in_setting(setting)
         self.results, self.run = results, results.run
         self.controls: dict[str, tuple[str, str]] = {
             row["name"]: (row["of"], row["kind"]) for row in self.run.get("controls", ())
@@ -119,6 +123,12 @@ class Evidence:
         self._gains = {_asked(row): row for row in results.gains_table}
         self._judged = {row["task"]: (row["metric"], row["postprocess"] or "") for row in results.verdicts}
         self._families = {row["task"]: row["family"] for row in (*results.results, *results.verdicts)}
+
+    @cached_property
+    def beside(self) -> dict[str, Evidence]:
+        """The same tables in the run's other settings, by setting."""
+        found = _unique(row.get("setting", ZERO_SHOT) for row in self.every.results)
+        return {setting: Evidence(self.every, setting) for setting in found if setting != self.setting}
 
     @cached_property
     def recipe(self) -> Recipe | None:
@@ -132,9 +142,14 @@ class Evidence:
         return float(self.run.get("statistics", {}).get("delta", 0.01))
 
     @property
+    def alpha(self) -> float:
+        """1 − the level of the intervals."""
+        return float(self.run.get("statistics", {}).get("alpha", 0.05))
+
+    @property
     def level(self) -> int:
         """The level of the intervals in percent."""
-        return round(100 * (1 - float(self.run.get("statistics", {}).get("alpha", 0.05))))
+        return round(100 * (1 - self.alpha))
 
     @property
     def families(self) -> tuple[str, ...]:
@@ -311,8 +326,11 @@ class Evidence:
 
     def unlearned(self, arm: str) -> bool:
         """Whether an arm learned none of its intermediate tasks in any run: it then says nothing."""
-        mine = [x for x in self.learned if x.arm == arm]
-        return bool(mine) and all(x.runs == 0 for x in mine)
+        return arm in self._unlearned
+
+    @cached_property
+    def _unlearned(self) -> list[str]:
+        return unlearned_arms(self.run.get("intermediates", ()))
 
 
 def interval(row: Row) -> Interval:

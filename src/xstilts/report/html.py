@@ -12,11 +12,28 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from xstilts.analysis.learning import LEARNED
 from xstilts.languages import display_name
 from xstilts.overlap import MEANING, sentences
-from xstilts.report import answers, browse, charts, layers, persistence, provenance, sections, words
+from xstilts.report import (
+    answers,
+    browse,
+    charts,
+    claimed,
+    explanations,
+    layers,
+    modalities,
+    persistence,
+    provenance,
+    race,
+    sections,
+    settings,
+    shares,
+    spread,
+    words,
+)
 from xstilts.report.downloads import downloads
-from xstilts.report.evidence import LEARNED, Evidence
+from xstilts.report.evidence import Evidence
 from xstilts.report.examples import shown_examples
 from xstilts.report.severity import severity_curves
 from xstilts.report.visible import finalize, visible
@@ -32,11 +49,17 @@ FEW = 12
 SECTIONS: Mapping[str, str] = {
     "answer": "The answer",
     "learned": "Did each arm learn its own task?",
+    "race": "Which arms were dropped on the way?",
     "persistence": "Do gains persist?",
+    "spread": "How is each gain spread?",
+    "modalities": "Do gains carry over from text to images?",
+    "settings": "With a few examples, or in translation",
     "controls": "Is a gain the intermediate task's own?",
     "languages": "Gains by language",
+    "explanations": "What goes with larger gains?",
     "conditions": "Does it hold when the input is changed?",
     "layers": "Retrieval: which layer",
+    "claims": "What becomes of the published claims",
     "examples": "Where arms differ: examples",
     "scores": "Scores",
     "data": "The tables behind this page",
@@ -111,8 +134,9 @@ def _shown(text: str) -> Markup:
 _FILTERS: Mapping[str, Callable[..., Any]] = {
     "points": words.points,
     "span": words.span,
-    "percent": words.percent,
-    "errors": words.errors_changed,
+    "percent": shares.percent,
+    "ratio_span": shares.ratio_span,
+    "errors": shares.errors_changed,
     "language": display_name,
     "metric": words.metric_label,
     "condition": words.condition_label,
@@ -131,6 +155,7 @@ def _context(results: Results, evidence: Evidence, with_examples: bool) -> dict[
     }
     every = [*seen[False], *seen[True]]
     targets = evidence.targets()
+    found = claimed.findings(evidence)
     return {
         "evidence": evidence,
         "words": words,
@@ -141,17 +166,23 @@ def _context(results: Results, evidence: Evidence, with_examples: bool) -> dict[
         "changed_verdicts": seen[True],
         "few": FEW,
         "learned_bar": LEARNED,
+        "race": race.context(evidence.run.get("race")),
         "matrix": persistence.context(evidence),
+        "spread": spread.context(evidence),
+        "explained": explanations.context(evidence),
+        "claims": claimed.context(found, evidence.level),
+        "modalities": modalities.context(evidence),
+        "beside": settings.context(evidence),
         "readings": [text for x in targets if (text := layers.reading(x, evidence))],
         "controls": sections.against_controls(evidence),
         "browse": browse.context(evidence),
         "forests": {target: charts.forests(target, evidence) for target in targets},
-        "conditions": sections.changed_input(evidence),
+        "conditions": sections.by_target_and_arm(sections.changed_input(evidence)),
         "severities": {target: severity_curves(target, evidence) for target in targets},
         "layers": sections.layer_blocks(evidence),
         "examples": shown_examples(results) if with_examples else [],
         "scores": sections.score_tables(evidence),
-        "downloads": downloads(results, with_examples),
+        "downloads": downloads(results, with_examples, found),
         "settings": provenance.settings(evidence),
         "overlap": sentences(evidence.run.get("overlap", [])),
         "overlap_meaning": MEANING,

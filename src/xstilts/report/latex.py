@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xstilts.languages import display_name
-from xstilts.report import words
+from xstilts.report import claimed, explanations, spread, words
 from xstilts.report.evidence import PERTURBED, Evidence, Interval
 from xstilts.report.layers import all_vectors, layer_gains
 from xstilts.report.persistence import Block, matrix
@@ -105,8 +105,9 @@ def write_latex(results: Results, path: str | Path) -> Path:
         PosixPath('answer.tex')
     """
     evidence = Evidence(results)
-    tables = [_persistence(evidence), _verdicts(evidence), *_languages(evidence)]
-    tables += [_conditions(evidence), _controls(evidence), _layers(evidence)]
+    tables = [_persistence(evidence), _verdicts(evidence), _spread(evidence), *_languages(evidence)]
+    tables += [_explanations(evidence), _conditions(evidence), _controls(evidence), _layers(evidence)]
+    tables += [_claims(evidence)]
     text = "\n\n".join([str(table) for table in tables if table.rows])
     other = "% Some names are in other scripts than Latin: compile with lualatex or xelatex.\n"
     head = f"{_PREAMBLE}\n{other if _LATIN.search(text) else ''}"
@@ -202,6 +203,76 @@ def _verdicts(evidence: Evidence) -> Table:
     return table
 
 
+def _spread(evidence: Evidence) -> Table:
+    found = spread.lines(evidence)
+    names = spread.columns(found)
+    rows = [(line.target, [escape(line.arm), *map(_entry, line.entries)]) for line in found]
+    caption = f"How each gain is spread, with {evidence.level}% intervals. {spread.meanings(names)}"
+    head = [_line(["Arm", *map(_stacked, names)])]
+    return Table("spread", caption, "l" + "c" * len(names), head, _by_target(rows, evidence))
+
+
+def _stacked(name: str) -> str:
+    """A head in two lines, broken at the space that is next to its middle."""
+    spaces = [i for i, letter in enumerate(name) if letter == " "]
+    if not spaces:
+        return escape(name)
+    middle = min(spaces, key=lambda i: abs(2 * i - len(name)))
+    above, below = escape(name[:middle]), escape(name[middle + 1 :])
+    return rf"\begin{{tabular}}[b]{{@{{}}c@{{}}}}{above}\\{below}\end{{tabular}}"
+
+
+def _entry(entry: spread.Entry | None) -> str:
+    if entry is None:
+        return "--"
+    value = rf"\textbf{{{escape(entry.value)}}}" if entry.clear else escape(entry.value)
+    return rf"\gainwithin{{{value}}}{{{escape(entry.beside)}}}" if entry.beside else value
+
+
+def _explanations(evidence: Evidence) -> Table:
+    told = explanations.context(evidence)
+    units = "; ".join(f"{head}: {unit}" for head, unit in told["units"])
+    silent = " ".join(f"{x.family}{', ' if x.where else ''}{x.where}: {x.why}." for x in told["silences"])
+    caption = (
+        f"What goes with larger gains, in points for one unit of each feature, with {evidence.level}% intervals; bold: "
+        f"clear after Holm's correction over the features. {units}. An association over languages is no cause. {silent}"
+    ).strip()
+    head = _head(["Arm", "Input", *(head for head, _ in told["units"])])
+    table = Table("explanations", caption, "ll" + "c" * len(told["units"]), head)
+    for family, models in told["families"]:
+        table.rows.extend([*([[]] if table.rows else []), [_across(escape(family), 2 + len(told["units"]))]])
+        for model in models:
+            cells = [escape(model.arm), "changed" if model.changed else "clean"]
+            table.rows.append([*cells, *map(_effect, model.effects)])
+    return table
+
+
+def _effect(effect: explanations.Effect | None) -> str:
+    if effect is None or effect.change is None:
+        return "--"
+    value = escape(words.points(effect.change.value))
+    value = rf"\textbf{{{value}}}" if effect.clear else value
+    span = words.span(effect.change) + (", alone" if effect.alone else "")
+    return rf"\gainwithin{{{value}}}{{{escape(span)}}}"
+
+
+def _claims(evidence: Evidence) -> Table:
+    """A row a claim, with a figure of its own: the first that has its verdict, or else the first there is."""
+    found = claimed.findings(evidence)
+    counts, caveat = claimed.counts(found), claimed.caveat(evidence.level)
+    what = "What becomes of the published claims, and of ours, with the first figure of each that bears its verdict"
+    caption = f"{what}: {counts}. {caveat}"
+    table = Table("claims", caption, "rllc", _head(["", "Claim", "Verdict", "Points"]))
+    for finding in found:
+        figures = [x for x in claimed.figures(finding.outcome.parts) if x.value]
+        figures.sort(key=lambda x: x.verdict != finding.outcome.verdict)
+        figure = next(iter(figures), None)
+        cells = [str(finding.claim.number), finding.claim.short, finding.outcome.verdict]
+        told = rf"\gainwithin{{{escape(figure.value)}}}{{{escape(figure.span)}}}" if figure else "--"
+        table.rows.append([*map(escape, cells), told])
+    return table
+
+
 def _languages(evidence: Evidence) -> list[Table]:
     """For each target the gains by language, `ARMS` arms beside each other."""
     tables = []
@@ -264,10 +335,13 @@ def _by_target(rows: Sequence[tuple[str, list[str]]], evidence: Evidence) -> lis
     told: list[list[str]] = []
     for target, cells in groupby(rows, key=lambda row: row[0]):
         lines = [line for _, line in cells]
-        name = escape(words.short(target, evidence.targets()))
-        head = rf"\multicolumn{{{len(lines[0])}}}{{@{{}}l}}{{\textbf{{{name}}}}}"
+        head = _across(escape(words.short(target, evidence.targets())), len(lines[0]))
         told += [*([[]] if told else []), [head], *lines]
     return told
+
+
+def _across(name: str, width: int) -> str:
+    return rf"\multicolumn{{{width}}}{{@{{}}l}}{{\textbf{{{name}}}}}"
 
 
 def _layers(evidence: Evidence) -> Table:

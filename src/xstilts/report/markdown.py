@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xstilts.languages import display_name
+from xstilts.report import claimed, modalities, settings, spread
 from xstilts.report.evidence import CLEAN, ENGLISH, OTHERS, Evidence, flags, of_verdict
 from xstilts.report.layers import all_vectors, layer_gains
+from xstilts.report.race import RACE, dropped_rows, outcome, rule
 from xstilts.report.visible import visible
 from xstilts.report.words import (
     FAMILIES,
@@ -24,12 +26,15 @@ from xstilts.report.words import (
 )
 
 if TYPE_CHECKING:
+    from xstilts.claims import Finding
     from xstilts.experiment import Results
 
 Table = list[list[str]]
 
 _VERDICTS = ["Target", "Arm", "Input", "Verdict", "English", "Other languages", "Worst language", "Flags"]
 _GAINS = ["Target", "Arm", "Condition", "Language", "Gain", "Interval"]
+_CLAIMS = ["No.", "Claim", "Verdict", "Figures"]
+_SETTINGS = "Gains over no intermediate task in the same setting. Verdicts are about zero-shot alone."
 _LAYERS = ["Target", "Arm", "Vectors", "Layer", "Gain", "Interval"]
 
 
@@ -43,9 +48,21 @@ def write_markdown(results: Results, path: str | Path) -> Path:
     evidence = Evidence(results)
     parts = [f"# {QUESTION}", *(_markdown(text) for text in _answers(evidence))]
     parts += ["## Verdicts", _pipes(_VERDICTS, _verdicts(evidence))]
+    if lines := spread.lines(evidence):
+        names = spread.columns(lines)
+        parts += ["## How gains are spread", _markdown(spread.meanings(names))]
+        parts += [_pipes(["Target", "Arm", *names], _spread(lines))]
     parts += ["## Gains", _note(evidence), _pipes(_GAINS, _gains(evidence))]
+    if found := modalities.table(evidence):
+        parts += ["## From text to images", _pipes(modalities.head(evidence), found)]
+    if found := settings.table(evidence):
+        parts += ["## Beside zero-shot", _SETTINGS, _pipes(settings.HEAD, found)]
+    if race := evidence.run.get("race"):
+        parts += ["## Race", _markdown(f"{rule(race)} {outcome(race)}"), _pipes(RACE, dropped_rows(race))]
     if found := _layers(evidence):
         parts += ["## Layers of retrieval", _markdown(all_vectors(evidence)), _pipes(_LAYERS, found)]
+    if found := _claims(evidence):
+        parts += ["## Claims", claimed.caveat(evidence.level), _pipes(_CLAIMS, found)]
     return _write(path, "\n\n".join(parts) + "\n")
 
 
@@ -102,6 +119,28 @@ def _gains(evidence: Evidence) -> Table:
                         value = points(gain.value)
                         table.append([target, arm, condition_label(condition), label, value, span(gain)])
     return table
+
+
+def _spread(lines: Sequence[spread.Line]) -> Table:
+    def told(entry: spread.Entry | None) -> str:
+        if entry is None:
+            return NOTHING
+        return f"{entry.value} ({entry.beside})" if entry.beside else entry.value
+
+    return [[line.target, line.arm, *map(told, line.entries)] for line in lines]
+
+
+def _claims(evidence: Evidence) -> Table:
+    """A row a claim, with every figure that was judged."""
+    return [
+        [str(one.claim.number), one.claim.sentence, one.outcome.verdict, _judged(one) or NOTHING]
+        for one in claimed.findings(evidence)
+    ]
+
+
+def _judged(finding: Finding) -> str:
+    found = [x for x in claimed.figures(finding.outcome.parts) if x.verdict and x.value]
+    return "; ".join(f"{x.name} {x.value} ({x.span}): {x.judgement}" for x in found)
 
 
 def _layers(evidence: Evidence) -> Table:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from xstilts.recipe import BASELINE
 from xstilts.report import charts, layers
-from xstilts.report.evidence import ALL, ENGLISH, OTHERS, Evidence
+from xstilts.report.evidence import ALL, ENGLISH, OTHERS, Evidence, Row
 
 
 def score_tables(evidence: Evidence) -> list[dict[str, Any]]:
@@ -72,6 +75,14 @@ def changed_input(evidence: Evidence) -> list[dict[str, Any]]:
                         }
                     )
     return rows
+
+
+def by_target_and_arm(rows: Sequence[Row]) -> list[tuple[str, list[tuple[str, list[Row]]]]]:
+    """Rows of `changed_input` by target, and in it by arm."""
+    return [
+        (target, [(arm, list(mine)) for arm, mine in groupby(found, key=itemgetter("arm"))])
+        for target, found in groupby(rows, key=itemgetter("target"))
+    ]
 
 
 def layer_blocks(evidence: Evidence) -> list[dict[str, Any]]:

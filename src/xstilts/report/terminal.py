@@ -13,6 +13,8 @@ from xstilts.languages import display_name
 from xstilts.overlap import MEANING, sentences
 from xstilts.report.evidence import ENGLISH, OTHERS, Evidence, Interval, Row, flags, of_verdict
 from xstilts.report.layers import reading
+from xstilts.report.race import lines as race_lines
+from xstilts.report.race import outcome, rule
 from xstilts.report.words import (
     FAMILIES,
     FLAGS,
@@ -69,6 +71,9 @@ def print_answer(results: Results, console: Console) -> None:
         console.print()
         for line in _lines(evidence, console.width < _WIDE):
             console.print(put(line), markup=False, highlight=False)
+    if race := results.run.get("race"):
+        for line in (*race_lines(race), f"{outcome(race)} {rule(race)}"):
+            console.print(put(line), markup=False, highlight=False, soft_wrap=True)
     overlap = sentences(results.run.get("overlap", []))
     for line in [f"! {text}" for text in overlap] + ([f"  {MEANING}"] if overlap else []):
         console.print(put(line), markup=False, highlight=False, soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from xstilts.errors import UnknownName
 from xstilts.hashing import short_hash
@@ -103,28 +103,6 @@ def span(gain: Interval | None, joint: str = " to ") -> str:
     return f"{points(gain.low)}{joint}{points(gain.high)}"
 
 
-def percent(value: float | None) -> str:
-    """A share of 0..1 in whole percent: `72%`."""
-    return NOTHING if value is None else f"{100 * value:.0f}%".replace("-", MINUS)
-
-
-def errors_changed(reduction: Interval) -> str:
-    """What a share of the baseline's errors that an arm leaves out means: `errors −30% (−48% to −9%)`.
-
-    Example:
-        >>> errors_changed(Interval(-0.25, None, None))
-        'errors +25%'
-    """
-
-    def change(share: float) -> str:
-        text = percent(-share)
-        return f"+{text}" if share < 0 and text != "0%" else text.replace(f"{MINUS}0%", "0%")
-
-    bounds = [change(x) for x in (reduction.high, reduction.low) if x is not None]
-    told = f" ({' to '.join(bounds)})" if len(bounds) == 2 else ""
-    return f"errors {change(reduction.value)}{told}"
-
-
 def short(task: str, tasks: Sequence[str]) -> str:
     """A task's name without its suite, where that is clear among the tasks.
 
@@ -156,17 +134,17 @@ def metric_label(name: str) -> str:
 
 
 def condition_label(name: str) -> str:
-    """A condition in words: `typos, strength 2 of 5` for `typos@2`.
+    """A condition in words: `typos, severity 2 of 5` for `typos@2`.
 
     Example:
         >>> condition_label("ocr:context@4"), condition_label("perturbed")
-        ('ocr in context, strength 4 of 5', 'all changed input together')
+        ('ocr in context, severity 4 of 5', 'all changed input together')
     """
     if name in (CLEAN, PERTURBED):
         return {CLEAN: "clean", PERTURBED: "all changed input together"}[name]
     what, _, severity = name.partition("@")
     what, _, role = what.partition(":")
-    return what + (f" in {role}" if role else "") + (f", strength {severity} of 5" if severity else "")
+    return what + (f" in {role}" if role else "") + (f", severity {severity} of 5" if severity else "")
 
 
 def counted(number: int, noun: str) -> str:
@@ -182,10 +160,12 @@ def listed(names: Sequence[str]) -> str:
 def sentence(row: Row, evidence: Evidence) -> str:
     """What one arm does to one target, in one plain sentence that ends with the verdict, and what it lacks.
 
+    It says that something is so where the verdict stands for it, and that it seems so where an interval alone does.
+
     Example:
         >>> sentence(row, evidence)  # doctest: +SKIP
-        'Training on definitions first costs 3.1 points on intents in the 8 other languages (95% interval −5.2
-        to −1.0) and makes no clear difference in English (+0.4; −1.0 to +1.8): harms.'
+        'Training on definitions first costs 3.1 points on intents on average over the 8 other languages (95%
+        interval −5.2 to −1.0) and makes no clear difference in English (+0.4; −1.0 to +1.8): harms.'
     """
     target = short(row["task"], evidence.targets())
     lead = f"{_scope(row)} on {row['arm']} first"
@@ -198,9 +178,11 @@ def sentence(row: Row, evidence: Evidence) -> str:
         )
     where = _others(row, bool(english)) if others else "in English"
     on = f"on {target}{' with changed input' if row['perturbed'] else ''} {where}"
-    text = f"{lead} {_effect(first, on, f'{evidence.level}% interval ')}"
+    stands = _STANDS.get(row["verdict"], {})
+    told = stands.get(OTHERS if others and english else _ALONE, _SEEMS)
+    text = f"{lead} {_effect(first, on, told, f'{evidence.level}% interval ')}"
     if others and english:
-        text += f" and {_effect(english, 'in English')}"
+        text += f" and {_effect(english, 'in English', stands.get(ENGLISH, _SEEMS))}"
     return f"{text}: {verdict_word(row)}. {_caveats(row, evidence)}".strip()
 
 
@@ -216,30 +198,57 @@ def _others(row: Row, english: bool) -> str:
     return f"on average over {'the ' if english else ''}{row['languages']} {'other ' if english else ''}languages"
 
 
-def _effect(gain: Interval, where: str, level: str = "") -> str:
+def _effect(gain: Interval, where: str, stands: str, level: str = "") -> str:
+    """A gain in words; `stands` is what the verdict says of it, which the interval alone never overrules."""
     bounds = f"{level}{span(gain)}"
-    if not gain.clear:
-        return f"makes no clear difference {where} ({points(gain.value)}; {bounds})"
-    verb = "adds" if gain.sign > 0 else "costs"
+    small = {_NO_GAIN: "gives no gain that matters", _NO_CHANGE: "makes no difference that matters"}
+    if stands in small or not gain.clear:
+        return f"{small.get(stands, 'makes no clear difference')} {where} ({points(gain.value)}; {bounds})"
+    up = gain.sign > 0
+    verb = ("adds" if up else "costs") if stands == _IS else f"seems to {'add' if up else 'cost'}"
     amount = points(abs(gain.value), sign=False)
     noun = "point" if amount == "1.0" else "points"
     return f"{verb} {amount} {noun} {where} ({bounds})"
 
 
+_IS, _SEEMS, _NO_GAIN, _NO_CHANGE = "is", "seems", "no gain", "no change"
+_ALONE = "alone"
+_STANDS: Mapping[str, Mapping[str, str]] = {
+    "persists": {ENGLISH: _IS, OTHERS: _IS},
+    "gains": {_ALONE: _IS},
+    "harms": {OTHERS: _IS, _ALONE: _IS},
+    "fades": {ENGLISH: _IS, OTHERS: _NO_GAIN},
+    "spreads": {ENGLISH: _NO_GAIN, OTHERS: _IS},
+    "no gain": {ENGLISH: _NO_CHANGE, OTHERS: _NO_CHANGE, _ALONE: _NO_CHANGE},
+}
+"""What each verdict says of the gain in English, in other languages, or in those that there are alone."""
+
+
 def _caveats(row: Row, evidence: Evidence) -> str:
     """What must be said beside the verdict, in sentences."""
-    notes = []
+    raised = flags(row)
+    notes = [text.format(row["arm"]) for flag, text in _BUT.items() if flag in raised]
     if evidence.unlearned(row["arm"]):
         notes.append(f"But {row['arm']} did not learn its own task, so this says nothing about that task.")
     if row["verdict"] == "undecided":
         notes.append(_why_undecided(row))
-    if row.get("left_out") and "immovable" not in flags(row):
+    if row.get("left_out") and "immovable" not in raised:
         pairs = counted(row["left_out"], "pair")
         notes.append(
             f"Left out: {pairs} of language and condition where arm or baseline scores above 95 or no better than "
             "guessing."
         )
     return " ".join(note for note in notes if note)
+
+
+_BUT = {
+    "not-specific": "But it does not hold against the controls of {}, so it cannot be put down to that task.",
+    "uncontrolled": "No control was run for {}, so training as such may do as much.",
+    "isotropy": "But it is gone where sentence vectors are centred.",
+    "english-loss": "English clearly loses.",
+    "same-task": "The target is also the task of {}: this is no transfer.",
+}
+"""What a sentence must not leave out where a flag is raised; `{}` is the arm."""
 
 
 def _why_undecided(row: Row) -> str:
@@ -286,40 +295,42 @@ def named_flags(row: Row) -> list[str]:
 
 
 def short_answer(family: str, evidence: Evidence) -> str:
-    """The answer for a family of targets in a few words, such as `In English only.`."""
+    """The answer for a family of targets in a few words, such as `In English only.`; clean input alone counts."""
     rows = counting(family, evidence)
     kinds = {row["verdict"] for row in rows}
     won = [row for row in rows if row["verdict"] in ("persists", "gains", "spreads")]
-    own = [row for row in won if not _DOUBTS & set(flags(row))]
+    faded = [row for row in rows if row["verdict"] == "fades"]
+    own = [row for row in won if _is_own(row)]
+    harm = ", and sometimes it harms" if "harms" in kinds else ""
     if not rows:
         return "Not answered."
     if own:
-        return "Yes." if len(own) == len(rows) else "Sometimes."
-    if won:
-        return "There are gains, but not clearly through the intermediate task."
-    if "fades" in kinds:
-        return "In English only."
-    if "harms" in kinds:
-        return "No: it harms." if kinds == {"harms"} else "No gain is proven, and sometimes it harms."
+        return "Yes." if len(own) == len(rows) else f"Sometimes{harm}."
+    if won or any(not _is_own(row) for row in faded):
+        return f"There are gains, but not clearly through the intermediate task{harm}."
+    if faded:
+        return "In English only." if kinds == {"fades"} else f"Sometimes, but in English only{harm}."
+    if harm:
+        return "No: it harms." if kinds == {"harms"} else f"No gain is proven{harm}."
     return "No." if kinds == {"no gain"} else "Not settled."
 
 
-def counting(family: str, evidence: Evidence) -> list[Row]:
-    """The clean verdicts that count for the short answer: not of a task on itself, nor of an arm that learned none."""
-    rows = evidence.verdicts(family)
+def _is_own(row: Row) -> bool:
+    """Whether a gain counts as the intermediate task's own."""
+    return not _DOUBTS & set(flags(row))
+
+
+def counting(family: str, evidence: Evidence, perturbed: bool = False) -> list[Row]:
+    """The verdicts that count: not those of a task on itself, nor of an arm that learned none."""
+    rows = evidence.verdicts(family, perturbed)
     return [row for row in rows if "same-task" not in flags(row) and not evidence.unlearned(row["arm"])]
 
 
 def overall(family: str, evidence: Evidence) -> str:
     """How the comparisons of one family came out, counted by verdict; families are never put together."""
     rows = counting(family, evidence)
-    told = []
-    for verdict in (*VERDICTS, NO_VERDICT):
-        pairs = [_pair(row, evidence) for row in rows if verdict_word(row) == verdict]
-        if pairs:
-            names = f" ({listed(pairs)})" if len(pairs) <= 3 else ""
-            told.append(f"{verdict} {len(pairs)}{names}")
-    count = f"Verdicts on {counted(len(rows), 'pair')} of arm and target: {'; '.join(told)}." if told else ""
+    told = _by_verdict(rows, evidence)
+    count = f"Verdicts on {counted(len(rows), 'pair')} of arm and target: {told}." if told else ""
     rest = [row for row in evidence.verdicts(family) if row not in rows]
     unlearned = list(dict.fromkeys(row["arm"] for row in rest if evidence.unlearned(row["arm"])))
     same = [_pair(row, evidence) for row in rest if row["arm"] not in unlearned]
@@ -333,6 +344,23 @@ def overall(family: str, evidence: Evidence) -> str:
     if same:
         count += f" Not counted, as arm and target are the same task: {listed(same)}."
     return count.strip()
+
+
+def changed_overall(family: str, evidence: Evidence) -> str:
+    """The same with changed input; empty where none was tested."""
+    told = _by_verdict(counting(family, evidence, perturbed=True), evidence)
+    return f"With changed input: {told}." if told else ""
+
+
+def _by_verdict(rows: Sequence[Row], evidence: Evidence) -> str:
+    """The pairs of arm and target counted by verdict, and named where they are few."""
+    told = []
+    for verdict in (*VERDICTS, NO_VERDICT):
+        pairs = [_pair(row, evidence) for row in rows if verdict_word(row) == verdict]
+        if pairs:
+            names = f" ({listed(pairs)})" if len(pairs) <= 3 else ""
+            told.append(f"{verdict} {len(pairs)}{names}")
+    return "; ".join(told)
 
 
 def _pair(row: Row, evidence: Evidence) -> str:

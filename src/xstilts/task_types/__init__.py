@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from xstilts.errors import RecipeError, UnknownName, UserError
+from xstilts.errors import RecipeError, UnknownName
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.task_types.answer_retrieval import AnswerRetrieval
 from xstilts.task_types.base import TaskType, TrainedType
 from xstilts.task_types.bitext_mining import BitextMining
 from xstilts.task_types.classification import Classification
+from xstilts.task_types.image_text_classification import ImageTextClassification
 from xstilts.task_types.image_text_retrieval import ImageTextRetrieval
 from xstilts.task_types.multiple_choice import MultipleChoice
 from xstilts.task_types.retrieval import RetrievalType
@@ -19,13 +20,13 @@ from xstilts.task_types.sentence_retrieval import SentenceRetrieval
 from xstilts.task_types.span_qa import SpanQa
 from xstilts.task_types.tagging import Tagging
 from xstilts.tasks.base import Task
-from xstilts.tasks.rows import SHAPES
 
 TASK_TYPES: dict[str, TaskType] = {
     task_type.name: task_type
     for task_type in (
         *(Classification(), MultipleChoice(), Tagging(), SpanQa()),
-        *(SentenceRetrieval(), BitextMining(), AnswerRetrieval(), ImageTextRetrieval()),
+        *(SentenceRetrieval(), BitextMining(), AnswerRetrieval()),
+        *(ImageTextRetrieval(), ImageTextClassification()),
     )
 }
 
@@ -35,14 +36,8 @@ def get_task_type(name: str) -> TaskType:
 
     Raises:
         UnknownName: there is none.
-        UserError: tasks of this type can only be read.
     """
     if name not in TASK_TYPES:
-        if name in SHAPES:
-            raise UserError(
-                f"{name}: tasks of this type can be read and checked (xstilts show, xstilts validate), but this "
-                f"version neither trains nor predicts them. Types that it does: {', '.join(TASK_TYPES)}"
-            )
         raise UnknownName("task type", name, TASK_TYPES)
     return TASK_TYPES[name]
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.encoders.checkpoint import HeadSpec
+from xstilts.metrics.base import Metric
 from xstilts.tasks.base import Row, Task
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class Feature:
 
     `sequences` holds one token sequence, or one a choice; `type_ids` likewise, or nothing where the encoder has no
     segments. `target` is what the loss needs, `positions` (tagging) where the words of `row` begin, `window`
-    (span-qa) the part of the context that is read, `image` the vector of an image.
+    (span-qa) the part of the context that is read, `images` the vectors of the images that the text is about, each
+    [width] or [parts, width].
     """
 
     row: int
@@ -45,7 +47,7 @@ class Feature:
     type_ids: tuple[Tokens, ...] = ()
     positions: Tokens | None = None
     window: Any = None
-    image: NDArray[np.floating[Any]] | None = None
+    images: tuple[NDArray[np.floating[Any]], ...] = ()
 
     @property
     def length(self) -> int:
@@ -114,6 +116,10 @@ class TaskType(ABC):
     """Columns that name images, which conditions on images change."""
     modality: ClassVar[str] = "text"
     """What a task's input is: `text`, or `image-text`."""
+    joined: ClassVar[tuple[str, ...]] = ()
+    """Settings of the recipe's `images` section that a model of the type is made by."""
+    reads_parts: ClassVar[bool] = False
+    """Whether a model reads vectors of the parts of an image, and not one vector of it all."""
     metrics: ClassVar[tuple[str, ...]]
     """Metrics that fit the type; the first is the default."""
     gold: ClassVar[str]
@@ -139,6 +145,13 @@ class TaskType(ABC):
     def guesses(self, task: Task, items: int) -> int | None:
         """Among how many answers a guesser would choose: labels, or the items of a search; None: unknown."""
         return self.options(task) if self.trains(task) else items
+
+    def chance(
+        self, task: Task, metric: Metric, items: int, golds: Callable[[], Sequence[Any]]
+    ) -> float | None:
+        """The score of a guesser on so many items; None where it is unknown. `golds` reads their right answers."""
+        options = self.guesses(task, items) if metric.chance else None
+        return metric.chance(options) if metric.chance and options else None
 
     def inputs(self, row: Row) -> list[tuple[str, ...]]:
         """The texts, or groups of texts read as one, that an encoder reads for a row."""
@@ -227,7 +240,8 @@ def collate(features: Sequence[Feature], pad_id: int) -> Batch:
 
     Returns:
         `input_ids` and `attention_mask` of shape [batch, length], or [batch, choices, length] where a feature holds
-        several sequences. A missing choice repeats the first one: the loss and the prediction leave it out.
+        several sequences. A missing choice repeats the first one: the loss and the prediction leave it out. Beside
+        them `image`, [batch, images, width] or [batch, images, parts, width], where features have images.
     """
     import torch
 
@@ -250,8 +264,8 @@ def collate(features: Sequence[Feature], pad_id: int) -> Batch:
         arrays["token_type_ids"] = types
     single = choices == 1
     inputs = {name: torch.from_numpy(array[:, 0] if single else array) for name, array in arrays.items()}
-    images = [feature.image for feature in features if feature.image is not None]
-    if images:
+    if features[0].images:
+        images = [np.stack(feature.images) for feature in features]
         inputs["image"] = torch.from_numpy(np.stack(images).astype(np.float32))
     return Batch(inputs, features)
 

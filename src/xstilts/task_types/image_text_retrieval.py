@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
@@ -10,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xstilts.encoders.checkpoint import HeadSpec
-from xstilts.metrics.image_text import IMAGE_TEXT
+from xstilts.metrics.base import Metric
+from xstilts.metrics.image_text import IMAGE_TEXT, guessed
 from xstilts.task_types.base import Batch, Feature, TrainedType, only_answer, permuted, tokenise
 from xstilts.tasks.base import VECTOR, Row, Task
 
@@ -50,11 +52,12 @@ class ImageTextRetrieval(TrainedType):
     name = "image-text-retrieval"
     family = "image-text"
     modality = "image-text"
-    auto_class = "TwoTowers"  # the only one that is not of transformers
+    auto_class = "TwoTowers"  # one of ours, not of transformers
     whole_batches = True
     columns = ("text", "image")
     texts = ("text",)
     pictures: ClassVar[tuple[str, ...]] = ("image",)
+    joined = ("width", "layers", "loss", "temperature", "text")
     metrics: ClassVar[tuple[str, ...]] = tuple(metric.name for metric in IMAGE_TEXT)
     gold = "image"
 
@@ -62,13 +65,15 @@ class ImageTextRetrieval(TrainedType):
         """Always, on English captions."""
         return True
 
-    def guesses(self, task: Task, items: int) -> int | None:
-        """A guesser chooses among the images of all items."""
-        return items
+    def chance(
+        self, task: Task, metric: Metric, items: int, golds: Callable[[], Sequence[Any]]
+    ) -> float | None:
+        """Of a guesser who ranks images, or captions, at random: an image may have several captions."""
+        return guessed(metric.name, list(Counter(golds()).values())) if items else None
 
     def head(self, task: Task) -> HeadSpec:
         """The projections that a recipe's `images` section asks for."""
-        settings = {name: value for name, value in task.towers.items() if name != "tower"}
+        settings = {name: task.towers[name] for name in (*self.joined, "image_width")}
         return HeadSpec(task.name, self.auto_class, (), settings)
 
     def unlearnable(self, rows: Sequence[Row]) -> str:
@@ -85,7 +90,7 @@ class ImageTextRetrieval(TrainedType):
                 (ids[place],),
                 Pair(row["source"], loss),
                 (types[place],) if types else (),
-                image=row[VECTOR],
+                images=(row[VECTOR],),
             )
             for place, row in enumerate(rows)
         ]

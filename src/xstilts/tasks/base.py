@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import metadata
@@ -21,6 +21,8 @@ Row = dict[str, Any]
 
 VECTOR = "vector"
 """The column in which a row brings the image tower's vector of its image: read from the store, never of a task."""
+VECTORS = MappingProxyType({"image": VECTOR, "image_pair": "vector_pair"})
+"""The columns in which rows name images, and those of their vectors; the second are there where a text is about two."""
 
 SPLITS = ("train", "dev", "test")
 CANDIDATES = "-candidates"
@@ -34,6 +36,10 @@ FEW_SHOT = "few-shot@"
 """What the name of a split begins with that holds a few training rows of a test language: `few-shot@10`, of 10 images.
 
 No task needs them to be complete."""
+TRANSLATED = "translate-test"
+"""The split with the test rows of a language, its texts translated into the language that is trained on."""
+ZERO_SHOT = "zero-shot"
+"""How languages are tested by default: with what was learned from the training set, which is English."""
 
 
 def base_split(split: str) -> str:
@@ -73,8 +79,10 @@ class GivenVectors(Protocol):
         """Those of the images that there are no vectors of."""
         ...
 
-    def vectors(self, names: Sequence[str]) -> NDArray[np.floating[Any]]:
-        """The vectors of images, [n, width]."""
+    def blocks(
+        self, names: Sequence[str], whole: bool = False
+    ) -> Iterator[tuple[list[str], NDArray[np.floating[Any]]]]:
+        """The vectors of images, a few at a time: their names, and [n, width], or, `whole`, [n, parts, width]."""
         ...
 
 
@@ -199,6 +207,10 @@ class Task:
         return (
             replace(self, options=MappingProxyType({**self.options, "max_length": tokens})) if own else self
         )
+
+    def language_of(self, split: str, language: str) -> str:
+        """The language that the rows of a split are written in: that of the training where they are translated."""
+        return self.train_language if split == TRANSLATED else language
 
     @property
     def suite(self) -> str:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from xstilts.errors import UnknownName, UserError
 from xstilts.languages import normalise
 from xstilts.tasks import readers
-from xstilts.tasks.base import SPLITS
+from xstilts.tasks.base import FEW_SHOT, SPLITS, TRANSLATED
 from xstilts.tasks.columns import Column, column_parts, columns_in
 from xstilts.tasks.readers import FORMATS, ReadOptions, Record
 from xstilts.tasks.reading import check_sides
@@ -161,7 +161,7 @@ class UserTask(BaseModel):
             raise ValueError(f"labels: {self.type} has none. Leave the line out")
         if self.labels is not None and len(set(self.labels)) < 2:
             raise ValueError(f"labels: expected two or more, got {', '.join(self.labels) or 'none'}")
-        for split in SPLITS:
+        for split in (*SPLITS, *self.named_splits):
             check_sides(self.type, tuple(self.patterns(split)))
             for role, pattern in self.patterns(split).items():
                 readers.check_pattern(pattern, wildcards=not role)
@@ -174,7 +174,10 @@ class UserTask(BaseModel):
     @property
     def named_splits(self) -> tuple[str, ...]:
         """The splits that have a pattern of their own."""
-        return tuple(split for split in SPLITS if isinstance(self.files, dict) and split in self.files)
+        if not isinstance(self.files, dict):
+            return ()
+        further = (split for split in self.files if split.startswith(FEW_SHOT) or split == TRANSLATED)
+        return (*(split for split in SPLITS if split in self.files), *further)
 
     def patterns(self, split: str) -> dict[str, str]:
         """Where the files of a split are, by role: `""`, or `text` and `target` for aligned line files.

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from xstilts.errors import DataError
 from xstilts.hashing import short_hash
 from xstilts.tasks.base import Row
 
@@ -38,6 +42,39 @@ def carve_dev(rows: list[Row], share: float = 0.1, at_most: int = 1000) -> tuple
     return [row for row in rows if heads[row["source"]] not in chosen], [
         row for row in rows if heads[row["source"]] in chosen
     ]
+
+
+def used(rows: list[Row], spec: Mapping[str, Any]) -> list[Row]:
+    """Those of the rows of a split and language that the spec of a prepare stage asks for.
+
+    Raises:
+        DataError: it asks for more sources than there are.
+    """
+    if "shots" not in spec:
+        return sample(rows, spec["examples"], spec["limit"])
+    try:
+        return shots(rows, *spec["shots"])
+    except DataError as error:
+        place = f"{spec['task']['name']}, {spec['split']}, {spec['language']}"
+        raise DataError(f"{place}: few-shot@{spec['shots'][0]} {error}") from None
+
+
+def shots(rows: list[Row], count: int, seed: int) -> list[Row]:
+    """The rows of `count` sources, drawn by a seed: the same in every language, and fewer of them are among more.
+
+    Raises:
+        DataError: there are fewer sources.
+
+    Example:
+        >>> rows = [{"source": str(number)} for number in range(9)]
+        >>> shots(rows, 1, seed=0)[0] in shots(rows, 2, seed=0)
+        True
+    """
+    sources = sorted({row["source"] for row in rows}, key=lambda source: short_hash(f"shots/{seed}/{source}"))
+    if len(sources) < count:
+        raise DataError(f"needs rows of {count} sources, and there are {len(sources)}")
+    wanted = set(sources[:count])
+    return [row for row in rows if row["source"] in wanted]
 
 
 def sample(rows: list[Row], examples: tuple[str, int] | None, limit: int | None) -> list[Row]:

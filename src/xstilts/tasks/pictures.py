@@ -14,15 +14,12 @@ from xstilts.hashing import cached_file_digest, digest, short_hash
 from xstilts.images import BadImageError, ImageReader, OnBadItem
 from xstilts.images.features import CONVERT, PICKLED, SUFFIXES, FeatureFile
 from xstilts.images.reading import locate
-from xstilts.tasks.base import SPLITS, ImageSource, Row
+from xstilts.tasks.base import SPLITS, VECTORS, ImageSource, Row
 from xstilts.tasks.readers import fixed_folder
 from xstilts.wording import listed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-COLUMNS = ("image", "image_pair")
-"""The columns of rows that name images; the second is there where a text is about two of them."""
 
 ANY_SUFFIX = ".*"
 """What a place may end with where rows name images without their suffix."""
@@ -214,13 +211,6 @@ class TaskImages:
                     yield root, Path(rest.removesuffix(ANY_SUFFIX).replace("*", form) + suffix)
 
 
-_FORMS = (
-    "NFC",
-    "NFD",
-    "NFKD",
-)  # archives of MaRVL's images have been packed with composed and decomposed names
-
-
 def image_names(rows: Iterable[Row]) -> list[str]:
     """The images that rows name, each once, in their order.
 
@@ -228,7 +218,7 @@ def image_names(rows: Iterable[Row]) -> list[str]:
         >>> image_names([{"image": "a.jpg", "image_pair": "b.jpg"}, {"image": "a.jpg"}])
         ['a.jpg', 'b.jpg']
     """
-    return list(dict.fromkeys(row[column] for row in rows for column in COLUMNS if column in row))
+    return list(dict.fromkeys(row[column] for row in rows for column in VECTORS if column in row))
 
 
 def _edges(root: Path, path: Path) -> list[str | int]:

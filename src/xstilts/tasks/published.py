@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 
 from xstilts.errors import DataError, RecipeError
 from xstilts.hashing import digest
-from xstilts.tasks.base import FEW_SHOT, SPLITS, Row, Source, Task, base_split
+from xstilts.tasks.base import SPLITS, Row, Source, Task, base_split
 from xstilts.tasks.building import SUBMISSION, Unlabelled
 from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.files import FilesSource
@@ -208,8 +208,8 @@ def files_layout(
 
     `reading(folder)` adds what such a declaration cannot say.
     """
-    further = (split for split in spec.files if split.startswith(FEW_SHOT))
-    patterns = [pattern for split in (*SPLITS, *further) for pattern in spec.patterns(split).values()]
+    splits = dict.fromkeys((*SPLITS, *spec.named_splits))
+    patterns = [pattern for split in splits for pattern in spec.patterns(split).values()]
     patterns += submission.patterns if submission is not None else ()
     return Layout(
         name,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from xstilts.errors import DataError
-from xstilts.tasks.base import FEW_SHOT, Task
+from xstilts.tasks.base import FEW_SHOT, TRANSLATED, Task
 from xstilts.tasks.building import SUBMISSION
 from xstilts.tasks.published import Layout, PublishedSource, offline, published
 
@@ -57,13 +57,15 @@ def _wanted(task: Task, part: PublishedSource, split: str) -> tuple[str, ...]:
     own, joined = part.task == task.name, len(published(task.source)) > 1
     if own and joined and split == "dev":
         return ()  # where the test task has none in the language that is trained on, the training task lends its own
+    if split == TRANSLATED:
+        return tuple(code for code in task.languages if code != task.train_language)
     english = not own or split == "train" or (split == "dev" and "train" in part.splits)
     return (task.train_language,) if english else task.languages
 
 
 def is_needed(split: str) -> bool:
-    """Whether a task is not complete without a split: all but rows for a submission and few-shot rows."""
-    return split != SUBMISSION and not split.startswith(FEW_SHOT)
+    """Whether a task is not complete without a split: all but rows for a submission, few-shot and translated rows."""
+    return split not in (SUBMISSION, TRANSLATED) and not split.startswith(FEW_SHOT)
 
 
 def summary(task: Task) -> str:

@@ -12,6 +12,7 @@ from xstilts.encoders.models import encoder_of
 from xstilts.task_types.base import Feature, TrainedType, collate
 from xstilts.training.batching import MixedBatch, mixed_batches
 from xstilts.training.machine import device
+from xstilts.training.processes import processes
 from xstilts.training.weights import Kind, Weights
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def fit(
     at_stop: Callable[[int], None],
     progress: Callable[[int], None] = lambda update: None,
 ) -> Fit:
-    """Train models that share an encoder.
+    """Train models that share an encoder; several processes (`processes`) share the examples of each batch.
 
     Args:
         models: a model a task.
@@ -80,19 +81,18 @@ def fit(
         The mean loss of each update, and the tokens seen.
     """
     import torch
-    from accelerate import Accelerator
     from transformers import get_linear_schedule_with_warmup
 
     from xstilts.training.cpu_layers import suit_cpu
 
-    torch.manual_seed(settings.seed)
-    accelerator = Accelerator(cpu=device().type == "cpu")  # one device for training and inference
-    models = {task: accelerator.prepare(model).train() for task, model in models.items()}
+    together = processes()
+    torch.manual_seed(settings.seed + together.place)  # processes draw dropout of their own
+    models = {task: model.to(device()).train() for task, model in models.items()}
     if device().type == "cpu":
         for model in models.values():
             suit_cpu(model)
     weights = Weights(models, _reached(models, data), partial(_kind, models, settings), settings.precision)
-    optimizer = accelerator.prepare(torch.optim.AdamW(weights.groups, eps=ADAM_EPSILON, fused=True))
+    optimizer = torch.optim.AdamW(weights.groups, eps=ADAM_EPSILON, fused=True)
     scheduler = get_linear_schedule_with_warmup(
         optimizer, int(settings.warmup * settings.updates), settings.updates
     )
@@ -102,11 +102,14 @@ def fit(
     losses, tokens, wanted = [], 0, set(stops)
     for update, drawn in enumerate(islice(stream, settings.updates), start=1):
         loss, seen = _accumulate(models[drawn.task], data[drawn.task], drawn, settings)
-        accelerator.clip_grad_norm_(weights.take_gradients(drawn.task), GRADIENT_NORM)
+        gradients = weights.take_gradients(drawn.task)
+        if not data[drawn.task].task_type.whole_batches:  # else each process has computed all of the batch
+            together.add_up(loss, *gradients)
+        torch.nn.utils.clip_grad_norm_(weights.masters(drawn.task), GRADIENT_NORM)
         optimizer.step()
         scheduler.step()
         weights.lower()
-        losses.append(loss)
+        losses.append(float(loss))
         tokens += seen
         if update in wanted:
             weights.restore()
@@ -125,7 +128,7 @@ def _reached(models: Mapping[str, Any], data: Mapping[str, TaskData]) -> dict[st
     for task, model in models.items():
         with torch.random.fork_rng(devices=[]):  # what is tried here must not change the training
             features = data[task].examples[0]
-            _backward(model, data[task], features, len(features))
+            _backward(model, data[task], features, len(features), _terms(data[task], features))
         found[task] = frozenset(id(weight) for weight in model.parameters() if weight.grad is not None)
         model.zero_grad()
     return found
@@ -144,26 +147,35 @@ def _kind(models: Mapping[str, Any], settings: Optimisation, weight: torch.nn.Pa
     return rate, settings.weight_decay if weight.ndim > 1 and weight is not embeddings else 0.0
 
 
-def _accumulate(model: Any, data: TaskData, drawn: MixedBatch, settings: Optimisation) -> tuple[float, int]:
-    """Loss and tokens of one batch, whose gradients are added up."""
+def _accumulate(
+    model: Any, data: TaskData, drawn: MixedBatch, settings: Optimisation
+) -> tuple[torch.Tensor, int]:
+    """This process's part of the loss of one batch, whose gradients are added up, and the batch's tokens."""
     features = [feature for place in drawn.examples for feature in data.examples[place]]
+    mine = features if data.task_type.whole_batches else processes().share(features)
     # of inputs: a long example has many, too many for memory
-    loss = _backward(model, data, features, settings.micro_batch or settings.batch_size)
+    loss = _backward(model, data, mine, settings.micro_batch or settings.batch_size, _terms(data, features))
     return loss, sum(feature.tokens for feature in features)
 
 
-def _backward(model: Any, data: TaskData, features: Sequence[Feature], size: int) -> float:
-    """Gradients of a batch, computed in parts of a size where memory asks for it; the mean is over the whole batch."""
-    terms = max(sum(data.task_type.terms(feature) for feature in features), 1)
-    total = 0.0
+def _backward(model: Any, data: TaskData, features: Sequence[Feature], size: int, terms: int) -> torch.Tensor:
+    """Loss and gradients of some inputs over a number of terms, in parts of a size where memory asks for it."""
+    import torch
+
+    total = torch.zeros((), device=device())
     for start in range(0, len(features), size):
         batch = collate(features[start : start + size], model.config.pad_token_id)
         inputs = {name: value.to(device()) for name, value in batch.inputs.items()}
         logits = data.task_type.forward(model, inputs)
         loss = data.task_type.loss(logits.float(), batch) / terms
         loss.backward()
-        total += float(loss.detach())
+        total += loss.detach()
     return total
+
+
+def _terms(data: TaskData, features: Sequence[Feature]) -> int:
+    """Terms of the sum that a batch's loss is the mean of."""
+    return max(sum(data.task_type.terms(feature) for feature in features), 1)
 
 
 def _evaluate(models: Mapping[str, Any], update: int, at_stop: Callable[[int], None]) -> None:

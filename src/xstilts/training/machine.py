@@ -22,7 +22,7 @@ def resolve_precision(wanted: str) -> str:
     """
     if wanted != "auto":
         return wanted
-    if _has_cuda():
+    if has_cuda():
         import torch
 
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
@@ -44,7 +44,8 @@ def autocast(precision: str) -> AbstractContextManager[Any]:
     return torch.autocast(device().type, dtype=torch.bfloat16, enabled=precision == "bf16")
 
 
-def _has_cuda() -> bool:
+def has_cuda() -> bool:
+    """Whether there is a CUDA device; it does not import torch."""
     from pathlib import Path
 
     return Path("/dev/nvidiactl").exists() or Path("/proc/driver/nvidia").exists()

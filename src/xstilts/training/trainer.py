@@ -69,9 +69,9 @@ def train(
 
     Args:
         base: the published encoder.
-        before: the state to start from; its heads are thrown away.
+        before: the state to start from; its heads are thrown away, unless the training is `continued`.
         tasks: what to train on.
-        spec: the spec of a train stage: `phase`, `precision`, `seed`, `cap`, `shuffled`.
+        spec: the spec of a train stage: `phase`, `precision`, `seed`, `cap`, `shuffled`, `continued`.
         extra_updates: updates beyond what the epochs ask for (the control `~longer`).
         progress: called with updates done and updates in all.
     """
@@ -83,8 +83,9 @@ def train(
         base, [feature for pair in encoded.values() for side in pair for feature in side]
     )
     heads = [part.task_type.head(part.task) for part in tasks]
+    kept = before.heads if spec.get("continued") else {}
     models = build_models(
-        base, Checkpoint(before.body, before.rows, {}), heads, vocabulary, spec["seed"], phase["dropout"]
+        base, Checkpoint(before.body, before.rows, kept), heads, vocabulary, spec["seed"], phase["dropout"]
     )
     data = {part.task.name: _task_data(part, encoded[part.task.name][0], vocabulary) for part in tasks}
     settings = _optimisation(spec, data, extra_updates)

@@ -86,15 +86,19 @@ class Weights:
         self._lowered = False
         self.lower()
 
-    def take_gradients(self, task: str) -> list[torch.nn.Parameter]:
+    def take_gradients(self, task: str) -> list[torch.Tensor]:
         """Hand the gradients of a task's batch over to the masters; those of other tasks' weights have none.
 
         Returns:
-            The masters that have gradients.
+            The gradients, to be changed in place.
         """
         for strip in self.strips:
             strip.master.grad = strip.summed.copy_(strip.gradient) if task in strip.tasks else None
-        return [strip.master for strip in self.strips if strip.master.grad is not None]
+        return [strip.summed for strip in self.strips if task in strip.tasks]
+
+    def masters(self, task: str) -> list[torch.nn.Parameter]:
+        """The masters of the weights that a task trains."""
+        return [strip.master for strip in self.strips if task in strip.tasks]
 
     def lower(self) -> None:
         """Let the models compute with the masters' values, in the precision of the computation."""

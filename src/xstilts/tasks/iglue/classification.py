@@ -38,6 +38,7 @@ def xvnli(data: Path | None) -> Task:
         "XVNLI/annotations/{language}/train_{shots}.jsonl",
         _SHOTS,
         {"labels": labels, "parallel": True, "repeated_ids": True},
+        "XVNLI/annotations_machine-translate/{language}/test.jsonl",
     )
     source = annotations.source(name, data)
     return Task(
@@ -79,6 +80,7 @@ def xgqa(data: Path | None) -> Task:
         "xGQA/annotations/few_shot/{language}/train_{shots}.json",
         _SHOTS,
         {"parallel": True, "format": "jsonl"},  # its suffix, .json, names no format
+        "xGQA/annotations_machine-translate/few_shot/{language}/test_gmt.json",
     )
     source = annotations.source(name, data)
     return Task(
@@ -146,6 +148,7 @@ def marvl(data: Path | None) -> Task:
         "marvl/few_shot/annotations/marvl-{language}_train{shots}.jsonl",
         ("1", "2", "4", "10"),
         {"labels": ("false", "true")},
+        "marvl/zero_shot/annotations_machine-translate/marvl-{language}_gmt.jsonl",
     )
     source = annotations.source(name, data)
     return Task(

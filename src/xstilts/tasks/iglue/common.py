@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from xstilts.tasks.base import FEW_SHOT, Source
+from xstilts.tasks.base import FEW_SHOT, SPLITS, TRANSLATED, Source
 from xstilts.tasks.declaration import UserTask
 from xstilts.tasks.pictures import TaskImages
 from xstilts.tasks.problems import Report
@@ -31,7 +31,8 @@ COCO_SITE = "https://cocodataset.org/#download (2014 Val)"
 class Annotations:
     """One task's annotation files, below the folder of IGLUE's data sets.
 
-    `files` are patterns by split; with `shots`, `few_shot` is that of the few-shot files, with `{shots}`. Other
+    `files` are patterns by split; with `shots`, `few_shot` is that of the few-shot files, with `{shots}`;
+    `translated` is that of the test files in English, where IGLUE has them. Other
     `settings` are those of a `UserTask`. `records(path, report)` reads a file where its format is not JSONL.
     """
 
@@ -43,6 +44,7 @@ class Annotations:
     few_shot: str = ""
     shots: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    translated: str = ""
 
     def layouts(self) -> tuple[Layout, ...]:
         """The forms that the files are looked for in."""
@@ -59,13 +61,16 @@ class Annotations:
 
     def source(self, task: str, data: Path | None) -> PublishedSource:
         """The rows, from whichever form is there."""
-        splits = ("train", "dev", "test", *(f"{FEW_SHOT}{count}" for count in self.shots))
-        return PublishedSource(task, self.layouts(), data, None, splits)
+        splits = (*SPLITS, *(f"{FEW_SHOT}{count}" for count in self.shots))
+        translated = (TRANSLATED,) if self.translated else ()
+        return PublishedSource(task, self.layouts(), data, None, (*splits, *translated))
 
     def _declared(self, folder: str) -> UserTask:
         files = {split: f"{folder}/{pattern}" for split, pattern in self.files.items()}
         for count in self.shots:
             files[f"{FEW_SHOT}{count}"] = f"{folder}/{self.few_shot.replace('{shots}', count)}"
+        if self.translated:
+            files[TRANSLATED] = f"{folder}/{self.translated}"
         return UserTask(
             type=self.type,
             files=files,

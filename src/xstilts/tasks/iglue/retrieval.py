@@ -60,6 +60,7 @@ def xflickrco(data: Path | None) -> Task:
         "xFlickrCO/annotations/{language}/train_{shots}.jsonl",
         ("1", "5", "10", "25", "50", "100"),
         {"parallel": True},
+        "xFlickrCO/annotations_machine-translate/{language}/test_gmt.jsonl",
     )
     source = annotations.source(name, data)
     return Task(
@@ -100,6 +101,7 @@ def wit(data: Path | None) -> Task:
         {"text": "caption_reference_description", "image": "wit_ix", "id": "wit_ix"},
         Reading(clean=_described),
         settings={"repeated_ids": True},
+        translated="wit/annotations_machine-translate/test_{language}_gmt.jsonl",
     )
     source = annotations.source(name, data)
     return Task(

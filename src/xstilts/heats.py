@@ -1,0 +1,174 @@
+"""A race among the arms of an experiment: its rounds as plans, run one after another, and what is told of them.
+
+What is decided is a function of dev scores in the store (see `xstilts.racing`), and kept nowhere else: a run that was
+interrupted goes on where it stopped, and one that is repeated decides the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xstilts.best import seed_scores
+from xstilts.errors import RecipeError
+from xstilts.executors import local
+from xstilts.plan import Plan, Stage, make_plan
+from xstilts.racing import Race, race
+from xstilts.recipe import BASELINE
+from xstilts.store import Address, Store
+
+if TYPE_CHECKING:
+    from xstilts.experiment import Experiment, Listener
+    from xstilts.stages import Context
+
+
+def race_of(experiment: Experiment) -> Race:
+    """The race, as far as the dev scores in the store go.
+
+    Raises:
+        RecipeError: no target has dev scores to decide by.
+    """
+    plan, recipe = experiment.plan(), experiment.recipe
+    if not scored_targets(plan):
+        raise RecipeError(
+            f"strategy: race, but no dev scores can decide it: retrieval.layer is fixed at "
+            f"{recipe.retrieval.layer}. Expected retrieval.layer: sweep, or strategy: full"
+        )
+    return race(mean_scores(plan, experiment.store), recipe.seeds, recipe.race.error, (recipe.controls.of,))
+
+
+def heat(experiment: Experiment, found: Race) -> Plan:
+    """What the next round of a race needs: dev scores of the arms in it, without controls or test data."""
+    recipe = experiment.recipe.among(found.arms, len(found.due))
+    alone = recipe.model_copy(update={"controls": recipe.controls.model_copy(update={"of": "none"})})
+    return dev_part(make_plan(alone, experiment.catalogue, experiment.encoder))
+
+
+def best_case(plan: Plan, pending: Sequence[Stage], found: Race, held: str) -> list[Stage]:
+    """What of the pending stages is to be run if the next round drops all arms but one, and the one that is held.
+
+    Args:
+        plan: of all arms that are still in the race.
+        pending: what of it is to be done if none is dropped.
+        found: the race; the arm that stays is the one that leads so far, or else the first.
+        held: an arm that is never dropped, if it is one.
+    """
+    stays = {BASELINE, held, found.rounds[-1].leader if found.rounds else found.arms[0]}
+    due = [cell for cell in plan.cells if cell.arm in plan.recipe.arms and cell.seed in found.due]
+    goal = [stage for cell in due if (stage := cell.layer or cell.checkpoint) is not None]
+    goal += [cell.score for cell in (*plan.cells, *plan.beside) if cell.arm.partition("~")[0] in stays]
+    needed = _with_parents(goal)
+    return [stage for stage in pending if stage.key in needed]
+
+
+def run_race(experiment: Experiment, context: Context, listener: Listener, present: set[Address]) -> Race:
+    """Run what of a race the store does not have, to its end.
+
+    Checkpoints of targets stay as long as their arm is in the race, since test data are read after it. `present` is
+    what the store has; it is kept up to date.
+    """
+    found, store = race_of(experiment), experiment.store
+    while not found.over:
+        plan = heat(experiment, found)
+        work = local.pending(plan, present)
+        listener.planned(plan, len(work.stages), work.cached)
+        spare = plan.recipe.keep != "all"
+        kept = _waiting(plan, found) if spare else None
+        local.execute(plan, context, listener.done, kept=kept, present=present)
+        due, found = found.due, race_of(experiment)
+        assert found.due != due, "a round left no dev scores"
+        if spare:
+            present -= local.prune(plan, store, present, _waiting(plan, found))
+        listener.raced(found)
+    return found
+
+
+def _waiting(plan: Plan, found: Race) -> list[Stage]:
+    """The chosen checkpoints of a round whose weights stay: those of arms in the race, and all intermediates."""
+    finals = [stage for (arm, _, _), stage in plan.finals.items() if arm in (BASELINE, *found.arms)]
+    return [*plan.intermediates.values(), *finals]
+
+
+def mean_scores(plan: Plan, store: Store) -> dict[str, dict[int, float]]:
+    """The mean dev score of each arm over the targets that have dev scores, by seed; only where all of them are there.
+
+    Untrained baselines, which no seed touches, have theirs under every seed.
+    """
+    targets = scored_targets(plan)
+    by_place = seed_scores(plan, store)
+    found: dict[str, dict[int, float]] = {arm: {} for arm in plan.recipe.arms}
+    for arm, by_seed in found.items():
+        for seed in plan.recipe.seeds:
+            values = [by_place.get((arm, target), {}).get(seed) for target in targets]
+            known = [value for value in values if value is not None]
+            if known and len(known) == len(targets):
+                by_seed[seed] = sum(known) / len(known)
+    return found
+
+
+def scored_targets(plan: Plan) -> list[str]:
+    """The targets that a plan will have dev scores of: all but retrieval with a fixed layer."""
+    chosen = [(cell.target, cell.layer or cell.checkpoint) for cell in plan.cells if cell.arm != BASELINE]
+    scored = (
+        target
+        for target, stage in chosen
+        if stage and (stage.spec["rule"] != "layer" or stage.parent("sweep"))
+    )
+    return list(dict.fromkeys(scored))
+
+
+def dev_part(plan: Plan) -> Plan:
+    """What of a plan its dev scores need: trainings and choices, no test data."""
+    chosen = [stage for cell in plan.cells if (stage := cell.layer or cell.checkpoint) is not None]
+    goal = tuple({stage.key: stage for stage in (*chosen, *plan.intermediates.values())}.values())
+    needed = _with_parents(goal)
+    return replace(plan, stages=tuple(stage for stage in plan.stages if stage.key in needed), goal=goal)
+
+
+def _with_parents(stages: Iterable[Stage]) -> set[str]:
+    """The keys of stages and of all that they need."""
+    needed, stack = set[str](), list(stages)
+    while stack:
+        stage = stack.pop()
+        if stage.key not in needed:
+            needed.add(stage.key)
+            stack += [parent for parents in stage.parents.values() for parent in parents]
+    return needed
+
+
+def told(experiment: Experiment) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A race for `run.json`, and for the table `race.parquet`."""
+    found = race_of(experiment)
+    return race_record(found), _table(found, mean_scores(experiment.plan(), experiment.store)[BASELINE])
+
+
+def race_record(found: Race) -> dict[str, Any]:
+    """Error rate, seeds and rounds, who stayed, and every dropped arm with its round and interval."""
+    dropped = [
+        {"round": number, "seeds": one.seeds, "leader": one.leader, **vars(standing)}
+        for number, one in enumerate(found.rounds, 1)
+        for standing in one.dropped
+    ]
+    for row in dropped:
+        del row["dropped"]
+    return {
+        "error": found.error,
+        "seeds": len(found.seeds),
+        "rounds": len(found.rounds),
+        "stayed": list(found.arms),
+        "dropped": dropped,
+    }
+
+
+def _table(found: Race, baseline: Mapping[int, float]) -> list[dict[str, Any]]:
+    """A row for each round and arm in it; `gain` is the mean dev score minus the baseline's on the same seeds."""
+    return [
+        {"round": number, "seeds": one.seeds, "leader": one.leader, **vars(standing)}
+        | {"gain": standing.dev - float(np.mean([baseline[seed] for seed in found.seeds[: one.seeds]]))}
+        | {"error": found.error, "variance": "own" if one.paired else "pooled"}
+        for number, one in enumerate(found.rounds, 1)
+        for standing in one.standings
+    ]
