@@ -228,11 +228,10 @@ def predict(stages: Sequence[Stage], context: Context) -> None:
     )
     pools: dict[str, list[Row]] = {}
     for chunk in _chunks(stages, context, _least(stages[0], task)):
-        for stage in chunk:
-            context.check_sizes(stage, stage.parents["data"][0], job.checkpoint)
-        sets = [
-            _test_set(stage, data, task, context, pools) for stage in chunk for data in stage.parents["data"]
-        ]
+        tested = [(stage, data) for stage in chunk for data in stage.parents["data"]]
+        for stage, data in tested:
+            context.check_sizes(stage, data, job.checkpoint)
+        sets = [_test_set(stage, data, task, context, pools) for stage, data in tested]
         results = iter(predicting.predict_sets(job, sets, context.tokens_cache))
         share = (time.time() - started) / len(chunk)
         for stage in chunk:

@@ -111,7 +111,9 @@ def test_features_stand_in_where_there_are_no_images(tmp_path: Path) -> None:
     np.savez(tmp_path / "features/gqa.npz", keys=keys, features=np.ones((len(keys), 4)))
     images = images_of(task("iglue/xgqa", tmp_path))
     given = images.given("de")
-    assert given is not None and given.vectors(names[:2]).shape == (2, 4)
+    assert given is not None
+    ((found, vectors),) = given.blocks(names[:2])
+    assert found == names[:2] and vectors.shape == (2, 4)
     assert f"1 of {len(names)} images are not in the file of features: {names[-1]}" in images.gaps(
         "test", "de"
     )

@@ -57,9 +57,9 @@ def context(race: Record | None) -> Record | None:
 def lines(race: Record) -> list[str]:
     """The same as sentences, for a terminal."""
     return [
-        f"{row['arm']} was dropped after {row['seeds']} of {race['seeds']} seeds: "
-        f"{points(row['behind'], False)} points behind {row['leader']} on dev, "
-        f"{points(row['low'], False)} to {points(row['high'], False)} once all have run."
+        f"{row['arm']} was dropped after {row['seeds']} of {race['seeds']} seeds: {points(row['behind'], False)} "
+        f"points behind {row['leader']} on dev, {points(row['low'], False)} to {points(row['high'], False)} "
+        "once all have run."
         for row in race["dropped"]
     ]
 
