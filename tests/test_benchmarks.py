@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from xstilts.cli import app
 from xstilts.errors import RecipeError
-from xstilts.experiment import Results
+from xstilts.results import Results
 
 RECIPES = Path(__file__).parents[1] / "recipes"
 SMALL = ("--set", "encoder=bundled/multilingual-e5-small@1")

@@ -11,9 +11,10 @@ import pytest
 
 from finished_runs import experiment_on, predictions_of
 from xstilts.differing import _alone, _drawn, _Found, _joined, differences
-from xstilts.experiment import Experiment, Results
+from xstilts.experiment import Experiment
 from xstilts.finished import FinishedRun
 from xstilts.plan import Plan
+from xstilts.results import Results
 from xstilts.task_types import get_task_type
 
 Told = list[dict[str, Any]]

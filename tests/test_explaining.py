@@ -12,9 +12,10 @@ import pytest
 from rich.console import Console
 
 from tiny_world import TASKS, Typed, tiny_recipe, write_mood
-from xstilts.experiment import Results, open_experiment, run_experiment
+from xstilts.experiment import open_experiment, run_experiment
 from xstilts.explained import print_explanations
 from xstilts.explaining import explanation_table, pieces_per_word
+from xstilts.results import Results
 
 LANGUAGES = ("de", "fi", "fr", "hu", "id", "it", "ka", "nl", "sw", "tr", "yo")
 """Eleven beside English, of six families."""

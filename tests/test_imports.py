@@ -44,7 +44,7 @@ LAYERS = (
     {"room"},
     {"stages", "costs", "best", "overlap", "claims", "racing"},
     {"executors", "answer", "layers", "differing", "report", "detectable"},
-    {"explaining", "explained", "heats"},
+    {"explaining", "explained", "heats", "results"},
     {"experiment", "showing", "validating"},
     {"finished", "demo", "listing", "examining", "outlook"},
     {"model_card"},

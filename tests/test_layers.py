@@ -13,10 +13,11 @@ import pytest
 
 from finished_runs import finished
 from tiny_world import Opener
-from xstilts.experiment import Results, run_experiment
+from xstilts.experiment import run_experiment
 from xstilts.layer_choice import choose_layers
 from xstilts.layers import _scored, curve_value
 from xstilts.metrics import get_metric
+from xstilts.results import Results
 from xstilts.task_types.bitext_mining import BitextMining
 from xstilts.tasks.base import PackageSource, Task
 

@@ -15,11 +15,12 @@ import yaml
 from tiny_world import Opener, Typed
 from xstilts.errors import RecipeError, UserError
 from xstilts.executors.local import pending
-from xstilts.experiment import Experiment, Listener, Results, analyse, execute, run_experiment
+from xstilts.experiment import Experiment, Listener, analyse, execute, run_experiment
 from xstilts.finished import FinishedRun
 from xstilts.heats import best_case, heat, mean_scores, race_of, scored_targets
 from xstilts.plan import Plan
 from xstilts.recipe import BASELINE
+from xstilts.results import Results
 from xstilts.stage import Stage
 
 ARMS = {

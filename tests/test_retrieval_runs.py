@@ -20,11 +20,12 @@ from xstilts.encoders.base import find_encoder, load_encoder
 from xstilts.encoders.checkpoint import Checkpoint
 from xstilts.errors import DataError, RecipeError
 from xstilts.evaluating import evaluate
-from xstilts.experiment import Experiment, Results, open_experiment, run_experiment
+from xstilts.experiment import Experiment, open_experiment, run_experiment
 from xstilts.exporting import export_hf, export_mteb, export_sentence_transformers
 from xstilts.finished import FinishedRun
 from xstilts.metrics.retrieval import mined_id
 from xstilts.predicting import Job, TestSet, predict_sets
+from xstilts.results import Results
 from xstilts.task_types import retrieval_type
 from xstilts.tasks.base import PackageSource, Row, Task
 

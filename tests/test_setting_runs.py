@@ -15,8 +15,9 @@ from tiny_world import TASKS, sentence, tiny_recipe, write_mood
 from xstilts.cli import app
 from xstilts.console import planned
 from xstilts.errors import RecipeError
-from xstilts.experiment import Experiment, Results, open_experiment, run_experiment
+from xstilts.experiment import Experiment, open_experiment, run_experiment
 from xstilts.overlap import find_overlap
+from xstilts.results import Results
 from xstilts.stage import Stage
 
 SETTINGS = "settings=[zero-shot, few-shot@4, translate-test]"

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from xstilts.comparing import compare
     from xstilts.errors import UserError, XstiltsError
     from xstilts.evaluating import evaluate
-    from xstilts.experiment import Results
     from xstilts.exporting import export_hf
     from xstilts.recipe import Recipe, load_recipe
+    from xstilts.results import Results
     from xstilts.tasks.base import Task
 
 _HOMES = {

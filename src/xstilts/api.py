@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xstilts.experiment import Results, open_experiment, run_experiment
+from xstilts.experiment import open_experiment, run_experiment
 from xstilts.recipe import Recipe, load_recipe
+from xstilts.results import Results
 
 
 def run(

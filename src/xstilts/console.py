@@ -45,6 +45,7 @@ _WHAT = {
 def run_with_progress(experiment: Experiment, folder: Path, console: Console, as_json: bool) -> None:
     """Run an experiment under a progress bar, then print the answer and where its tables are."""
     from xstilts.report import print_answer
+    from xstilts.training.processes import processes
 
     started = time.time()
     try:
@@ -54,6 +55,8 @@ def run_with_progress(experiment: Experiment, folder: Path, console: Console, as
         raise Interrupted(
             "Stopped. What was complete is kept; the same command goes on from there."
         ) from None
+    if not processes().leads:
+        return
     if as_json:
         answer = {"folder": str(folder), "verdicts": results.verdicts, "run": results.run}
         echo(json.dumps(answer, ensure_ascii=False, default=str))

@@ -10,9 +10,10 @@ from typing import Any
 
 from xstilts.best import best_of, dev_gains
 from xstilts.errors import DataError, UnknownName, UserError
-from xstilts.experiment import Experiment, Results, open_experiment
+from xstilts.experiment import Experiment, open_experiment
 from xstilts.plan import Plan, Stage
 from xstilts.recipe import Recipe, load_recipe
+from xstilts.results import Results
 from xstilts.stage import data_revision
 from xstilts.store import Address
 from xstilts.task_types import is_trained, retrieval_type

@@ -25,9 +25,9 @@ from xstilts.claims.base import (
     Finding,
     Part,
 )
-from xstilts.experiment import Results
 from xstilts.explained import print_explanations
 from xstilts.report.claimed import ON_RUN, Figure, caveat, counts, figures, notes, to_do
+from xstilts.results import Results
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -36,6 +36,7 @@ from xstilts.tasks.base import Row, Task, base_split
 from xstilts.tasks.dividing import used
 from xstilts.tasks.pictures import image_names
 from xstilts.training.machine import set_threads
+from xstilts.training.processes import processes
 from xstilts.training.trainer import TrainingTask, train
 
 Progress = Callable[[str, int, int], None]
@@ -192,6 +193,8 @@ def train_stage(stages: Sequence[Stage], context: Context) -> None:
             partial(context.progress, stage.label),
         )
         assert stage.weights is not None
+        if not processes().leads:
+            continue
         with context.store.write(stage.weights) as draft:
             for candidate in result.candidates:
                 candidate.checkpoint.save(draft.folder / str(candidate.update))

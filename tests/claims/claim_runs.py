@@ -12,8 +12,8 @@ import yaml
 from xstilts import analysis
 from xstilts.analysis import Cell, Design, Settings
 from xstilts.claims import Outcome, on_run
-from xstilts.experiment import Results
 from xstilts.recipe import Recipe, parse_recipe
+from xstilts.results import Results
 from xstilts.tasks.same_data import same_task
 
 LANGUAGES = ("en", "de", "sw")

@@ -14,7 +14,7 @@ from finished_runs import copy_of
 from tiny_world import Typed
 from xstilts import ledger
 from xstilts.claims import on_run
-from xstilts.experiment import Results
+from xstilts.results import Results
 
 
 @pytest.fixture

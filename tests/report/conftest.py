@@ -12,8 +12,8 @@ from report_rows import curve_rows
 
 from xstilts import analysis
 from xstilts.analysis import Cell, Design, Settings
-from xstilts.experiment import Results
 from xstilts.recipe import parse_recipe
+from xstilts.results import Results
 
 READ = {"pooling": "mean", "direction": "xx-en", "scoring": "cosine"}
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from itertools import groupby
 
-from xstilts.experiment import Results
 from xstilts.report.browse import context, entries
 from xstilts.report.evidence import Evidence
+from xstilts.results import Results
 
 
 def test_every_gain_by_language_is_there_once(rich_run: Results) -> None:

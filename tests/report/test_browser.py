@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from xstilts.experiment import Results
 from xstilts.report import write_html
+from xstilts.results import Results
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="selenium, of the extra dev, is not installed")
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from report_rows import curve_rows
 
-from xstilts.experiment import Results
 from xstilts.report.charts import WIDTH, Scale, curves, forests
 from xstilts.report.evidence import Evidence
+from xstilts.results import Results
 
 
 @given(st.floats(-1, 1), st.floats(0.001, 2), st.integers(2, 8))

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from xstilts.claims import Finding
-from xstilts.experiment import Results
 from xstilts.report import write_html
 from xstilts.report.claimed import ToDo, context, counts, figures, findings, notes, rows, to_do
 from xstilts.report.evidence import Evidence
+from xstilts.results import Results
 
 
 def finding(results: Results, number: int) -> Finding:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.experiment import Results
 from xstilts.report import downloads as module
 from xstilts.report import write_csv
 from xstilts.report.claimed import findings
 from xstilts.report.downloads import downloads, to_csv
 from xstilts.report.evidence import Evidence
+from xstilts.results import Results
 
 
 def test_the_tables_are_whole(rich_run: Results) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.experiment import Results
 from xstilts.recipe import Recipe
 from xstilts.report.evidence import OTHERS, Evidence, Interval, Learned
 from xstilts.report.html import write_html
 from xstilts.report.markdown import write_markdown
+from xstilts.results import Results
 
 Make = Callable[..., Results]
 

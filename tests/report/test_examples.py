@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from xstilts.experiment import Results
 from xstilts.report import write_html
 from xstilts.report.examples import shown_examples
+from xstilts.results import Results
 
 HOSTILE = "</dd><script>x()</script> \u202eabc\x00 <img src=x onerror=y>"
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from xstilts.experiment import Results
 from xstilts.report import write_html
 from xstilts.report.evidence import Evidence
 from xstilts.report.explanations import Model, Silence, context
+from xstilts.results import Results
 
 FEW = "no conclusion: 3 languages beside English, where 10 are the least"
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
-from xstilts.experiment import Results
 from xstilts.report import write_figures
+from xstilts.results import Results
 
 Make = Callable[..., Results]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.experiment import Results
 from xstilts.report import write_picture
+from xstilts.results import Results
 
 Make = Callable[..., Results]
 

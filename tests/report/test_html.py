@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from xstilts.experiment import Results
 from xstilts.report import write_html
 from xstilts.report.html import SECTIONS
 from xstilts.report.persistence import STRENGTH
 from xstilts.report.words import FLAGS, QUESTION, VERDICTS
+from xstilts.results import Results
 
 Make = Callable[..., Results]
 

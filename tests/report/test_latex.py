@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.experiment import Results
 from xstilts.report import write_latex
 from xstilts.report.latex import ROWS, Table, escape
+from xstilts.results import Results
 
 Make = Callable[..., Results]
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report_rows import curve_rows
 
-from xstilts.experiment import Results
 from xstilts.report.evidence import Evidence
 from xstilts.report.layers import another_layer, chosen_layers, layer_ranges, reading, vectors
+from xstilts.results import Results
 
 Make = Callable[..., Results]
 TARGET, ARM = "x/t", "a"

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from xstilts.experiment import Results
 from xstilts.report import write_markdown
+from xstilts.results import Results
 
 Make = Callable[..., Results]
 

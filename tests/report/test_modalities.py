@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.experiment import Results
 from xstilts.report.evidence import Evidence
 from xstilts.report.html import render
 from xstilts.report.markdown import write_markdown
 from xstilts.report.modalities import across, modalities, reach, shared_languages, table
+from xstilts.results import Results
 
 Make = Callable[..., Results]
 

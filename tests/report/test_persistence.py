@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.experiment import Results
 from xstilts.report.evidence import Evidence, Interval
 from xstilts.report.persistence import STRENGTH, colour, context, matrix, untested
+from xstilts.results import Results
 
 Make = Callable[..., Results]
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.experiment import Results
 from xstilts.report.evidence import Evidence, interval
 from xstilts.report.html import render
 from xstilts.report.markdown import write_markdown
 from xstilts.report.settings import blocks, table
+from xstilts.results import Results
 
 Make = Callable[..., Results]
 

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from xstilts.experiment import Results
 from xstilts.report.evidence import Evidence
 from xstilts.report.severity import gains_by_severity, perturbations, severity_curves
+from xstilts.results import Results
 
 Make = Callable[..., Results]
 

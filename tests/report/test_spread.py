@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from xstilts.experiment import Results
 from xstilts.report import write_html
 from xstilts.report.evidence import Evidence
 from xstilts.report.spread import COLUMNS, Entry, Line, columns, lines
+from xstilts.results import Results
 
 Make = Callable[..., Results]
 

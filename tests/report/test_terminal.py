@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from xstilts.experiment import Results
 from xstilts.report import print_answer
+from xstilts.results import Results
 
 Make = Callable[..., Results]
 

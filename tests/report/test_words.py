@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.experiment import Results
 from xstilts.report.evidence import Evidence, Interval
 from xstilts.report.words import (
     changed_overall,
@@ -22,6 +21,7 @@ from xstilts.report.words import (
     short_answer,
     span,
 )
+from xstilts.results import Results
 
 Make = Callable[..., Results]
 

@@ -113,4 +113,6 @@ def console_for(as_json: bool = False, to_stderr: bool = False) -> Console:
     """Where people read: standard error when standard output carries JSON."""
     from rich.console import Console
 
-    return Console(stderr=as_json or to_stderr)
+    from xstilts.training.processes import processes
+
+    return Console(stderr=as_json or to_stderr, quiet=not processes().leads)

@@ -31,7 +31,7 @@ def report(
     """Write the report of a run again, as HTML, Markdown, LaTeX or tables in CSV; draw its figures."""
     from xstilts import report as reports
     from xstilts.errors import UnknownName
-    from xstilts.experiment import Results
+    from xstilts.results import Results
 
     writers: dict[str, tuple[Any, str]] = {
         "html": (partial(reports.write_html, examples=examples), "report.html"),

@@ -1,15 +1,17 @@
-"""Runs a plan's stages one after another in this process."""
+"""Runs a plan's stages one after another in this process, or trains in several that were started together."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from xstilts.plan import Plan
 from xstilts.stage import WEIGHT_ROLES, Stage, group_of
 from xstilts.stages import Context, run
 from xstilts.store import Address, Store
+from xstilts.training.processes import processes
 
 _READS_DATA = {"prepare", "features"}
 _READS_WEIGHTS = {"select", "predict"}
@@ -96,7 +98,7 @@ def execute(
     present = context.store.addresses() if present is None else present
     work = pending(plan, present, wanted)
     for group in work.groups:
-        run(group, context)
+        processes().in_turn(partial(run, group, context), together=group[0].kind == "train")
         for stage in group:
             present |= {stage.address} | ({stage.weights} if stage.weights else set())
             after(stage)
@@ -122,8 +124,9 @@ def prune(
     needed = pending(plan, present, wanted).read | {stage.weights for stage in kept}
     spent = {stage.weights for stage in plan.stages if stage.weights in present} - needed
     deleted = {address for address in spent if address is not None}
-    for address in deleted:
-        store.delete(address)
+    if processes().leads:
+        for address in deleted:
+            store.delete(address)
     return deleted
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from xstilts.errors import UserError
-from xstilts.experiment import Results
 from xstilts.exporting.entries import AskedRows, Entry, find_entries
 from xstilts.exporting.huggingface import Tell, load, origin
 from xstilts.exporting.postprocessing import CENTER, RAW, rule_for
 from xstilts.finished import BEST, Choice, FinishedRun, choose
 from xstilts.plan import Cell
 from xstilts.predicting import Job, TestSet, predict_sets
+from xstilts.results import Results
 from xstilts.submissions import Suite, TaskFiles, check_place, write_submission
 from xstilts.task_types import retrieval_type
 

@@ -17,7 +17,7 @@ from xstilts.report.evidence import Evidence
 
 if TYPE_CHECKING:
     from xstilts.claims import Finding
-    from xstilts.experiment import Results
+    from xstilts.results import Results
 
 MOST = 400_000
 """Characters that one table may take up in a page; a larger one is named with the file that has it."""

@@ -16,7 +16,7 @@ from xstilts.recipe import BASELINE, Recipe, load_recipe
 from xstilts.tasks.base import ZERO_SHOT
 
 if TYPE_CHECKING:
-    from xstilts.experiment import Results
+    from xstilts.results import Results
 
 Row = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xstilts.report.visible import cut
 
 if TYPE_CHECKING:
-    from xstilts.experiment import Results
+    from xstilts.results import Results
 
 LONGEST = 280
 """Characters of a text that are shown."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from xstilts.experiment import Results
+    from xstilts.results import Results
 
 SUFFIXES = (".svg", ".pdf")
 _INK, _GRID = "#1b1f24", "#e3e7eb"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-    from xstilts.experiment import Results
+    from xstilts.results import Results
 
 _PLUS, _MINUS, _GREY, _INK = "#2f7fb5", "#d9780c", "#8b949e", "#1b1f24"
 _ARMS = ("#1b1f24", "#7b5ea7", "#00896a", "#c2527f")

@@ -39,7 +39,7 @@ from xstilts.report.severity import severity_curves
 from xstilts.report.visible import finalize, visible
 
 if TYPE_CHECKING:
-    from xstilts.experiment import Results
+    from xstilts.results import Results
 
 TEMPLATES = Path(__file__).parent / "templates"
 

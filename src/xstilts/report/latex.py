@@ -18,7 +18,7 @@ from xstilts.report.sections import against_controls, changed_input
 from xstilts.report.visible import visible
 
 if TYPE_CHECKING:
-    from xstilts.experiment import Results
+    from xstilts.results import Results
 
 ROWS = 30
 """Rows that a float may have; a longer table is broken over pages."""

@@ -27,7 +27,7 @@ from xstilts.report.words import (
 
 if TYPE_CHECKING:
     from xstilts.claims import Finding
-    from xstilts.experiment import Results
+    from xstilts.results import Results
 
 Table = list[list[str]]
 

@@ -35,7 +35,7 @@ from xstilts.report.words import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from xstilts.experiment import Results
+    from xstilts.results import Results
 
 _STYLES = {
     "persists": "bold blue",

@@ -48,6 +48,10 @@ class Processes:
         """Do some work: all processes together, or the leading one while the others wait; then all have its results."""
         if together or self.leads:
             work()
+        self.meet()
+
+    def meet(self) -> None:
+        """Wait until all processes are here."""
         if self.count > 1:
             self.state.wait_for_everyone()
 
@@ -57,9 +61,12 @@ def processes() -> Processes:
     """The processes that this one was started with."""
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         return Processes()
+    from datetime import timedelta
+
     from accelerate import PartialState
 
     from xstilts.training.machine import has_cuda
 
-    state = PartialState(cpu=not has_cuda())
+    # those that wait for long predictions must not give up
+    state = PartialState(cpu=not has_cuda(), timeout=timedelta(days=30))
     return Processes(state.num_processes, state.process_index, state)
