@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -110,7 +111,7 @@ def ceilings(threads: int) -> dict[str, float]:
     found = {}
     for name, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         left, right = (torch.randn(2048, 2048).to(kind) for _ in range(2))
-        found[name] = 2 * 2048**3 / _fastest(lambda a=left, b=right: a @ b)
+        found[name] = 2 * 2048**3 / _fastest(partial(torch.matmul, left, right))
     source = torch.randn(2**26)
     target = torch.empty_like(source)
     found["memory"] = 2 * source.numel() * 4 / _fastest(lambda: target.copy_(source))

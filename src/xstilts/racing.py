@@ -147,4 +147,4 @@ def _within(table: Float) -> float:
     rows, columns = table.mean(axis=1, keepdims=True), table.mean(axis=0, keepdims=True)
     residuals = table - rows - columns + table.mean()
     df = (table.shape[0] - 1) * (table.shape[1] - 1)
-    return 2 / df * float((residuals**2).sum())
+    return float(2 / df * (residuals**2).sum())

@@ -82,12 +82,13 @@ def attention(
 
     causal = more.get("is_causal")
     causal = getattr(module, "is_causal", True) if causal is None else causal
-    same = key.shape[1] == query.shape[1] and more.get("position_bias") is None and not causal
+    special = causal or more.get("position_bias") is not None or more.get("softcap") is not None
     short = query.dtype == torch.bfloat16 and query.requires_grad and key.shape[2] <= LONGEST
-    if not same or not (dropout or short):
-        return sdpa_attention_forward(
+    if special or key.shape[1] != query.shape[1] or not (dropout or short):
+        fused: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **more
         )
+        return fused
     scores = (query * (scaling or query.shape[-1] ** -0.5)) @ key.transpose(2, 3)
     if attention_mask is not None:
         scores += _added(attention_mask, scores.dtype)

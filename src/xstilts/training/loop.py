@@ -168,7 +168,7 @@ def _backward(model: Any, data: TaskData, features: Sequence[Feature], size: int
         inputs = {name: value.to(device()) for name, value in batch.inputs.items()}
         logits = data.task_type.forward(model, inputs)
         loss = data.task_type.loss(logits.float(), batch) / terms
-        loss.backward()
+        torch.autograd.backward(loss)
         total += loss.detach()
     return total
 
