@@ -26,6 +26,7 @@ from xstilts.exporting import PROVENANCE, export_hf, export_sentence_transformer
 from xstilts.finished import FinishedRun, choose
 from xstilts.model_card import _text, write_card
 from xstilts.recipe import parse_recipe
+from xstilts.report.words import verdict_word
 from xstilts.stages import Context
 
 
@@ -296,7 +297,7 @@ def test_the_card_says_what_it_is(opened: FinishedRun) -> None:
     for row in opened.rows("results", arm="odd", task="my/mood", seed=0):
         assert f"| {row['language']} | {row['condition']} | accuracy | {100 * row['value']:.1f} |" in card
     (verdict,) = (r for r in opened.rows("verdicts", arm="odd", task="my/mood") if not r["perturbed"])
-    assert f"clean input: **{verdict['verdict']}**" in card
+    assert f"clean input: **{verdict_word(verdict)}**" in card
     assert "| my/odd | intermediate | not stated |" in card
     baseline = write_card(choose(opened, "none", "my/mood", 0), "hf")
     assert "Verdict" not in baseline and "intermediate |" not in baseline

@@ -186,8 +186,9 @@ def test_few_shot_rows_are_a_training_set_of_their_own_where_overlap_is_looked_f
 def test_a_plan_costs_what_few_shot_adds(opened: Any) -> None:
     costs = [planned(opened(*settings))[2] for settings in ([], [SETTINGS])]
     assert costs[1].seconds > costs[0].seconds
-    assert costs[1].disk == costs[0].disk, "few-shot checkpoints go once predictions are there"
-    assert planned(opened(SETTINGS, "keep=all"))[2].disk > planned(opened("keep=all"))[2].disk
+    rows = costs[1].disk - costs[0].disk
+    kept = planned(opened(SETTINGS, "keep=all"))[2].disk - planned(opened("keep=all"))[2].disk
+    assert 0 < rows < kept / 3, "few-shot checkpoints go once predictions are there, rows stay"
 
 
 def test_more_rows_than_there_are_is_an_error_with_their_number(opened: Any, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -172,6 +173,7 @@ def execute(
     from xstilts.executors import local
     from xstilts.heats import run_race
     from xstilts.stages import Context
+    from xstilts.training.processes import processes
 
     listener = listener or Listener()
     training = experiment.recipe.training
@@ -185,23 +187,24 @@ def execute(
         tower=experiment.tower,
     )
     present = experiment.store.addresses() if present is None else present
-    arms = run_race(experiment, context, listener, present).arms if experiment.races else None
+    check = partial(_check_images, experiment, present)
+    arms = run_race(experiment, context, listener, present, check).arms if experiment.races else None
     plan = experiment.plan(arms=arms)
     for _ in range(2):
-        _check_images(experiment, plan, present)
+        check(plan)
         work = local.pending(plan, present)
         listener.planned(plan, len(work.stages), work.cached)
         local.execute(plan, context, listener.done, kept=kept_stages(plan), present=present)
         if not experiment.chooses_best or plan.controls:
             break
-        plan = experiment.plan(leading_arm(plan, experiment.store), arms)
+        plan = experiment.plan(processes().agree(leading_arm(plan, experiment.store)), arms)
     kept = kept_stages(plan, experiment.store)
     if kept is not None:
         present -= local.prune(plan, experiment.store, present, kept)
     return plan
 
 
-def _check_images(experiment: Experiment, plan: Plan, present: Collection[Address]) -> None:
+def _check_images(experiment: Experiment, present: Collection[Address], plan: Plan) -> None:
     """What an earlier run left out of a set of images must be left out by this one as well.
 
     That is in no key: nothing has to be made anew where a run stops at an image and goes on without it.
@@ -309,9 +312,8 @@ def run_experiment(experiment: Experiment, folder: Path, listener: Listener | No
     from xstilts.executors import local
     from xstilts.training.processes import processes
 
-    started, present = time.time(), experiment.store.addresses()
+    started, present = time.time(), processes().agree(experiment.store.addresses())
     before = frozenset(present)
-    processes().meet()  # all have seen the same store
     plan = execute(experiment, listener, present)
     took = {"seconds": round(time.time() - started, 1)} if local.pending(plan, before).stages else {}
     if not processes().leads:

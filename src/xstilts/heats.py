@@ -6,7 +6,7 @@ interrupted goes on where it stopped, and one that is repeated decides the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from xstilts.plan import Plan, Stage, make_plan
 from xstilts.racing import Race, race
 from xstilts.recipe import BASELINE
 from xstilts.store import Address, Store
+from xstilts.training.processes import processes
 
 if TYPE_CHECKING:
     from xstilts.experiment import Experiment, Listener
@@ -64,21 +65,28 @@ def best_case(plan: Plan, pending: Sequence[Stage], found: Race, held: str) -> l
     return [stage for stage in pending if stage.key in needed]
 
 
-def run_race(experiment: Experiment, context: Context, listener: Listener, present: set[Address]) -> Race:
+def run_race(
+    experiment: Experiment,
+    context: Context,
+    listener: Listener,
+    present: set[Address],
+    check: Callable[[Plan], None],
+) -> Race:
     """Run what of a race the store does not have, to its end.
 
     Checkpoints of targets stay as long as their arm is in the race, since test data are read after it. `present` is
-    what the store has; it is kept up to date.
+    what the store has; it is kept up to date. `check` refuses a plan that must not be run.
     """
-    found, store = race_of(experiment), experiment.store
+    found, store = processes().agree(race_of(experiment)), experiment.store
     while not found.over:
         plan = heat(experiment, found)
+        check(plan)
         work = local.pending(plan, present)
         listener.planned(plan, len(work.stages), work.cached)
         spare = plan.recipe.keep != "all"
         kept = _waiting(plan, found) if spare else None
         local.execute(plan, context, listener.done, kept=kept, present=present)
-        due, found = found.due, race_of(experiment)
+        due, found = found.due, processes().agree(race_of(experiment))
         assert found.due != due, "a round left no dev scores"
         if spare:
             present -= local.prune(plan, store, present, _waiting(plan, found))

@@ -274,7 +274,7 @@ def _embedded(
     half = max(len(queries) + len(names) for queries, _, names in material.places) >= MANY
     size = (2 if half else 4) * len(material.sequences) * int(job.base.config.hidden_size)
     if job.name and not half and size * len(layers) <= REMEMBERED:
-        memory: VectorMemory = cache.setdefault("vectors", VectorMemory())
+        memory: VectorMemory = cache.setdefault("vectors", VectorMemory(REMEMBERED))
         memory.belong_to((job.name, job.max_length, *_embedding(job).items()))
         yield from memory.vectors(material.texts, layers, partial(_embed, job, material, layers)).items()
         return

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 import unicodedata
 from collections import Counter
 from itertools import accumulate, pairwise
@@ -214,19 +213,6 @@ def test_offsets_outside_the_text_are_refused() -> None:
     assert (moved(0), moved(3), moved.span(1, 3)) == (0, 3, (1, 3))
     with pytest.raises(IndexError, match="outside a text of 3"):
         moved(4)
-
-
-@pytest.mark.parametrize("name", sorted(PERTURBATIONS))
-def test_thousands_of_sentences_a_second(name: str) -> None:
-    """The target is 5,000; a fifth of it here, so that a loaded machine does not fail the test."""
-    condition = Condition(name, severity=5)
-    sentences = [(language, text) for language, texts in CORPUS.items() for text in texts]
-    for language, text in sentences:
-        perturb_text(text, language, condition, "tables and caches")
-    begin = time.process_time()
-    for i, (language, text) in enumerate(sentences * 4):
-        perturb_text(text, language, condition, f"item/{i}")
-    assert 4 * len(sentences) / (time.process_time() - begin) > 1_000
 
 
 def test_offsets_inside_a_cluster_never_pass_its_end() -> None:

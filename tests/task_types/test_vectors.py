@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from xstilts.task_types import vectors
-from xstilts.task_types.vectors import Side, nearest, nearest_both_ways
+from xstilts.task_types.vectors import Side, VectorMemory, nearest, nearest_both_ways
 
 SMALL = st.integers(1, 24).flatmap(
     lambda size: arrays.arrays(np.int8, (size, 3), elements=st.integers(-2, 2))
@@ -96,3 +97,31 @@ def test_a_side_is_centred_by_its_own_rows(monkeypatch: pytest.MonkeyPatch) -> N
     chosen = Side.of(table, np.array([0, 1, 3]), "center", unit=False)
     assert chosen.block(0, 3).tolist() == [[-2, -4], [0, 0], [2, 4]]
     assert chosen.block(1, 2).dtype == np.float32
+
+
+def test_memory_of_vectors_forgets_rather_than_grows() -> None:
+    asked: list[int] = []
+
+    def embed(places: Sequence[int]) -> dict[int, Any]:
+        asked.append(len(places))
+        return {0: np.ones((len(places), 4), np.float32)}
+
+    memory = VectorMemory(limit=100 * 16)  # a hundred texts
+    for start in range(0, 400, 40):
+        texts = [f"w{number}" for number in range(start, start + 60)]
+        assert memory.vectors(texts, [0], embed)[0].shape == (60, 4)
+        assert memory._held <= memory.limit
+    assert asked[:3] == [60, 40, 60]  # the third set would be too many, and is embedded alone
+    many = [f"v{number}" for number in range(300)]
+    assert memory.vectors(many, [0], embed)[0].shape == (300, 4)
+
+
+def test_a_layer_more_leaves_no_rows_behind() -> None:
+    memory = VectorMemory()
+
+    def embed(places: Sequence[int]) -> dict[int, Any]:
+        return {layer: np.ones((len(places), 2), np.float32) for layer in (0, 1)}
+
+    memory.vectors(["a", "b"], [0], embed)
+    memory.vectors(["a", "b"], [0, 1], embed)
+    assert memory._held == 2 * 2 * 2 * 4

@@ -81,6 +81,14 @@ def test_dropout_of_weights_leaves_their_mean() -> None:
     assert torch.allclose(torch.stack(drawn).mean(0), plain, atol=0.15)
 
 
+def test_a_mask_that_is_added_stays_finite_in_bf16() -> None:
+    query, key, value = tensors(torch.bfloat16, 4)
+    mask = torch.zeros(3, 1, 4, 4)
+    mask[1, :, 2] = torch.finfo(torch.float32).min  # a row that sees nothing
+    found, _ = attention(layer(), query, key, value, mask)
+    assert found.isfinite().all()
+
+
 def test_a_layer_that_looks_back_alone_does_so_here() -> None:
     inputs = tensors(torch.bfloat16, 6)
     found, _ = attention(layer(causal=True), *inputs, None)

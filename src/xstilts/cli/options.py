@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -113,6 +114,5 @@ def console_for(as_json: bool = False, to_stderr: bool = False) -> Console:
     """Where people read: standard error when standard output carries JSON."""
     from rich.console import Console
 
-    from xstilts.training.processes import processes
-
-    return Console(stderr=as_json or to_stderr, quiet=not processes().leads)
+    follows = os.environ.get("RANK", "0") != "0"  # of several processes that train together, one speaks
+    return Console(stderr=as_json or to_stderr, quiet=follows)

@@ -6,6 +6,7 @@ vectors and never with the number of pairs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +63,8 @@ class Side:
 class VectorMemory:
     """Vectors of texts by layer, all of one owner: a text that was embedded for one test set serves the next.
 
+    What is held is forgotten rather than let grow over `limit` bytes; one test set alone may have more.
+
     Example:
         >>> memory, asked = VectorMemory(), []
         >>> embed = lambda places: asked.append(list(places)) or {0: np.ones((len(places), 2), np.float32)}
@@ -69,9 +72,14 @@ class VectorMemory:
         ((2, 2), (2, 2), [[0, 1], [1]])
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limit: float = math.inf) -> None:
+        self.limit = limit
         self._owner: Hashable = None
         self._layers: dict[int, tuple[dict[Hashable, int], Vectors]] = {}
+
+    @property
+    def _held(self) -> int:
+        return sum(table.nbytes for _, table in self._layers.values())
 
     def belong_to(self, owner: Hashable) -> None:
         """Forget what another owner embedded."""
@@ -87,12 +95,15 @@ class VectorMemory:
         """For each layer the vectors of the texts, [texts, width]; `embed` makes those at some places of the list."""
         kept = {layer: self._layers[layer] for layer in layers if layer in self._layers}
         fresh = [
-            place
-            for place, text in enumerate(texts)
-            if len(kept) < len(layers) or any(text not in index for index, _ in kept.values())
+            place for place, text in enumerate(texts) if any(text not in index for index, _ in kept.values())
         ]
+        a_text = sum(table.nbytes // max(1, len(table)) for _, table in kept.values())
+        if len(kept) < len(layers) or self._held + len(fresh) * a_text > self.limit:
+            kept, fresh = {}, list(range(len(texts)))
         if fresh:
             made = embed(fresh)
+            if not kept and self._held + sum(table.nbytes for table in made.values()) > self.limit:
+                self._layers = {}
             self._layers |= {
                 layer: _joined(kept.get(layer), [texts[place] for place in fresh], made[layer])
                 for layer in layers

@@ -125,7 +125,14 @@ class FilesSource:
         if language not in self._found("train"):
             return self._labels_there(language)
         facts = self.fingerprint("train", language)
-        return tuple(remembered(f"labels/{facts}", facts, partial(self._labels_there, language)))
+        return tuple(
+            remembered(
+                f"labels/{facts}",
+                facts,
+                partial(self._labels_there, language),
+                lambda: self.fingerprint("train", language) == facts,
+            )
+        )
 
     def _labels_there(self, language: str) -> tuple[str, ...]:
         rows, problems = self._load("train", language)

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+from xstilts.encoders.models import encoder_of
 
 ATTENTION = "xstilts-cpu"
 """The name under which transformers knows `attention`."""
@@ -99,8 +98,11 @@ def attention(
     return seen.transpose(1, 2).contiguous(), None
 
 
-def suit_cpu(model: PreTrainedModel) -> None:
-    """Let a model use these layers; its weights stay, and what it computes up to rounding and random numbers."""
+def suit_cpu(model: Any) -> None:
+    """Let a model use these layers; its weights stay, and what it computes up to rounding and random numbers.
+
+    A head of ours has no attention that transformers knows: there it is the encoder inside that gets ours.
+    """
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
 
@@ -108,14 +110,15 @@ def suit_cpu(model: PreTrainedModel) -> None:
         for name, child in module.named_children():
             if type(child) is torch.nn.Dropout:
                 setattr(module, name, Dropout(child.p).train(child.training))
-    if model.config._attn_implementation == "sdpa":
+    encoder = encoder_of(model)
+    if encoder.config._attn_implementation == "sdpa":
         AttentionInterface.register(ATTENTION, attention)
         AttentionMaskInterface.register(ATTENTION, sdpa_mask)
-        model.set_attn_implementation(ATTENTION)
+        encoder.set_attn_implementation(ATTENTION)
 
 
 def _added(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     """What is added to scores for a mask."""
     if mask.dtype != torch.bool:
-        return mask.to(dtype)
+        return mask.clamp(min=torch.finfo(dtype).min).to(dtype)
     return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)

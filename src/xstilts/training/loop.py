@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 GRADIENT_NORM = 1.0
 ADAM_EPSILON = 1e-8
+_TRIED = 4
+"""Examples that tell which weights a loss reaches."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,7 @@ def fit(
     for update, drawn in enumerate(islice(stream, settings.updates), start=1):
         loss, seen = _accumulate(models[drawn.task], data[drawn.task], drawn, settings)
         gradients = weights.take_gradients(drawn.task)
-        if not data[drawn.task].task_type.whole_batches:  # else each process has computed all of the batch
-            together.add_up(loss, *gradients)
+        together.add_up(loss, *gradients)
         torch.nn.utils.clip_grad_norm_(weights.masters(drawn.task), GRADIENT_NORM)
         optimizer.step()
         scheduler.step()
@@ -126,9 +127,11 @@ def _reached(models: Mapping[str, Any], data: Mapping[str, TaskData]) -> dict[st
 
     found = {}
     for task, model in models.items():
+        features = [feature for example in data[task].examples[:_TRIED] for feature in example]
+        model.eval()
         with torch.random.fork_rng(devices=[]):  # what is tried here must not change the training
-            features = data[task].examples[0]
             _backward(model, data[task], features, len(features), _terms(data[task], features))
+        model.train()
         found[task] = frozenset(id(weight) for weight in model.parameters() if weight.grad is not None)
         model.zero_grad()
     return found
@@ -152,7 +155,9 @@ def _accumulate(
 ) -> tuple[torch.Tensor, int]:
     """This process's part of the loss of one batch, whose gradients are added up, and the batch's tokens."""
     features = [feature for place in drawn.examples for feature in data.examples[place]]
-    mine = features if data.task_type.whole_batches else processes().share(features)
+    mine = processes().share(features)
+    if data.task_type.whole_batches:  # the loss compares its examples, so that it cannot be shared
+        mine = features if processes().leads else []
     # of inputs: a long example has many, too many for memory
     loss = _backward(model, data, mine, settings.micro_batch or settings.batch_size, _terms(data, features))
     return loss, sum(feature.tokens for feature in features)

@@ -1,8 +1,8 @@
 """Several processes that train together, as `accelerate launch` (GPUs) or `torchrun` (CPUs) starts them.
 
 Each process computes its share of every batch and all add up their gradients, so that the result is that of one process
-with the same batches, up to rounding (and up to random numbers where there is dropout). What is not training is done by
-the leading process, while the others wait.
+with the same batches, up to rounding (and up to random numbers where there is dropout). Predictions, scores and the
+answer are made by the leading process, while the others wait.
 """
 
 from __future__ import annotations
@@ -50,6 +50,16 @@ class Processes:
             work()
         self.meet()
 
+    def agree(self, value: Item) -> Item:
+        """The leading process's value: what all go by must be the same, whatever each would have found by itself."""
+        if self.count == 1:
+            return value
+        import torch.distributed
+
+        values = [value]
+        torch.distributed.broadcast_object_list(values, src=0)
+        return values[0]
+
     def meet(self) -> None:
         """Wait until all processes are here."""
         if self.count > 1:
@@ -65,8 +75,12 @@ def processes() -> Processes:
 
     from accelerate import PartialState
 
-    from xstilts.training.machine import has_cuda
+    from xstilts.training.machine import device
 
     # those that wait for long predictions must not give up
-    state = PartialState(cpu=not has_cuda(), timeout=timedelta(days=30))
+    state = PartialState(cpu=device().type == "cpu", timeout=timedelta(days=30))
+    if state.num_processes != int(os.environ["WORLD_SIZE"]):  # a fault of accelerate's or ours
+        raise RuntimeError(
+            f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but accelerate counts {state.num_processes}"
+        )
     return Processes(state.num_processes, state.process_index, state)

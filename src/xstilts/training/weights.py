@@ -132,7 +132,7 @@ def _strip(weights: list[torch.nn.Parameter], tasks: frozenset[str], low: torch.
 def _others(
     models: Mapping[str, Any], strips: Sequence[Strip]
 ) -> list[tuple[torch.nn.Parameter, torch.Tensor, torch.Tensor]]:
-    """Weights that are not trained, as they are and in bf16."""
+    """Weights that no loss reaches, as they are and in bf16; those of a locked encoder stay in fp32."""
     import torch
 
     trained = {id(weight) for strip in strips for weight in strip.weights}
@@ -140,5 +140,5 @@ def _others(
     return [
         (weight, weight.data, weight.data.to(torch.bfloat16))
         for name, weight in found.items()
-        if name not in trained
+        if name not in trained and weight.requires_grad
     ]
