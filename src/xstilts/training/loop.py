@@ -93,7 +93,9 @@ def fit(
     if device().type == "cpu":
         for model in models.values():
             suit_cpu(model)
-    weights = Weights(models, _reached(models, data), partial(_kind, models, settings), settings.precision)
+    weights = Weights(
+        models, _reached(models, data, settings), partial(_kind, models, settings), settings.precision
+    )
     optimizer = torch.optim.AdamW(weights.groups, eps=ADAM_EPSILON, fused=True)
     scheduler = get_linear_schedule_with_warmup(
         optimizer, int(settings.warmup * settings.updates), settings.updates
@@ -121,7 +123,9 @@ def fit(
     return Fit(losses, tokens)
 
 
-def _reached(models: Mapping[str, Any], data: Mapping[str, TaskData]) -> dict[str, frozenset[int]]:
+def _reached(
+    models: Mapping[str, Any], data: Mapping[str, TaskData], settings: Optimisation
+) -> dict[str, frozenset[int]]:
     """By task, the ids of the weights that its loss reaches; a pooler whose output nothing reads is left as it is."""
     import torch
 
@@ -130,7 +134,8 @@ def _reached(models: Mapping[str, Any], data: Mapping[str, TaskData]) -> dict[st
         features = [feature for example in data[task].examples[:_TRIED] for feature in example]
         model.eval()
         with torch.random.fork_rng(devices=[]):  # what is tried here must not change the training
-            _backward(model, data[task], features, len(features), _terms(data[task], features))
+            size = settings.micro_batch or settings.batch_size
+            _backward(model, data[task], features, size, _terms(data[task], features))
         model.train()
         found[task] = frozenset(id(weight) for weight in model.parameters() if weight.grad is not None)
         model.zero_grad()
