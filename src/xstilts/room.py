@@ -13,8 +13,10 @@ from typing import Any
 from xstilts.counting import RowCounts
 from xstilts.encoders.base import EncoderSpec
 from xstilts.plan import Plan, Stage
+from xstilts.task_types import get_trained_type
+from xstilts.training.batching import TOKENS_AT_ONCE
 
-LIBRARIES = 0.31e9
+LIBRARIES = 0.34e9
 """Python with torch, transformers, accelerate and pyarrow."""
 PIECE = 640
 """Bytes that a fast tokenizer takes for each piece of its vocabulary."""
@@ -25,10 +27,10 @@ ACTIVATIONS = {"bf16": 40, "fp32": 88}
 """Bytes that a training batch leaves behind for its gradients, a token, layer and unit of width.
 
 Korthikanti et al. 2022 (arXiv 2205.05198, section 4.1) count 34 in half precision."""
-ATTENTION = {"bf16": 6, "fp32": 13}
-"""The same for each head, and each token that a token may attend to: the weights, their dropout, the product of both.
+ATTENTION = {"bf16": 2, "fp32": 4}
+"""The same for each head, and each token that a token may attend to: its weight, with dropout in its sign.
 
-Korthikanti et al. count 5, the dropout as one byte."""
+Korthikanti et al. count 5, for the weights, their dropout, and both together."""
 AT_WORK = 1.0
 """Layers' worth of such bytes that the layer at work needs besides."""
 LONGEST = 2.5
@@ -100,14 +102,17 @@ def peak_memory(plan: Plan, pending: Sequence[Stage], shape: Shape, rows: RowCou
 
 
 def _activations(plan: Plan, stage: Stage, shape: Shape, rows: RowCounts) -> float:
-    """Bytes that the largest batch of a training leaves behind for its gradients."""
+    """Bytes that the largest part of a batch leaves behind for its gradients."""
     phase, most = stage.spec["phase"], 0.0
     at_once = plan.recipe.training.micro_batch or phase["batch_size"]  # inputs, however many an example has
     for task, data in zip(stage.spec["tasks"], stage.parents["train"], strict=True):
         average = rows.tokens(data, phase["max_length"]).all / rows.size(data).inputs
         length = min(rows.catalogue.get(task["name"]).max_length(phase["max_length"]), LONGEST * average)
         a_token = ACTIVATIONS[plan.precision] * shape.width + ATTENTION[plan.precision] * shape.heads * length
-        most = max(most, at_once * length * a_token)
+        tokens = at_once * length
+        if not get_trained_type(task["type"]).whole_batches:
+            tokens = min(tokens, max(length, TOKENS_AT_ONCE["cpu"]))
+        most = max(most, tokens * a_token)
     return most * (shape.layers + AT_WORK)
 
 

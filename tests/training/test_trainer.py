@@ -3,7 +3,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -306,7 +305,7 @@ def test_shuffled_training_labels_and_true_dev_labels(
 def test_tasks_share_one_encoder_and_have_a_head_each(tiny_base: BaseEncoder) -> None:
     from xstilts.encoders.models import build_models
     from xstilts.encoders.vocabulary import Vocabulary
-    from xstilts.training.loop import Optimisation, _kind
+    from xstilts.training.loop import Optimisation, _kinds
     from xstilts.training.weights import Weights
 
     heads = [part.task_type.head(part.task) for part in (mood(), odd(), tags())]
@@ -314,7 +313,7 @@ def test_tasks_share_one_encoder_and_have_a_head_each(tiny_base: BaseEncoder) ->
     models = build_models(tiny_base, Checkpoint.published(tiny_base), heads, vocabulary, 0)
     settings = Optimisation(1, 1, 1e-3, 1e-2, 0.1, 0.01, 1, "fp32", 0)
     every = {task: frozenset(map(id, model.parameters())) for task, model in models.items()}
-    weights = Weights(models, every, partial(_kind, models, settings), "fp32")
+    weights = Weights(models, every, _kinds(models, settings), "fp32")
     groups = [(strip, group) for strip, group in zip(weights.strips, weights.groups, strict=True)]
     parameters = [weight for strip, _ in groups for weight in strip.weights]
     assert len({id(parameter) for parameter in parameters}) == len(parameters)

@@ -73,6 +73,7 @@ def in_strips(precision: str) -> tuple[dict[str, Any], Weights]:
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
     for update, task in enumerate(TURNS):
         backward(made[task], update, dtype)
+        weights.add_gradients(task)
         weights.take_gradients(task)
         optimizer.step()
         weights.lower()

@@ -1,14 +1,16 @@
 """Layers that suit training on a CPU: attention by plain matrix products, dropout from few random numbers.
 
 PyTorch's fused attention is made for inference: in bf16, forward and backward together take ten times as long as plain
-products on 12 tokens, three times on 60, twice on 240, and with dropout it is not used at all. PyTorch's dropout draws
-one number of a serial generator for each element; here sixteen random bits decide about one, four elements a draw.
+products on 12 tokens, three times on 60, twice on 240, and with dropout it is not used at all. Here a few inputs at a
+time go through plain products, so that their scores stay in the cache, and one tensor of weights is kept for the
+gradients instead of four. PyTorch's dropout draws one number of a serial generator for each element; here sixteen
+random bits decide about one, four elements a draw.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,9 @@ ATTENTION = "xstilts-cpu"
 LONGEST = 512
 """Tokens up to which plain products are the faster ones; fused attention also needs less memory than they do."""
 _STEPS = 2**16
+_AT_ONCE = 2**21
+"""Scores that are computed at once: some megabytes, which stay in the cache between operations."""
+_INTEGERS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 
 
 class Dropout(torch.nn.Module):
@@ -45,11 +50,16 @@ def scales(shape: Sequence[int], p: float, dtype: torch.dtype) -> torch.Tensor:
     dropped = round(p * _STEPS)
     if dropped >= _STEPS:
         return torch.zeros(*shape, dtype=dtype)
+    kept = torch.ge(_draws(shape), dropped - _STEPS // 2, out=torch.empty(*shape, dtype=dtype))
+    return kept.mul_(_STEPS / (_STEPS - dropped))
+
+
+def _draws(shape: Sequence[int]) -> torch.Tensor:
+    """Random numbers from all of int16."""
     count = math.prod(shape)
     seed = int(torch.empty((), dtype=torch.int64).random_())
     draws = np.random.Generator(np.random.SFC64(seed)).integers(2**64, size=-(-count // 4), dtype=np.uint64)
-    bits = torch.from_numpy(draws.view(np.int16))[:count].view(*shape)
-    return (bits >= dropped - _STEPS // 2).to(dtype).mul_(_STEPS / (_STEPS - dropped))
+    return torch.from_numpy(draws.view(np.int16))[:count].view(*shape)
 
 
 def attention(
@@ -88,14 +98,85 @@ def attention(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **more
         )
         return fused
-    scores = (query * (scaling or query.shape[-1] ** -0.5)) @ key.transpose(2, 3)
-    if attention_mask is not None:
-        scores += _added(attention_mask, scores.dtype)
-    weights = scores.softmax(-1)
-    if dropout:
-        weights = weights * scales(weights.shape, dropout, weights.dtype)
-    seen = weights @ value
-    return seen.transpose(1, 2).contiguous(), None
+    added = None if attention_mask is None else _added(attention_mask, query.dtype)
+    seen: torch.Tensor = _Attention.apply(  # type: ignore[no-untyped-call]
+        query, key, value, added, dropout, scaling or query.shape[-1] ** -0.5
+    )
+    return seen, None
+
+
+class _Attention(torch.autograd.Function):
+    """Attention of a few inputs at a time.
+
+    For the gradients it keeps the weights P, in which a negative sign tells that dropout took a weight away. With D = 0
+    where it did and 1 / (1 - p) elsewhere, O = (P ∘ D) V and the gradient G of O:
+
+        dV = (P ∘ D)ᵀ G        dS = P ∘ (D ∘ G Vᵀ - δ), δ = Σ G ∘ O over a row
+
+    (Dao et al. 2022, arXiv 2205.14135, appendix B.4).
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        added: torch.Tensor | None,
+        dropout: float,
+        scaling: float,
+    ) -> torch.Tensor:
+        """[batch, tokens, heads, width of a head]."""
+        batch, heads, tokens, width = query.shape
+        dropped = min(round(dropout * _STEPS), _STEPS - 1)
+        factor = _STEPS / (_STEPS - dropped)
+        output = query.new_empty(batch, tokens, heads, width)
+        weights = query.new_empty(batch, heads, tokens, key.shape[2])
+        for part in _parts(weights):
+            scores = (query[part] * scaling) @ key[part].transpose(2, 3)
+            if added is not None:
+                scores += added.expand(batch, -1, -1, -1)[part]
+            seen = torch.softmax(scores, -1, out=weights[part])
+            if dropped:
+                _mark(seen, dropped)
+                seen = torch.relu(seen)
+            output[part] = (seen @ (value[part] * factor)).transpose(1, 2)
+        ctx.save_for_backward(query, key, value, weights, output)
+        ctx.scaling, ctx.factor = scaling, factor
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
+        """Gradients of query, key and value."""
+        query, key, value, weights, output = ctx.saved_tensors
+        (gradient,) = gradients
+        sums = (gradient * output).sum(-1, keepdim=True).transpose(1, 2)
+        gradient = gradient.transpose(1, 2)
+        # laid out as the projections behind them give and take them
+        found = [torch.empty_like(one.transpose(1, 2)).transpose(1, 2) for one in (query, key, value)]
+        for part in _parts(weights):
+            above = gradient[part] * ctx.factor
+            seen = torch.relu(weights[part])
+            found[2][part] = seen.transpose(2, 3) @ above
+            below = seen.mul_(above @ value[part].transpose(2, 3)).sub_(weights[part].abs() * sums[part])
+            found[0][part] = (below @ key[part]).mul_(ctx.scaling)
+            found[1][part] = below.transpose(2, 3) @ (query[part] * ctx.scaling)
+        return *found, None, None, None
+
+
+def _parts(weights: torch.Tensor) -> Iterator[slice]:
+    """Inputs whose scores are computed at once."""
+    size = max(1, _AT_ONCE // weights[0].numel())
+    return (slice(start, start + size) for start in range(0, len(weights), size))
+
+
+def _mark(weights: torch.Tensor, dropped: int) -> None:
+    """Set the sign of so many 65,536ths of some weights, drawn at random; with integers, for speed."""
+    kind = _INTEGERS[weights.dtype]
+    draws = _draws(weights.shape)
+    signs = draws if kind is draws.dtype else torch.empty(weights.shape, dtype=kind)
+    torch.lt(draws, dropped - _STEPS // 2, out=signs)
+    weights.view(kind).bitwise_or_(signs.neg_().bitwise_and_(torch.iinfo(kind).min))
 
 
 def suit_cpu(model: Any) -> None:

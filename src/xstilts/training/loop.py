@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from xstilts.encoders.models import encoder_of
 from xstilts.task_types.base import Feature, TrainedType, collate
-from xstilts.training.batching import MixedBatch, mixed_batches
+from xstilts.training.batching import TOKENS_AT_ONCE, MixedBatch, mixed_batches
 from xstilts.training.machine import device
 from xstilts.training.processes import processes
 from xstilts.training.weights import Kind, Weights
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 GRADIENT_NORM = 1.0
 ADAM_EPSILON = 1e-8
-_TRIED = 4
+_TRIED = 2
 """Examples that tell which weights a loss reaches."""
 
 
@@ -93,9 +92,7 @@ def fit(
     if device().type == "cpu":
         for model in models.values():
             suit_cpu(model)
-    weights = Weights(
-        models, _reached(models, data, settings), partial(_kind, models, settings), settings.precision
-    )
+    weights = Weights(models, _reached(models, data), _kinds(models, settings), settings.precision)
     optimizer = torch.optim.AdamW(weights.groups, eps=ADAM_EPSILON, fused=True)
     scheduler = get_linear_schedule_with_warmup(
         optimizer, int(settings.warmup * settings.updates), settings.updates
@@ -105,10 +102,10 @@ def fit(
     )
     losses, tokens, wanted = [], 0, set(stops)
     for update, drawn in enumerate(islice(stream, settings.updates), start=1):
-        loss, seen = _accumulate(models[drawn.task], data[drawn.task], drawn, settings)
+        loss, seen = _accumulate(models[drawn.task], data[drawn.task], drawn, settings, weights)
         gradients = weights.take_gradients(drawn.task)
         together.add_up(loss, *gradients)
-        torch.nn.utils.clip_grad_norm_(weights.masters(drawn.task), GRADIENT_NORM)
+        torch.nn.utils.clip_grad_norm_([strip.master for strip in weights.strips], GRADIENT_NORM)
         optimizer.step()
         scheduler.step()
         weights.lower()
@@ -123,9 +120,7 @@ def fit(
     return Fit(losses, tokens)
 
 
-def _reached(
-    models: Mapping[str, Any], data: Mapping[str, TaskData], settings: Optimisation
-) -> dict[str, frozenset[int]]:
+def _reached(models: Mapping[str, Any], data: Mapping[str, TaskData]) -> dict[str, frozenset[int]]:
     """By task, the ids of the weights that its loss reaches; a pooler whose output nothing reads is left as it is."""
     import torch
 
@@ -134,15 +129,25 @@ def _reached(
         features = [feature for example in data[task].examples[:_TRIED] for feature in example]
         model.eval()
         with torch.random.fork_rng(devices=[]):  # what is tried here must not change the training
-            size = settings.micro_batch or settings.batch_size
-            _backward(model, data[task], features, size, _terms(data[task], features))
+            loss = _loss(model, data[task], features)
         model.train()
-        found[task] = frozenset(id(weight) for weight in model.parameters() if weight.grad is not None)
-        model.zero_grad()
+        found[task] = frozenset(map(id, _leaves(loss)))
     return found
 
 
-def _kind(models: Mapping[str, Any], settings: Optimisation, weight: torch.nn.Parameter) -> Kind:
+def _leaves(result: torch.Tensor) -> list[torch.Tensor]:
+    """The tensors that a result has gradients for."""
+    found, waiting, known = [], [result.grad_fn], set()
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in known:
+            known.add(node)
+            waiting += [behind for behind, _ in node.next_functions]
+            found += [node.variable] if hasattr(node, "variable") else []
+    return found
+
+
+def _kinds(models: Mapping[str, Any], settings: Optimisation) -> Callable[[torch.nn.Parameter], Kind]:
     """Learning rate and weight decay of a weight: of encoder or head, and none for norms, biases and embeddings.
 
     Word embeddings have no weight decay: a row that no batch uses then stays as it is, so that training a trimmed
@@ -151,36 +156,54 @@ def _kind(models: Mapping[str, Any], settings: Optimisation, weight: torch.nn.Pa
     first = next(iter(models.values()))
     embeddings = first.get_input_embeddings().weight
     encoder = {id(p) for name, p in encoder_of(first).named_parameters() if "pooler" not in name.split(".")}
-    rate = settings.learning_rate if id(weight) in encoder else settings.head_learning_rate
-    return rate, settings.weight_decay if weight.ndim > 1 and weight is not embeddings else 0.0
+
+    def kind(weight: torch.nn.Parameter) -> Kind:
+        rate = settings.learning_rate if id(weight) in encoder else settings.head_learning_rate
+        return rate, settings.weight_decay if weight.ndim > 1 and weight is not embeddings else 0.0
+
+    return kind
 
 
 def _accumulate(
-    model: Any, data: TaskData, drawn: MixedBatch, settings: Optimisation
+    model: Any, data: TaskData, drawn: MixedBatch, settings: Optimisation, weights: Weights
 ) -> tuple[torch.Tensor, int]:
     """This process's part of the loss of one batch, whose gradients are added up, and the batch's tokens."""
-    features = [feature for place in drawn.examples for feature in data.examples[place]]
-    mine = processes().share(features)
-    if data.task_type.whole_batches:  # the loss compares its examples, so that it cannot be shared
-        mine = features if processes().leads else []
-    # of inputs: a long example has many, too many for memory
-    loss = _backward(model, data, mine, settings.micro_batch or settings.batch_size, _terms(data, features))
-    return loss, sum(feature.tokens for feature in features)
-
-
-def _backward(model: Any, data: TaskData, features: Sequence[Feature], size: int, terms: int) -> torch.Tensor:
-    """Loss and gradients of some inputs over a number of terms, in parts of a size where memory asks for it."""
     import torch
 
-    total = torch.zeros((), device=device())
-    for start in range(0, len(features), size):
-        batch = collate(features[start : start + size], model.config.pad_token_id)
-        inputs = {name: value.to(device()) for name, value in batch.inputs.items()}
-        logits = data.task_type.forward(model, inputs)
-        loss = data.task_type.loss(logits.float(), batch) / terms
+    features = [feature for place in drawn.examples for feature in data.examples[place]]
+    mine = processes().share(features)
+    whole = data.task_type.whole_batches  # the loss compares its examples, so that it cannot be shared
+    if whole:
+        mine = features if processes().leads else []
+    terms, total = _terms(data, features), torch.zeros((), device=device())
+    # of inputs: a long example has many, too many for memory
+    for part in [mine] if whole and mine else _parts(mine, settings.micro_batch or settings.batch_size):
+        loss = _loss(model, data, part) / terms
         torch.autograd.backward(loss)
+        weights.add_gradients(drawn.task)
         total += loss.detach()
-    return total
+    return total, sum(feature.tokens for feature in features)
+
+
+def _parts(features: Sequence[Feature], most: int) -> Iterator[Sequence[Feature]]:
+    """Inputs that are computed at once: at most so many, and at most `TOKENS_AT_ONCE` with their padding."""
+    start = longest = 0
+    for place, feature in enumerate(features):
+        longest = max(longest, feature.tokens)
+        count = place + 1 - start
+        if count > most or (count > 1 and count * longest > TOKENS_AT_ONCE[device().type]):
+            yield features[start:place]
+            start, longest = place, feature.tokens
+    if features:
+        yield features[start:]
+
+
+def _loss(model: Any, data: TaskData, features: Sequence[Feature]) -> torch.Tensor:
+    """Sum of the loss over some inputs."""
+    batch = collate(features, model.config.pad_token_id)
+    inputs = {name: value.to(device()) for name, value in batch.inputs.items()}
+    loss: torch.Tensor = data.task_type.loss(data.task_type.forward(model, inputs).float(), batch)
+    return loss
 
 
 def _terms(data: TaskData, features: Sequence[Feature]) -> int:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
+_PIECE = 2**20  # numbers
 Kind = tuple[float, float]
 """Learning rate and weight decay."""
 
@@ -86,25 +87,28 @@ class Weights:
         self._lowered = False
         self.lower()
 
+    def add_gradients(self, task: str) -> None:
+        """Add what a part of a task's batch left in the models to the sums that the optimiser reads."""
+        for strip in self.strips:
+            if task in strip.tasks and strip.summed is not strip.gradient:
+                _add(strip.summed, strip.gradient)
+                strip.gradient.zero_()
+
     def take_gradients(self, task: str) -> list[torch.Tensor]:
-        """Hand the gradients of a task's batch over to the masters; those of other tasks' weights have none.
+        """Hand the sums of a task's batch over to the masters; those of other tasks' weights have none.
 
         Returns:
             The gradients, to be changed in place.
         """
         for strip in self.strips:
-            strip.master.grad = strip.summed.copy_(strip.gradient) if task in strip.tasks else None
+            strip.master.grad = strip.summed if task in strip.tasks else None
         return [strip.summed for strip in self.strips if task in strip.tasks]
-
-    def masters(self, task: str) -> list[torch.nn.Parameter]:
-        """The masters of the weights that a task trains."""
-        return [strip.master for strip in self.strips if task in strip.tasks]
 
     def lower(self) -> None:
         """Let the models compute with the masters' values, in the precision of the computation."""
         for strip in self.strips:
             strip.low.copy_(strip.master.detach())
-            strip.gradient.zero_()
+            strip.summed.zero_()
             if not self._lowered:
                 strip.point(strip.low, strip.gradient)
         for weight, _, low in self._others:
@@ -127,6 +131,12 @@ def _strip(weights: list[torch.nn.Parameter], tasks: frozenset[str], low: torch.
     lowered = master.detach().to(low)
     gradient = torch.zeros_like(lowered)
     return Strip(weights, tasks, lowered, gradient, master, gradient.float())
+
+
+def _add(total: torch.Tensor, part: torch.Tensor) -> None:
+    """Add bf16 to fp32, in pieces, which are converted first: torch takes four times as long to add what differs."""
+    for start in range(0, len(total), _PIECE):
+        total[start : start + _PIECE] += part[start : start + _PIECE].float()
 
 
 def _others(
