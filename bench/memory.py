@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
 import random
-import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from process import in_a_process, peak
 
 if TYPE_CHECKING:
     from xstilts.experiment import Experiment
@@ -111,28 +111,16 @@ def trained(case: Case, folder: Path) -> dict[str, float]:
     return {"memory": peak(), "disk": used / 1e9}
 
 
-def peak() -> float:
-    """The largest memory that this process has had, in GB; not that of the process it was forked from."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / 1e9
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
-
-
-def in_a_process(work: Any, case: Case) -> dict[str, float]:
+def in_a_folder(work: Any, case: Case) -> dict[str, float]:
     """What a function gives in a fresh process and folder."""
-    with tempfile.TemporaryDirectory() as folder, multiprocessing.get_context("spawn").Pool(1) as pool:
-        found: dict[str, float] = pool.apply(work, (case, Path(folder)))
+    with tempfile.TemporaryDirectory() as folder:
+        found: dict[str, float] = in_a_process(work, case, Path(folder))
         return found
 
 
 def compare(case: Case) -> dict[str, Any]:
     """What a plan says of a case, and what it takes."""
-    said, took = in_a_process(expected, case), in_a_process(trained, case)
+    said, took = in_a_folder(expected, case), in_a_folder(trained, case)
     row = asdict(case) | {"expected": said, "measured": took}
     ratios = {name: said[name] / took[name] for name in took}
     words = "  ".join(

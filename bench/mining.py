@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import platform
-import resource
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from process import in_a_process, peak
 
 from xstilts.task_types.mining import NEIGHBOURS, mine
 from xstilts.task_types.vectors import BLOCK, Side
@@ -62,11 +61,6 @@ def unit(rows: np.ndarray) -> np.ndarray:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
-def peak() -> float:
-    """The largest memory that this process has had, in GB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
 def measure(size: Size) -> dict[str, Any]:
     """Mine once and tell the cost."""
     table = vectors(size)
@@ -85,12 +79,6 @@ def measure(size: Size) -> dict[str, Any]:
         "mined": len(pairs.scores),
         "found": float(((pairs.left == pairs.right) & (pairs.left < translated)).sum() / translated),
     }
-
-
-def in_a_process(size: Size) -> dict[str, Any]:
-    """The measurement in a fresh process, whose peak is its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(measure, (size,))
 
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
@@ -119,7 +107,7 @@ def main() -> None:
     rows = []
     for text in given.sizes:
         left, right = map(int, text.split("x"))
-        rows.append(in_a_process(Size(left, right, given.width, given.half)))
+        rows.append(in_a_process(measure, Size(left, right, given.width, given.half)))
         print(f"  {text}: {rows[-1]['seconds']:.1f} s", flush=True)
     print_table(rows)
     record = {

@@ -20,9 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import platform
-import resource
 import statistics
 import tempfile
 import time
@@ -33,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from process import in_a_process, peak
 from workloads import WORKLOADS, Material, ceilings, material
 
 from xstilts.encoders.base import load_encoder
@@ -175,24 +174,12 @@ def measure(given: Material, setting: Setting) -> dict[str, list[float]]:
     return speeds
 
 
-def peak_memory(workload: str, setting: Setting) -> dict[str, float]:
-    """Peak bytes of a process that makes a few updates, by system."""
-    spawn = multiprocessing.get_context("spawn")
-    peaks = {}
-    for name in SYSTEMS:
-        queue = spawn.Queue()
-        process = spawn.Process(target=_peak, args=(name, workload, setting, queue))
-        process.start()
-        peaks[name] = float(queue.get())
-        process.join()
-    return peaks
-
-
-def _peak(system: str, workload: str, setting: Setting, queue: Any) -> None:
+def memory(system: str, workload: str, setting: Setting) -> float:
+    """Peak bytes of this process that makes a few updates."""
     set_threads(setting.threads)
     given = material(workload, setting.encoder, setting.batch_size * 4)
     SYSTEMS[system](given, setting, 4)
-    queue.put(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    return 1e9 * peak()
 
 
 def record(given: Material, setting: Setting, speeds: Mapping[str, Sequence[float]]) -> dict[str, Any]:
@@ -261,7 +248,7 @@ def main() -> None:
         "workloads": {},
     }
     for name, setting in settings.items():
-        peaks = peak_memory(name, setting)
+        peaks = {system: in_a_process(memory, system, name, setting) for system in SYSTEMS}
         examples = material(name, setting.encoder, setting.batch_size * setting.updates)
         found = record(examples, setting, measure(examples, setting)) | {"peak_bytes": peaks}
         result["workloads"][name] = found

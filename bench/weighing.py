@@ -16,11 +16,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -32,6 +29,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from process import in_a_process, peak
 
 from xstilts.analysis import Cell, Design, Settings, analyse
 from xstilts.answer import item_statistics
@@ -119,12 +117,6 @@ def timed(record: dict[str, Any], name: str) -> Iterator[None]:
     record[name] = {"seconds": seconds, "processor_seconds": processor, "memory_peak": peak()}
 
 
-def peak() -> float:
-    """The largest memory that this process has had, in GB."""
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
-
-
 def measure(size: Size, url: str) -> dict[str, Any]:
     """Read the items of a store and weigh them."""
     record: dict[str, Any] = asdict(size) | {"rows": size.rows, "memory_before": peak()}
@@ -135,12 +127,12 @@ def measure(size: Size, url: str) -> dict[str, Any]:
     return record | {"gains": len(answer.gains), "results": len(answer.results)}
 
 
-def in_a_process(size: Size) -> dict[str, Any]:
+def measured(size: Size) -> dict[str, Any]:
     """The measurement in a fresh process, whose peak is its own."""
     with tempfile.TemporaryDirectory() as folder:
         write_items(size, Store(folder))
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            return pool.apply(measure, (size, folder))
+        found: dict[str, Any] = in_a_process(measure, size, folder)
+        return found
 
 
 def print_row(row: dict[str, Any]) -> None:
@@ -170,7 +162,7 @@ def main() -> None:
     rows = []
     for kind in given.kinds:
         size = Size(given.languages, given.items, given.seeds, given.draws, kind == "apart")
-        rows.append(in_a_process(size))
+        rows.append(measured(size))
         print_row(rows[-1])
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     record = {"machine": machine, "numpy": np.__version__, "sizes": rows}
