@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import islice
+from itertools import chain, islice, pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xstilts.training.batching import batches_per_epoch, length_batches, mixed_batches
+from xstilts.training.batching import batches_per_epoch, length_batches, mixed_batches, parts
 
 LENGTHS = st.lists(st.integers(1, 50), min_size=1, max_size=300)
 SEEDS = st.integers(0, 2**31)
@@ -71,6 +71,16 @@ def test_a_task_beyond_the_cap_goes_on_where_it_stopped(
     stream = mixed_batches({"a": lengths}, size, cap, seed)
     seen = [place for batch in islice(stream, batches) for place in batch.examples]
     assert sorted(seen) == list(range(len(lengths)))
+
+
+@given(st.lists(st.integers(1, 50), max_size=40), st.integers(1, 40), st.integers(1, 400))
+def test_a_batch_is_cut_into_the_largest_parts_that_fit(lengths: list[int], most: int, tokens: int) -> None:
+    found = [lengths[part] for part in parts(lengths, most, tokens)]
+    assert list(chain.from_iterable(found)) == lengths
+    for part in found:
+        assert 1 <= len(part) <= most and (len(part) == 1 or len(part) * max(part) <= tokens)
+    for part, behind in pairwise(found):
+        assert len(part) == most or (len(part) + 1) * max(*part, behind[0]) > tokens
 
 
 def test_one_task_alone_is_drawn_like_a_single_training() -> None:

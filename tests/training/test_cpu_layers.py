@@ -12,6 +12,7 @@ from xstilts.encoders.base import find_encoder, load_encoder
 from xstilts.encoders.checkpoint import Checkpoint, HeadSpec
 from xstilts.encoders.models import build_models
 from xstilts.encoders.vocabulary import Vocabulary
+from xstilts.training import cpu_layers
 from xstilts.training.cpu_layers import Dropout, attention, scales, suit_cpu
 
 
@@ -70,6 +71,33 @@ def test_attention_and_its_gradients_are_torchs(dtype: torch.dtype, tolerance: f
         expected = torch.autograd.grad(wanted.sum(), inputs, retain_graph=True)
         for gradient, other in zip(gradients, expected, strict=True):
             assert torch.allclose(gradient, other, atol=tolerance)
+
+
+@pytest.mark.parametrize("at_once", [1, 400])
+def test_a_few_inputs_at_a_time_are_all_at_once(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    inputs, mask = tensors(torch.bfloat16, 9), torch.ones(3, 1, 1, 9, dtype=torch.bool)
+    mask[2, ..., 5:] = False
+    whole = attention(layer(), *inputs, mask)[0]
+    expected = torch.autograd.grad(whole.sum(), inputs)
+    monkeypatch.setattr(cpu_layers, "_AT_ONCE", at_once)
+    parts = attention(layer(), *inputs, mask)[0]
+    assert parts.equal(whole)
+    for gradient, other in zip(torch.autograd.grad(parts.sum(), inputs), expected, strict=True):
+        assert gradient.equal(other)
+
+
+def test_gradients_are_those_of_the_weights_that_dropout_left() -> None:
+    inputs = tensors(torch.float32, 7)
+    ways = [torch.randn_like(one) for one in inputs]
+
+    def result(step: float) -> torch.Tensor:
+        torch.manual_seed(3)  # the same weights are dropped every time
+        moved = [one + step * way for one, way in zip(inputs, ways, strict=True)]
+        return attention(layer(), *moved, None, dropout=0.4)[0].square().sum()
+
+    gradients = torch.autograd.grad(result(0.0), inputs)
+    slope = sum(float((gradient * way).sum()) for gradient, way in zip(gradients, ways, strict=True))
+    assert slope == pytest.approx((result(1e-2) - result(-1e-2)).item() / 2e-2, rel=1e-2)
 
 
 def test_dropout_of_weights_leaves_their_mean() -> None:

@@ -17,6 +17,7 @@ from xstilts.encoders.checkpoint import Checkpoint
 from xstilts.encoders.vocabulary import Rows, gather_rows
 from xstilts.tasks.base import PackageSource, Row, Task
 from xstilts.training import trainer
+from xstilts.training.batching import TOKENS_AT_ONCE
 from xstilts.training.trainer import Training, TrainingTask, candidate_stops, train
 
 TOLERANCE = 1e-6
@@ -216,6 +217,15 @@ def test_the_micro_batch_does_not_change_the_result(
     small = trained(base, kind(), dropout=0.0, epochs=1, learning_rate=1e-5)
     again = trained(base, kind(), dropout=0.0, epochs=1, learning_rate=1e-5, micro_batch=micro_batch)
     assert difference(base, last(small), last(again)) <= TOLERANCE
+
+
+def test_parts_of_a_batch_train_as_the_batch_does(
+    tiny_base: BaseEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = trained(tiny_base, mood(), dropout=0.0, epochs=1)
+    monkeypatch.setitem(TOKENS_AT_ONCE, "cpu", 16)
+    parts = trained(tiny_base, mood(), dropout=0.0, epochs=1)
+    assert parts.loss == pytest.approx(whole.loss, abs=TOLERANCE)
 
 
 # --- what decides a training

@@ -74,6 +74,23 @@ def mixed_batches(
         epoch += 1
 
 
+def parts(lengths: Sequence[int], most: int, tokens: int) -> Iterator[slice]:
+    """A batch in parts of at most so many inputs, and so many tokens with their padding; each has one input or more.
+
+    Example:
+        >>> list(parts([3, 4, 9, 9], most=3, tokens=18))
+        [slice(0, 2, None), slice(2, 4, None)]
+    """
+    start = longest = 0
+    for place, length in enumerate(lengths):
+        longest, count = max(longest, length), place + 1 - start
+        if count > most or (count > 1 and count * longest > tokens):
+            yield slice(start, place)
+            start, longest = place, length
+    if lengths:
+        yield slice(start, len(lengths))
+
+
 def _endless(lengths: Sequence[int], batch_size: int, seed: int) -> Iterator[list[int]]:
     epoch = 0
     while True:

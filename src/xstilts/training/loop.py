@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from xstilts.encoders.models import encoder_of
 from xstilts.task_types.base import Feature, TrainedType, collate
-from xstilts.training.batching import TOKENS_AT_ONCE, MixedBatch, mixed_batches
+from xstilts.training.batching import TOKENS_AT_ONCE, MixedBatch, mixed_batches, parts
 from xstilts.training.machine import device
 from xstilts.training.processes import processes
 from xstilts.training.weights import Kind, Weights
@@ -171,31 +171,20 @@ def _accumulate(
     import torch
 
     features = [feature for place in drawn.examples for feature in data.examples[place]]
-    mine = processes().share(features)
-    whole = data.task_type.whole_batches  # the loss compares its examples, so that it cannot be shared
-    if whole:
+    if data.task_type.whole_batches:  # the loss compares its examples, so that it cannot be shared
         mine = features if processes().leads else []
+        cut = iter([slice(None)] if mine else [])
+    else:  # of inputs: a long example has many, too many for memory
+        mine = processes().share(features)
+        most, tokens = settings.micro_batch or settings.batch_size, TOKENS_AT_ONCE[device().type]
+        cut = parts([feature.tokens for feature in mine], most, tokens)
     terms, total = _terms(data, features), torch.zeros((), device=device())
-    # of inputs: a long example has many, too many for memory
-    for part in [mine] if whole and mine else _parts(mine, settings.micro_batch or settings.batch_size):
-        loss = _loss(model, data, part) / terms
+    for part in cut:
+        loss = _loss(model, data, mine[part]) / terms
         torch.autograd.backward(loss)
         weights.add_gradients(drawn.task)
         total += loss.detach()
     return total, sum(feature.tokens for feature in features)
-
-
-def _parts(features: Sequence[Feature], most: int) -> Iterator[Sequence[Feature]]:
-    """Inputs that are computed at once: at most so many, and at most `TOKENS_AT_ONCE` with their padding."""
-    start = longest = 0
-    for place, feature in enumerate(features):
-        longest = max(longest, feature.tokens)
-        count = place + 1 - start
-        if count > most or (count > 1 and count * longest > TOKENS_AT_ONCE[device().type]):
-            yield features[start:place]
-            start, longest = place, feature.tokens
-    if features:
-        yield features[start:]
 
 
 def _loss(model: Any, data: TaskData, features: Sequence[Feature]) -> torch.Tensor:
