@@ -38,7 +38,7 @@ LAYERS = (
     {"perturbations"},
     {"stage", "recipe", "analysis", "encoders", "submissions"},
     {"task_types"},
-    {"counting", "training", "plan_parts", "plan_retrieval", "plan_images", "layer_choice", "seeing"},
+    {"counting", "training", "plan_parts", "plan_retrieval", "plan_images", "layer_choice", "seeing", "chunking"},
     {"plan_settings"},
     {"plan", "predicting"},
     {"room"},
