@@ -184,6 +184,7 @@ def _context(results: Results, evidence: Evidence, with_examples: bool) -> dict[
         "scores": sections.score_tables(evidence),
         "downloads": downloads(results, with_examples, found),
         "settings": provenance.settings(evidence),
+        "costs": provenance.costs(evidence),
         "overlap": sentences(evidence.run.get("overlap", [])),
         "overlap_meaning": MEANING,
         "cautions": provenance.cautions(evidence),
