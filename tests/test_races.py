@@ -38,9 +38,7 @@ def keys(plan: Plan, *kinds: str) -> set[str]:
     return {stage.key for stage in plan.stages if not kinds or stage.kind in kinds}
 
 
-def give(
-    experiment: Experiment, means: Mapping[str, float], seeds: int, seconds: float = 0.0
-) -> None:
+def give(experiment: Experiment, means: Mapping[str, float], seeds: int, seconds: float = 0.0) -> None:
     """A store that knows how well each arm did on dev under its first seeds, 0.001 apart."""
     for (arm, _, seed), stage in experiment.plan().finals.items():
         if seed in experiment.recipe.seeds[:seeds] and stage.address not in experiment.store:

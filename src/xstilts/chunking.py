@@ -1,4 +1,4 @@
-"""Predictions in chunks: as many stages together as fill batches, and no more than one may lose where a run is killed."""
+"""Predictions in chunks: enough of them together to fill batches, and few enough to be lost by a run that is killed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ def least(stage: Stage, task: Task) -> float:
     return math.inf if "pool" in stage.parents else SHARED_CHUNK
 
 
-def chunks(
-    stages: Sequence[Stage], rows: Callable[[Stage], Sized], at_least: float
-) -> Iterator[list[Stage]]:
+def chunks(stages: Sequence[Stage], rows: Callable[[Stage], Sized], at_least: float) -> Iterator[list[Stage]]:
     """Neighbouring stages, as few together as have so many rows; the last may have fewer.
 
     Args:

@@ -173,9 +173,14 @@ def test_figures_are_drawn_in_every_setting(run: Results, tmp_path: Path) -> Non
         "few-shot@5",
         "translate-test",
     ]
-    assert [label.get_text() for label in axis.get_yticklabels()] == ["mean of the others", "French", "German"]
+    assert [label.get_text() for label in axis.get_yticklabels()] == [
+        "mean of the others",
+        "French",
+        "German",
+    ]
     points = {round(line.get_xdata()[0], 6) for line in axis.lines if len(line.get_xdata()) == 1}
     (block,) = blocks(Evidence(run))
-    gains = [gain for _, rows in (("", block.means), *block.by_language) for _, found, _ in rows.gains for gain in found]
+    rows = [block.means, *(found for _, found in block.by_language)]
+    gains = [gain for found in rows for _, by_setting, _ in found.gains for gain in by_setting]
     assert {round(100 * gain.value, 6) for gain in gains if gain} <= points
     assert draw_overview(Evidence(run)).get_suptitle().splitlines()[1].startswith("zero-shot")

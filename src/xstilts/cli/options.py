@@ -142,7 +142,9 @@ def with_options(kind: type[Options]) -> Callable[[Callable[[Options], None]], C
             work(kind(**values))
 
         command.__name__, command.__doc__ = work.__name__, work.__doc__
-        vars(command)["__signature__"] = inspect.signature(kind, eval_str=True)  # where typer looks for options
+        vars(command)["__signature__"] = inspect.signature(
+            kind, eval_str=True
+        )  # where typer looks for options
         return command
 
     return decorate

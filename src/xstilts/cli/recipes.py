@@ -78,9 +78,9 @@ class Files:
             show_default=False,
         ),
     ] = None
-    encoder: Annotated[
-        str, typer.Option("--encoder", help="a Hugging Face id, a folder, or bundled/…")
-    ] = "bundled/multilingual-e5-small"
+    encoder: Annotated[str, typer.Option("--encoder", help="a Hugging Face id, a folder, or bundled/…")] = (
+        "bundled/multilingual-e5-small"
+    )
     intermediate: Annotated[
         str, typer.Option("--intermediate", help="English tasks to learn first, an arm each, comma-separated")
     ] = "pocket/definitions"

@@ -140,7 +140,7 @@ class Evidence:
 
     @property
     def scope(self) -> str:
-        """The setting that is asked for, where the run has others as well; empty where there is none to tell it from."""
+        """The setting that is asked for, where the run has others as well; empty where it is the only one."""
         return self.setting if self.beside else ""
 
     @cached_property

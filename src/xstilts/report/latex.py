@@ -257,7 +257,7 @@ def _layers(evidence: Evidence) -> Table:
 
 
 def _settings(evidence: Evidence) -> list[Table]:
-    """For each target that is tested in several settings its scores and gains in them, `ARMS` arms beside each other."""
+    """For each target that is tested in several settings its scores and gains, `ARMS` arms beside each other."""
     tables = []
     for block in settings.blocks(evidence):
         arms = [arm for arm, *_ in block.means.gains]
@@ -272,7 +272,9 @@ def _settings(evidence: Evidence) -> list[Table]:
             top = head(["Language", "Setting", "none", *shown])
             table = Table(f"settings-{label}{part}", caption.strip(), "llc" + "c" * len(shown), top)
             for language, found in (("Others", block.means), *block.by_language):
-                table.rows.extend([*([[]] if table.rows else []), *_in_settings(language, found, block, shown)])
+                table.rows.extend(
+                    [*([[]] if table.rows else []), *_in_settings(language, found, block, shown)]
+                )
             tables.append(table)
     return tables
 

@@ -78,7 +78,9 @@ class Strips:
 def spreads(evidence: Evidence) -> dict[str, list[Spread]]:
     """By family of targets a row for each target and arm that has gains to set apart, in the report's order."""
     found = {
-        family: [_spread(arm, target, evidence) for target in evidence.targets(family) for arm in evidence.arms]
+        family: [
+            _spread(arm, target, evidence) for target in evidence.targets(family) for arm in evidence.arms
+        ]
         for family in evidence.families
     }
     told = {family: [one for one in rows if len(one.gains) > 1] for family, rows in found.items()}
