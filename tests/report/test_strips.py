@@ -39,7 +39,8 @@ def test_every_mark_is_on_the_paper_and_in_order(rich_run: Results) -> None:
         assert heights == sorted(heights) and heights[0] > 0 and heights[-1] < plot.height - 20
         for row in plot.rows:
             marks = [x for x in (row.english, row.mean, *row.languages) if x]
-            assert all(0 < x.low <= x.x <= x.high < WIDTH for x in marks)
+            assert all(x.low <= x.x <= x.high and 0 < x.x < WIDTH for x in marks)
+            assert all(0 < x.low and x.high < WIDTH for x in (row.english, row.mean) if x)
             assert row.mean is not None and row.text in row.mean.title
             for mark in marks:
                 gain = mark.title.partition(": ")[2]

@@ -31,9 +31,10 @@ class Spread:
     languages: tuple[tuple[str, Interval], ...]
 
     @property
-    def gains(self) -> list[Interval]:
-        """All that is drawn of a row."""
-        return [x for x in (self.english, self.mean) if x] + [gain for _, gain in self.languages]
+    def drawn(self) -> list[float]:
+        """All that is drawn of a row: English and the mean with their intervals, and a dot a language."""
+        ends = [end for gain in (self.english, self.mean) if gain for end in gain.ends]
+        return ends + [gain.value for _, gain in self.languages]
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,12 @@ class Strips:
 
 def spreads(evidence: Evidence) -> dict[str, list[Spread]]:
     """By family of targets a row for each target and arm that has gains to set apart, in the report's order."""
-    found = {
-        family: [
-            _spread(arm, target, evidence) for target in evidence.targets(family) for arm in evidence.arms
-        ]
-        for family in evidence.families
-    }
-    told = {family: [one for one in rows if len(one.gains) > 1] for family, rows in found.items()}
-    return {family: rows for family, rows in told.items() if rows}
+    found = {}
+    for family in evidence.families:
+        places = [(arm, target) for target in evidence.targets(family) for arm in evidence.arms]
+        rows = [_spread(arm, target, evidence) for arm, target in places]
+        found[family] = [one for one in rows if len(one.languages) + bool(one.english) > 1]
+    return {family: rows for family, rows in found.items() if rows}
 
 
 def _spread(arm: str, target: str, evidence: Evidence) -> Spread:
@@ -100,7 +99,7 @@ def strips(evidence: Evidence) -> list[Strips]:
 
 
 def _strips(family: str, found: Sequence[Spread], evidence: Evidence) -> Strips:
-    bounds = [x for one in found for gain in one.gains for x in drawn(gain)]
+    bounds = [x for one in found for x in one.drawn]
     low, high = min(0.0, *bounds), max(0.0, *bounds)
     margin = max(0.03 * (high - low), 0.002)
     scale = Scale(low - margin, high + margin, _LABELS, WIDTH - _VALUES)
@@ -113,14 +112,9 @@ def _strips(family: str, found: Sequence[Spread], evidence: Evidence) -> Strips:
         rows.append(_row(one, name, head, y + _ROW / 2, scale))
         y, before = y + _ROW, one.target
     title = words.FAMILIES.get(family, family)
-    ticks = [(scale(x), points(x)) for x in scale.ticks()]
+    ticks = [(scale(x), points(x)) for x in scale.ticks(5)]
     summary = "; ".join(_told(one, evidence) for one in found)
     return Strips(family, title, y + _AXIS, rows, ticks, scale(0), summary)
-
-
-def drawn(gain: Interval) -> list[float]:
-    """What is drawn of a gain: its value, and its bounds where they are known."""
-    return [x for x in gain if x is not None]
 
 
 def _row(one: Spread, name: str, head: float, y: float, scale: Scale) -> Row:
