@@ -40,7 +40,7 @@ def test_every_mark_is_on_the_paper_and_in_order(rich_run: Results) -> None:
         for row in plot.rows:
             marks = [x for x in (row.english, row.mean, *row.languages) if x]
             assert all(x.low <= x.x <= x.high and 0 < x.x < WIDTH for x in marks)
-            assert all(0 < x.low and x.high < WIDTH for x in (row.english, row.mean) if x)
+            assert all(x.low > 0 and x.high < WIDTH for x in (row.english, row.mean) if x)
             assert row.mean is not None and row.text in row.mean.title
             for mark in marks:
                 gain = mark.title.partition(": ")[2]
