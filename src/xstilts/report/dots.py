@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xstilts.report.evidence import Evidence, Interval
-from xstilts.report.figures import gain_axis, mark_gain, sign_colour, target_title
+from xstilts.report.figures import HOLLOW, gain_axis, mark_gain, sign_colour, target_title
 from xstilts.report.panels import MARKS, blank, name_marks, panels
 from xstilts.report.settings import Block, Rows, blocks
 from xstilts.report.strips import ALONE, MEAN, Spread, spreads
@@ -42,13 +42,13 @@ def _spread(axis: Axes, y: int, one: Spread) -> None:
     if one.mean:
         mark_gain(axis, y - _APART, one.mean, "D")
     if one.english:
-        mark_gain(axis, y + _APART, one.english, "s")
+        mark_gain(axis, y + _APART, one.english, HOLLOW)
 
 
 def _name_kinds(figure: Figure) -> None:
     from matplotlib.lines import Line2D
 
-    kinds = {MEAN: "D", "one other language": "o", ALONE: "s"}
+    kinds = {MEAN: "D", "one other language": "o", ALONE: HOLLOW}
     handles = [
         Line2D([], [], color=sign_colour(None), marker=mark, linestyle="", label=label)
         for label, mark in kinds.items()
@@ -87,4 +87,6 @@ def _setting(axis: Axes, block: Block, place: int, gains: list[Interval | None])
     for y, gain in enumerate(gains):
         if gain:
             mark_gain(axis, y + offset, gain, mark, colour)
-    axis.plot([], [], mark, color=colour, label=block.columns[place].setting)
+    (named,) = axis.plot([], [], mark, color=colour, label=block.columns[place].setting)
+    if mark == HOLLOW:
+        named.set_markerfacecolor("white")

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _PLUS, _MINUS, _GREY, _INK = "#2f7fb5", "#d9780c", "#8b949e", "#1b1f24"
 _ARMS = ("#1b1f24", "#7b5ea7", "#00896a", "#c2527f")
 _SHADES = ["#e9a24c", "#f6f7f8", "#7ab3d9"]
+HOLLOW = "s"
+"""The mark that is drawn hollow."""
 _PANELS = 3
 _LANGUAGES = 24
 
@@ -190,12 +192,12 @@ def _rows(arm: str, target: str, evidence: Evidence, most: int) -> list[tuple[st
 
 
 def mark_gain(axis: Axes, y: float, gain: Interval, mark: str, colour: str = "") -> None:
-    """A gain with its interval at height `y`, in the colour of its sign by default; squares (`s`) are hollow."""
+    """A gain with its interval at height `y`, in the colour of its sign by default; squares are hollow."""
     colour = colour or sign_colour(gain)
     low, high = gain.ends
     axis.plot([100 * low, 100 * high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
     (dot,) = axis.plot(100 * gain.value, y, mark, color=colour, markersize=7 if mark == "D" else 6)
-    if mark == "s":
+    if mark == HOLLOW:
         dot.set_markerfacecolor("white")
 
 

@@ -123,7 +123,7 @@ def _print_settings(evidence: Evidence, console: Console, put: Put) -> None:
     found = blocks(evidence)
     if not found:
         return
-    table = _empty(put("By setting: mean gains over languages other than English, without verdicts"))
+    table = _empty(put("By setting: mean gains over the other languages, no verdicts"))
     for name in ("target", "arm", "setting"):
         table.add_column(name, overflow="fold", max_width=14 if console.width < _WIDE else None)
     for name in ("languages", "none", "gain", "interval"):
