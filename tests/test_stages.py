@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -12,13 +13,12 @@ from hypothesis import strategies as st
 
 from tiny_world import Opener
 from xstilts import predicting
-from xstilts.chunking import chunks
 from xstilts.errors import DataError, RecipeError, StoreError
 from xstilts.executors.local import execute
 from xstilts.experiment import Experiment
 from xstilts.plan import Plan
 from xstilts.stage import Stage
-from xstilts.stages import Context, run
+from xstilts.stages import Context, _chunks, run
 from xstilts.tasks.base import Row
 from xstilts.tasks.dividing import sample
 
@@ -174,7 +174,7 @@ def test_predictions_are_kept_chunk_by_chunk(
         return predict_sets(job, sets, cache)
 
     for name in ("CHUNK", "SHARED_CHUNK"):
-        monkeypatch.setattr(f"xstilts.chunking.{name}", 20)
+        monkeypatch.setattr(f"xstilts.stages.{name}", 20)
     monkeypatch.setattr(predicting, "predict_sets", interrupted)
     with pytest.raises(KeyboardInterrupt):
         execute(plan, context(experiment))
@@ -190,12 +190,13 @@ def test_predictions_are_kept_chunk_by_chunk(
 def test_chunks_are_the_stages_in_order_and_no_larger_than_needed(sizes: list[int], least: int) -> None:
     data = [Stage("prepare", {"number": number}) for number in range(len(sizes))]
     stages = [Stage("predict", {"number": one.spec["number"]}, {"data": (one,)}) for one in data]
-    found = list(chunks(stages, lambda stage: [None] * sizes[stage.spec["number"]], least))
-    assert [stage for chunk in found for stage in chunk] == stages
-    for place, chunk in enumerate(found):
+    setting = SimpleNamespace(rows=lambda stage: [None] * sizes[stage.spec["number"]])
+    chunks = list(_chunks(stages, cast("Context", setting), least))
+    assert [stage for chunk in chunks for stage in chunk] == stages
+    for place, chunk in enumerate(chunks):
         rows = [sizes[stage.spec["number"]] for stage in chunk]
         assert sum(rows[:-1]) < least
-        assert sum(rows) >= least or place == len(found) - 1
+        assert sum(rows) >= least or place == len(chunks) - 1
 
 
 def test_perturbed_inputs_do_not_depend_on_what_runs_beside_them(tiny: Opener) -> None:

@@ -6,6 +6,7 @@ Execution is grouped: predictions of one checkpoint on one task run together, in
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from xstilts import chunking, predicting
+from xstilts import predicting
 from xstilts.encoders.base import BaseEncoder, EncoderSpec, load_encoder
 from xstilts.encoders.checkpoint import Checkpoint, average
 from xstilts.encoders.towers import TowerSpec, load_tower
@@ -29,7 +30,7 @@ from xstilts.plan_images import holds
 from xstilts.saved import read_parquet
 from xstilts.seeing import Block, Look, Seen, check_sizes, keep, see, take
 from xstilts.store import Artifact, Store
-from xstilts.task_types import get_task_type, metrics_of, retrieval_type
+from xstilts.task_types import get_task_type, is_trained, metrics_of, retrieval_type
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row, Task, base_split
 from xstilts.tasks.dividing import used
@@ -39,6 +40,11 @@ from xstilts.training.processes import processes
 from xstilts.training.trainer import TrainingTask, train
 
 Progress = Callable[[str, int, int], None]
+
+CHUNK = 2_000
+"""Rows that are predicted together at least: enough for full batches of similar length, and what a kill loses."""
+SHARED_CHUNK = 20_000
+"""The same where test sets share what is encoded, as all languages of a retrieval share the English sentences."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +230,7 @@ def predict(stages: Sequence[Stage], context: Context) -> None:
         context.base(), context.checkpoint(trained), task, spec, chosen["layers"], settings, name
     )
     pools: dict[str, list[Row]] = {}
-    for chunk in chunking.chunks(stages, context.rows, chunking.least(stages[0], task)):
+    for chunk in _chunks(stages, context, _least(stages[0], task)):
         tested = [(stage, data) for stage in chunk for data in stage.parents["data"]]
         for stage, data in tested:
             context.check_sizes(stage, data, job.checkpoint)
@@ -236,6 +242,27 @@ def predict(stages: Sequence[Stage], context: Context) -> None:
             with context.store.write(stage.address, dict(stage.spec), share) as draft:
                 pq.write_table(pa.concat_tables(tables), draft.file("predictions.parquet"))
         started = time.time()
+
+
+def _least(stage: Stage, task: Task) -> float:
+    """Rows that a chunk has at least; candidates of their own are encoded once, and so nothing is divided."""
+    if is_trained(task):
+        return CHUNK
+    return math.inf if "pool" in stage.parents else SHARED_CHUNK
+
+
+def _chunks(stages: Sequence[Stage], context: Context, least: float) -> Iterator[list[Stage]]:
+    """Neighbouring stages, as few together as have so many rows; the last may have fewer."""
+    chunk: list[Stage] = []
+    rows = 0
+    for stage in stages:
+        chunk.append(stage)
+        rows += sum(len(context.rows(data)) for data in stage.parents["data"])
+        if rows >= least:
+            yield chunk
+            chunk, rows = [], 0
+    if chunk:
+        yield chunk
 
 
 def _test_set(

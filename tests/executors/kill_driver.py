@@ -25,7 +25,7 @@ import torch
 import transformers.models.bert.modeling_bert
 
 from tiny_world import store_content
-from xstilts import chunking, predicting
+from xstilts import predicting, stages
 from xstilts.executors import local
 from xstilts.experiment import Experiment, analyse, execute, open_experiment
 from xstilts.recipe import load_recipe
@@ -85,7 +85,7 @@ def kill_between_chunks(number: int) -> None:
             die()
         return predict_sets(*arguments)
 
-    chunking.CHUNK = chunking.SHARED_CHUNK = 20
+    stages.CHUNK = stages.SHARED_CHUNK = 20
     predicting.predict_sets = deadly
 
 
