@@ -143,7 +143,8 @@ def _forest(arm: str, rows: Sequence[tuple[str, Interval, bool]], scale: Scale) 
     for i, (label, gain, mean) in enumerate(rows):
         title = f"{label}: {points(gain.value)} ({span(gain)})"
         y = 12 + i * _ROW + (0 if mean else gap)
-        places = scale(gain.value), *map(scale, gain.ends)
+        low, high = gain.ends
+        places = scale(gain.value), scale(low), scale(high)
         marks.append(Mark(cut(label), points(gain.value), title, y, *places, gain.sign, mean))
     height = 12 + len(rows) * _ROW + gap + _AXIS - 10
     ticks = [(scale(x), points(x)) for x in scale.ticks()]

@@ -284,7 +284,7 @@ def _in_settings(
 ) -> list[list[str]]:
     """A line a setting: the score of the baseline, and the gains of some arms."""
     gains = {arm: by_setting for arm, by_setting, _ in found.gains}
-    lines = []
+    lines: list[list[str]] = []
     for place, column in enumerate(block.columns):
         score = found.scores[place]
         told = [_cell(gains[arm][place] if arm in gains else None) for arm in arms]

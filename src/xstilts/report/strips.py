@@ -133,7 +133,8 @@ def _row(one: Spread, name: str, head: float, y: float, scale: Scale) -> Row:
 
 def _dot(label: str, gain: Interval, scale: Scale) -> Dot:
     title = f"{label}: {points(gain.value)} ({span(gain)})"
-    return Dot(title, scale(gain.value), *map(scale, gain.ends), gain.sign)
+    low, high = gain.ends
+    return Dot(title, scale(gain.value), scale(low), scale(high), gain.sign)
 
 
 def _told(one: Spread, evidence: Evidence) -> str:
