@@ -15,6 +15,7 @@ from xstilts.perturbations.lexicon import find_lexicon
 from xstilts.plan import Plan
 from xstilts.recipe import parse_recipe
 from xstilts.store import Address
+from xstilts.tasks.pictures import TaskImages
 
 WIDE = ("targets=[my/mood, my/pairs]", "controls.of=odd", "conditions=[clean, typos@2]", "seeds=[0, 1]")
 
@@ -437,3 +438,20 @@ def test_a_recipe_plans_the_same_after_a_round_trip(tiny: Opener) -> None:
     experiment = tiny(*WIDE)
     again = parse_recipe(experiment.recipe.to_yaml())
     assert again == experiment.recipe
+
+
+def test_no_image_is_looked_for_where_no_target_has_any(
+    tiny_encoder: Path, tiny_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def looked(*_: object) -> None:
+        raise AssertionError("a file was looked for")
+
+    for name in ("of", "names", "given", "find", "fingerprint", "absent", "gaps"):
+        monkeypatch.setattr(TaskImages, name, looked)
+    monkeypatch.setattr(TaskImages, "folders", property(looked))
+    recipe = tiny_recipe(tiny_encoder, *WIDE, "images.on_bad_item=skip")
+    experiment = open_experiment(recipe, tiny_data, tmp_path / "store", data=tmp_path)
+    assert experiment.plan().stages
+    images = experiment.catalogue.get("captions/multi30k").images
+    with pytest.raises(AssertionError, match="looked for"):
+        images.given("en")

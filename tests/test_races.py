@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,11 +38,11 @@ def keys(plan: Plan, *kinds: str) -> set[str]:
     return {stage.key for stage in plan.stages if not kinds or stage.kind in kinds}
 
 
-def give(experiment: Experiment, means: Mapping[str, float], seeds: int) -> None:
+def give(experiment: Experiment, means: Mapping[str, float], seeds: int, seconds: float = 0.0) -> None:
     """A store that knows how well each arm did on dev under its first seeds, 0.001 apart."""
     for (arm, _, seed), stage in experiment.plan().finals.items():
         if seed in experiment.recipe.seeds[:seeds] and stage.address not in experiment.store:
-            with experiment.store.write(stage.address) as draft:
+            with experiment.store.write(stage.address, seconds=seconds) as draft:
                 draft.info["score"] = means[arm.partition("~")[0]] + 0.001 * (
                     (seed * (3 if arm == "odd" else 5)) % 4
                 )
@@ -192,6 +193,25 @@ def test_what_is_told(tiny: Opener, tmp_path: Path) -> None:
         run_.arm("odd", ["my/mood"])
     again = Results.load(tmp_path / "out").report()
     assert again.read_text("utf-8") == page
+
+
+def test_what_dropped_arms_took_is_counted_apart(tiny: Opener, tmp_path: Path) -> None:
+    """Up to the round that dropped them, whatever else the store has of them; and not what others need as well."""
+    experiment = tiny(*RACE, "statistics.draws=100", arms=ARMS, store=tmp_path / "out/store")
+    give(experiment, SHARP | {"odd": 0.6}, 2, seconds=7.0)
+    plan, _ = run(experiment)
+    give(experiment, SHARP | {"odd": 0.6}, 4, seconds=7.0)
+    results = analyse(experiment, plan, tmp_path / "out", {})
+    spent, answered = results.run["race"]["spent"], results.run["stages"]
+    # Two arms, two seeds, an intermediate and a target each; training and dev rows of my/odd.
+    assert {kind: cost["stages"] for kind, cost in spent.items()} == {"prepare": 2, "train": 8, "select": 8}
+    assert 28 <= spent["select"]["seconds"] < 35
+    # The baseline and one arm, four seeds.
+    assert answered["train"]["stages"] == answered["select"]["stages"] == 4 + 8
+    page = results.report().read_text("utf-8")
+    assert re.search(r"select, for arms that were dropped</th><td class=\"n\">8</td>", page)
+    whole = sum(cost["stages"] for cost in (*spent.values(), *answered.values()))
+    assert re.search(rf'all</th><td class="n">{whole}</td>', page)
 
 
 def test_tests_count_the_arms_that_were_dropped(tiny: Opener, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from pathlib import Path
@@ -234,6 +235,16 @@ def test_from_the_command_line_to_the_tables(opened: Any, data: Path, tmp_path: 
     assert results.run["few_shot"] == [
         {"task": "my/mood", "setting": "few-shot@4", "split": "dev", "drawn": True}
     ]
+    compared = runner.invoke(app, ["compare", f"{out}:none", f"{out}:odd", "--json"])
+    assert compared.exit_code == 0, compared.output
+    comparison = json.loads(compared.output)
+    assert [note for note in comparison["notes"] if note.startswith("setting: zero-shot.")] == [
+        f"setting: zero-shot. What {out}:{arm} has in few-shot@4 and translate-test is not compared"
+        for arm in ("none", "odd")
+    ]
+    assert "Zero-shot gains" in ran.output and "translate-test" in ran.output
+    claimed = runner.invoke(app, ["claims", str(out)])
+    assert claimed.exit_code == 0 and "Setting: zero-shot." in claimed.output
     alone = runner.invoke(
         app, ["run", str(recipe), "--out", str(tmp_path / "alone"), "--set", "settings=zero-shot", *typed]
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import metadata
@@ -164,7 +164,7 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
         "overlap": [
             one.record() for one in find_overlap(plan, experiment.catalogue, partial(rows_of, experiment))
         ],
-        "stages": _costs(plan, experiment.store),
+        "stages": costs(plan.stages, experiment.store),
         **record,
     }
 
@@ -326,12 +326,12 @@ def _layers(experiment: Experiment, plan: Plan) -> list[dict[str, Any]]:
     return rows
 
 
-def _costs(plan: Plan, store: Store) -> dict[str, dict[str, float]]:
+def costs(stages: Iterable[Stage], store: Store) -> dict[str, dict[str, float]]:
     """Number of stages and the seconds that they took when they ran, by kind."""
-    costs: dict[str, dict[str, float]] = {}
-    for stage in plan.stages:
-        entry = costs.setdefault(stage.kind, {"stages": 0, "seconds": 0.0})
+    found: dict[str, dict[str, float]] = {}
+    for stage in stages:
+        entry = found.setdefault(stage.kind, {"stages": 0, "seconds": 0.0})
         entry["stages"] += 1
         if stage.address in store:
             entry["seconds"] = round(entry["seconds"] + store.open(stage.address).manifest["seconds"], 3)
-    return costs
+    return found

@@ -74,15 +74,15 @@ def compare(
     """
     if data is not None:
         options = Options(**({"catalogue": Catalogue(data=data)} | options))
-    sides = both(str(a), str(b), tasks, languages, options)
-    pairs, unpaired, notes = _align(*sides)
+    first, second, left_out = both(str(a), str(b), tasks, languages, options)
+    pairs, unpaired, notes = _align(first, second)
     if not pairs:
         raise DataError(
-            f"{a} and {b} have no item in common: one has {_tasks(sides[0])}, the other {_tasks(sides[1])}. "
+            f"{a} and {b} have no item in common: one has {_tasks(first)}, the other {_tasks(second)}. "
             "Expected predictions on the same test sets: xstilts evaluate MODEL --tasks TASK --out DIR, for both"
         )
     ours, theirs = ([scored.cell for pair in pairs for scored in pair[side]] for side in (0, 1))
-    return Comparison(str(a), str(b), analysis.compare(ours, theirs, statistics), unpaired, notes)
+    return Comparison(str(a), str(b), analysis.compare(ours, theirs, statistics), unpaired, left_out + notes)
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:

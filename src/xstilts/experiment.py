@@ -266,7 +266,7 @@ def analyse(experiment: Experiment, plan: Plan, folder: Path, record: Mapping[st
     explained = explanation_table(answer.gains, answer.verdicts, languages, settings.alpha)
     rounds: list[dict[str, Any]] = []
     if experiment.races:
-        run["race"], rounds = told(experiment)
+        run["race"], rounds = told(experiment, plan)
     tables = (results, gains, answer.verdicts, run, layers, examples, languages, explained, rounds)
     written = Results(folder, *tables)
     write_results(written, anchored(experiment.recipe, experiment.base, experiment.bases))

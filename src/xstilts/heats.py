@@ -6,12 +6,13 @@ interrupted goes on where it stopped, and one that is repeated decides the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from xstilts.answer import costs
 from xstilts.best import seed_scores
 from xstilts.errors import RecipeError
 from xstilts.executors import local
@@ -43,9 +44,23 @@ def race_of(experiment: Experiment) -> Race:
 
 def heat(experiment: Experiment, found: Race) -> Plan:
     """What the next round of a race needs: dev scores of the arms in it, without controls or test data."""
-    recipe = experiment.recipe.among(found.arms, len(found.due))
+    return _round(experiment, found.arms, len(found.due))
+
+
+def _round(experiment: Experiment, arms: Collection[str], seeds: int) -> Plan:
+    """What the dev scores of the baseline and some arms under the first so many seeds need."""
+    recipe = experiment.recipe.among(arms, seeds)
     alone = recipe.model_copy(update={"controls": recipe.controls.model_copy(update={"of": "none"})})
     return dev_part(make_plan(alone, experiment.catalogue, experiment.encoder))
+
+
+def spent(experiment: Experiment, found: Race, plan: Plan) -> list[Stage]:
+    """What a race ran for the arms that it dropped, up to their last rounds, and the plan of the others has not."""
+    kept = {stage.key for stage in plan.stages}
+    rounds = [(one.seeds, [standing.arm for standing in one.dropped]) for one in found.rounds]
+    plans = [_round(experiment, arms, seeds) for seeds, arms in rounds if arms]
+    stages = {stage.key: stage for one in plans for stage in one.stages}
+    return [stage for key, stage in stages.items() if key not in kept]
 
 
 def best_case(plan: Plan, pending: Sequence[Stage], found: Race, held: str) -> list[Stage]:
@@ -147,10 +162,14 @@ def _with_parents(stages: Iterable[Stage]) -> set[str]:
     return needed
 
 
-def told(experiment: Experiment) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A race for `run.json`, and for the table `race.parquet`."""
+def told(experiment: Experiment, plan: Plan) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A race for `run.json`, and for the table `race.parquet`; `plan` is that of the arms that stayed.
+
+    `spent` of the record is what the dropped arms took, by kind of stage, as `stages` of a run says it of the others.
+    """
     found = race_of(experiment)
-    return race_record(found), _table(found, mean_scores(experiment.plan(), experiment.store)[BASELINE])
+    record = race_record(found) | {"spent": costs(spent(experiment, found, plan), experiment.store)}
+    return record, _table(found, mean_scores(experiment.plan(), experiment.store)[BASELINE])
 
 
 def race_record(found: Race) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from xstilts.claims.base import (
 )
 from xstilts.explained import print_explanations
 from xstilts.report.claimed import ON_RUN, Figure, caveat, counts, figures, notes, to_do
+from xstilts.report.evidence import Evidence
 from xstilts.results import Results
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def print_run(folder: Path, console: Console, as_json: bool) -> None:
         return
     print_findings(found, console, ON_RUN)
     console.print(caveat(round(100 * (1 - alpha))), style="dim", highlight=False)
+    if scope := Evidence(results).scope:
+        console.print(f"Setting: {scope}.", style="dim", highlight=False)
     console.print()
     print_explanations(results.explanations, alpha, console)
 

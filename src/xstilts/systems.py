@@ -19,9 +19,11 @@ from xstilts.examining import Options, Settings, unfit
 from xstilts.finished import BEST, FinishedRun
 from xstilts.languages import normalise
 from xstilts.recipe import Retrieval
+from xstilts.report.words import listed
 from xstilts.saved import load_record, load_table, read_parquet
 from xstilts.stage import data_revision
 from xstilts.tasks import Catalogue
+from xstilts.tasks.base import ZERO_SHOT
 
 Place = tuple[str, str, str, str, str]
 """Task, language, condition, metric, post-processing."""
@@ -58,12 +60,14 @@ class Scored:
 class _Stored:
     """The scored cells that a folder holds, and how a model must be evaluated to be comparable with them.
 
-    `gone`: the folder of benchmark data that was read, where it is no longer there: only a model needs it.
+    `gone`: the folder of benchmark data that was read, where it is no longer there: only a model needs it. `settings`
+    are those other than zero-shot that a run has as well: they are not compared.
     """
 
     scored: list[Scored]
     options: Options
     gone: Path | None = None
+    settings: tuple[str, ...] = ()
 
     def asked(self) -> dict[str, tuple[str, ...]]:
         """The languages of each task."""
@@ -72,11 +76,15 @@ class _Stored:
             found[one.cell.target][one.cell.language] = None
         return {task: tuple(languages) for task, languages in found.items()}
 
+    def left_out(self, what: str) -> str:
+        """That zero-shot alone is compared, in a sentence; `what` is the system."""
+        return f"setting: {ZERO_SHOT}. What {what} has in {listed(self.settings)} is not compared"
+
 
 def both(
     a: str, b: str, tasks: Sequence[str] | None, languages: Sequence[str] | None, options: Options
-) -> tuple[list[Scored], list[Scored]]:
-    """The scored cells of two systems.
+) -> tuple[list[Scored], list[Scored], list[str]]:
+    """The scored cells of two systems, and what of them is left out.
 
     A model beside an evaluation or a run is put to the same tasks, languages and conditions, with the same settings;
     tasks that its head does not fit are left out.
@@ -105,7 +113,8 @@ def both(
             sides.append(_like(what, other, options))
         else:
             sides.append(_model(what, tasks, languages, options))
-    return sides[0], sides[1]
+    notes = [one.left_out(what) for what, one in zip((a, b), stored, strict=True) if one and one.settings]
+    return sides[0], sides[1], notes
 
 
 def _stored(what: str, data: Path | None) -> _Stored | None:
@@ -203,7 +212,8 @@ def _of_run(folder: Path, arm: str, data: Path | None) -> _Stored:
         max_length=run.recipe.training.target.max_length,
         catalogue=run.experiment.catalogue,
     )
-    return _Stored(scored, options)
+    settings = tuple(dict.fromkeys(cell.setting for cell in run.plan.beside))
+    return _Stored(scored, options, settings=settings)
 
 
 def _wanted(

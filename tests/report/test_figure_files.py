@@ -12,7 +12,7 @@ Make = Callable[..., Results]
 
 def test_every_figure_is_drawn_twice(rich_run: Results, tmp_path: Path) -> None:
     written = write_figures(rich_run, tmp_path / "figures")
-    stems = ["overview", "gains-pocket-intents", "gains-pocket-messages", "layers-pocket-messages"]
+    stems = ["overview", "spread", "gains-pocket-intents", "gains-pocket-messages", "layers-pocket-messages"]
     assert [path.name for path in written] == [
         f"{stem}{suffix}" for stem in stems for suffix in (".svg", ".pdf")
     ]

@@ -264,7 +264,7 @@ def test_many_arms_targets_languages(make: Make, tmp_path: Path) -> None:
     languages += ["ko", "th", "ja", "tr", "sw", "pt-BR", "nb", "sr-Latn"]
     gains = {t: {a: dict.fromkeys(languages, 0.01) for a in ("a", "b", "c")} for t in ("x/p", "x/q", "y/q")}
     found = page(make(tmp_path, gains), tmp_path)
-    assert sum(tag == "figure" for tag, _ in found.tags) == 9
+    assert sum(tag == "figure" for tag, _ in found.tags) == 9 + 1
     assert "Mean of 19 others" in found.text and "Serbian (Latin)" in found.text
     assert "x/q" in found.text  # two tasks share the short name
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from set_widths import TEXT, table_width
 
 from xstilts.report import write_latex
-from xstilts.report.latex import ROWS, Table, escape
+from xstilts.report.typeset import ROWS, Table, escape, head, within
 from xstilts.results import Results
 
 Make = Callable[..., Results]
@@ -21,7 +22,7 @@ HOSTILE = r"50%&{x} #1$ ^_~\end{table*} [t] * '' `` -- <<>> | \input{/etc/passwd
 ENGINES = [name for name in ("pdflatex", "lualatex", "tectonic") if shutil.which(name)]
 DOCUMENT = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
-\usepackage{booktabs,longtable}
+\usepackage{booktabs,graphicx,longtable}
 \begin{document}
 \input{answer.tex}
 \end{document}
@@ -66,7 +67,7 @@ def test_claims_and_explanations_are_tables(judged_run: Results, tmp_path: Path)
         width, lines = tables[name]
         assert {cells(line) for line in lines} == {width}
     assert len(tables["claims"][1]) == 15
-    assert r"squad1 & clean & \gainwithin{\textbf{+2.0}}{+1.0 to +3.0} & -- & --" in text
+    assert r"squad1 & clean & \gainwithin{\textbf{+2.0}}{+1.0, +3.0} & -- & --" in text
     assert "no conclusion: 2 languages" in text
 
 
@@ -82,14 +83,45 @@ def test_tables_are_whole(rich_run: Results, tmp_path: Path) -> None:
     for command in ("toprule", "midrule", "bottomrule"):
         assert text.count(f"\\{command}") == len(tables)
     assert "−" not in text and "$-$" in text
-    assert re.search(r"\ndefinitions & \\gainwithin\{\\textbf\{\+\d\.\d\}\}\{\+\d\.\d to \+\d\.\d\}", text)
+    assert re.search(r"\ndefinitions & \\gainwithin\{\\textbf\{\+\d\.\d\}\}\{\+\d\.\d, \+\d\.\d\}", text)
+    assert "Setting:" not in text and "tab:settings" not in text
+
+
+def test_tables_are_no_wider_than_the_text(rich_run: Results, judged_run: Results, tmp_path: Path) -> None:
+    """As they are set: none of them has to be made smaller. What LaTeX itself says is tested where there is one."""
+    measured = 0
+    for results in (rich_run, replace(judged_run, explanations=EXPLAINED)):
+        text = write_latex(results, tmp_path / "answer.tex").read_text("utf-8")
+        tables = re.findall(
+            r"\\label\{tab:([^}]*)\}\n\\fitted\{%\n\\begin\{tabular\}\{@\{\}([lcr]+)@\{\}\}\n(.*?)\n\\end\{tabular\}%",
+            text,
+            re.S,
+        )
+        for label, columns, body in tables:
+            assert 0 < table_width(body, columns) <= TEXT, label
+            measured += 1
+    assert measured > 12
+
+
+def test_heads_are_as_narrow_as_three_lines_make_them() -> None:
+    (line,) = head(["Arm", "Kept of the English gain"])
+    assert line == r"Arm & \begin{tabular}[b]{@{}c@{}}Kept of the\\English\\gain\end{tabular} \\"
+
+
+def test_what_stands_beneath_a_value() -> None:
+    assert within("+1.0", "") == "+1.0"
+    assert within("72%", "60% to 150%") == r"\gainwithin{72\%}{60\%, 150\%}"
+    assert within("+1.0", "at least 61%", clear=True) == r"\gainwithin{\textbf{+1.0}}{at least 61\%}"
+    stacked = r"\begin{tabular}[t]{@{}c@{}}Swahili\\+0.5, +1.5\end{tabular}"
+    assert within("+1.0", "+0.5 to +1.5", where="Swahili") == rf"\gainwithin{{+1.0}}{{{stacked}}}"
+    assert r"no interval: it\\may divide by 0" in within("72%", "no interval: it may divide by 0")
 
 
 def test_braces_are_paired(rich_run: Results, make: Make, tmp_path: Path) -> None:
     hostile = make(tmp_path, {HOSTILE: {HOSTILE: {"en": 0.02, "de": 0.01}}})
     for results in (rich_run, hostile):
         text = write_latex(results, tmp_path / "x.tex").read_text("utf-8")
-        plain = re.sub(r"\\[{}]|%.*", "", text.replace(r"\%", ""))
+        plain = re.sub(r"\\\\|\\[{}]|%.*", "", text.replace(r"\%", ""))
         assert plain.count("{") == plain.count("}")
 
 

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from xstilts.report import print_answer, write_figures, write_latex
+from xstilts.report.dots import draw_settings
 from xstilts.report.evidence import Evidence, interval
+from xstilts.report.figures import draw_overview
 from xstilts.report.html import render
 from xstilts.report.markdown import write_markdown
 from xstilts.report.settings import blocks, table
@@ -111,3 +117,70 @@ def test_page_and_markdown_tell_of_settings(run: Results, tmp_path: Path) -> Non
     assert {row[1] for row in rows} == {"zero-shot", "few-shot@5", "translate-test"}
     assert "## Beside zero-shot" in text
     assert all(row[5] in page and row[5] in text for row in rows)
+
+
+def test_latex_has_a_table_of_settings_and_says_what_the_others_are_about(
+    run: Results, tmp_path: Path
+) -> None:
+    text = write_latex(run, tmp_path / "a.tex").read_text("utf-8")
+    captions = dict(re.findall(r"\\caption\{(.*)\}\\label\{tab:([^}]*)\}", text))
+    assert [label for caption, label in captions.items() if "Setting: zero-{}shot." not in caption] == [
+        "settings-x-t"
+    ]
+    body = text[text.index("tab:settings-x-t") :]
+    for _, setting, language, score, arm, gain, bounds in table(Evidence(run)):
+        line = rf"{setting.replace('-', '-{}')} & {score} & "
+        found = [row for row in body.splitlines() if line in row]
+        value, low_high = (x.replace("−", "$-$") for x in (gain, bounds.replace(" to ", ", ")))
+        assert any(value in row and low_high in row for row in found), (setting, language, arm)
+    assert len([row for row in body.splitlines() if row.endswith(r"\\")]) == len(table(Evidence(run))) + 1
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_terminal_has_a_row_for_each_setting(run: Results, width: int) -> None:
+    stream = io.StringIO()
+    print_answer(run, Console(file=stream, width=width))
+    text = stream.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    assert "Zero-shot gains over no intermediate task" in text
+    means = [row for row in table(Evidence(run)) if row[2].startswith("other languages")]
+    assert len(means) == 3
+    for _, setting, _, score, arm, gain, bounds in means:
+        assert re.search(rf"{arm} +{setting} +\d +{score} +{re.escape(gain)} +{re.escape(bounds)}", text)
+    assert "t: few-shot@5: rows of 5 sources" in " ".join(text.split())
+
+
+def test_outputs_say_nothing_of_settings_where_there_is_one(make: Make, tmp_path: Path) -> None:
+    results = make(tmp_path, ZERO)
+    stream = io.StringIO()
+    print_answer(results, Console(file=stream, width=120))
+    texts = [stream.getvalue(), write_latex(results, tmp_path / "a.tex").read_text("utf-8"), render(results)]
+    texts.append(write_markdown(results, tmp_path / "a.md").read_text("utf-8"))
+    names = [path.name for path in write_figures(results, tmp_path / "figures")]
+    texts += [(tmp_path / "figures" / name).read_text("utf-8") for name in names if name.endswith("svg")]
+    assert not any("zero-shot" in text.lower() for text in texts)
+    assert not any("settings" in name for name in names)
+
+
+def test_figures_are_drawn_in_every_setting(run: Results, tmp_path: Path) -> None:
+    drawn = {path.name for path in write_figures(run, tmp_path) if path.suffix == ".svg"}
+    assert "settings-x-t.svg" in drawn and "settings-x-other.svg" not in drawn
+    figure = draw_settings("x/t", Evidence(run))
+    assert figure is not None
+    (axis,) = figure.axes
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "zero-shot",
+        "few-shot@5",
+        "translate-test",
+    ]
+    assert [label.get_text() for label in axis.get_yticklabels()] == [
+        "mean of the others",
+        "French",
+        "German",
+    ]
+    points = {round(line.get_xdata()[0], 6) for line in axis.lines if len(line.get_xdata()) == 1}
+    (block,) = blocks(Evidence(run))
+    rows = [block.means, *(found for _, found in block.by_language)]
+    gains = [gain for found in rows for _, by_setting, _ in found.gains for gain in by_setting]
+    assert {round(100 * gain.value, 6) for gain in gains if gain} <= points
+    assert draw_overview(Evidence(run)).get_suptitle().splitlines()[1].startswith("zero-shot")

@@ -33,7 +33,9 @@ def test_a_line_says_what_the_gains_table_says(rich_run: Results) -> None:
     assert list(told) == list(COLUMNS)
     assert told["Languages that gain"] == Entry("3 of 3", "3 to 3")
     worst = told["Smallest gain"]
-    assert worst is not None and worst.value.startswith("Swahili +") and worst.clear
+    assert (
+        worst is not None and worst.told == f"Swahili {worst.value}" and worst.value[0] == "+" and worst.clear
+    )
     gap = row(rich_run, "transfer_gap", "definitions", "pocket/intents", "all", "clean")
     entry = told["Gap to English"]
     assert entry is not None and f"{100 * gap['estimate']:+.1f}" == entry.value.replace("−", "-")  # type: ignore[operator]

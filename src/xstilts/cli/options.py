@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from xstilts.experiment import Experiment
+
+Options = TypeVar("Options")
 
 RecipeArgument = Annotated[Path, typer.Argument(help="a recipe (YAML)", show_default=False)]
 OutOption = Annotated[
@@ -116,3 +120,31 @@ def console_for(as_json: bool = False, to_stderr: bool = False) -> Console:
 
     follows = os.environ.get("RANK", "0") != "0"  # of several processes that train together, one speaks
     return Console(stderr=as_json or to_stderr, quiet=follows)
+
+
+def with_options(kind: type[Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
+    """Decorates the work of a command, whose options are the fields of a dataclass with their defaults.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass
+        ... class Named:
+        ...     name: Annotated[str, typer.Option("--name")] = "you"
+        >>> @with_options(Named)
+        ... def greet(named: Named) -> None:
+        ...     print(f"Hello, {named.name}")
+        >>> greet(name="all")
+        Hello, all
+    """
+
+    def decorate(work: Callable[[Options], None]) -> Callable[..., None]:
+        def command(**values: Any) -> None:
+            work(kind(**values))
+
+        command.__name__, command.__doc__ = work.__name__, work.__doc__
+        vars(command)["__signature__"] = inspect.signature(
+            kind, eval_str=True
+        )  # where typer looks for options
+        return command
+
+    return decorate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,15 +22,20 @@ from xstilts.cli.options import (
     open_recipe,
     run_folder,
     split,
+    with_options,
 )
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from xstilts.experiment import Experiment
+    from xstilts.initialising import Request
 
 
-def init(  # noqa: PLR0913 - a parameter an option
+@dataclass(frozen=True)
+class Files:
+    """What `init` is told: the user's files, and whatever shall not be guessed."""
+
     train: Annotated[
         str | None,
         typer.Option(
@@ -37,15 +43,15 @@ def init(  # noqa: PLR0913 - a parameter an option
             help="English training file; sentence-retrieval and bitext-mining have none",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     test: Annotated[
         list[str] | None,
         typer.Option("--test", help="test files: 'test-{language}.tsv', or one by one", show_default=False),
-    ] = None,
+    ] = None
     more_tests: Annotated[
         list[str] | None,
         typer.Argument(metavar="TEST_FILE", help="further test files", show_default=False, hidden=True),
-    ] = None,
+    ] = None
     dev: Annotated[
         str | None,
         typer.Option(
@@ -53,8 +59,8 @@ def init(  # noqa: PLR0913 - a parameter an option
             help="English dev file; without one, a tenth of the training rows is set aside",
             show_default=False,
         ),
-    ] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="the recipe to write")] = Path("recipe.yaml"),
+    ] = None
+    out: Annotated[Path, typer.Option("--out", "-o", help="the recipe to write")] = Path("recipe.yaml")
     task_type: Annotated[
         str | None,
         typer.Option(
@@ -63,7 +69,7 @@ def init(  # noqa: PLR0913 - a parameter an option
             "bitext-mining or answer-retrieval",
             show_default=False,
         ),
-    ] = None,
+    ] = None
     changes: Annotated[
         list[str] | None,
         typer.Option(
@@ -71,25 +77,33 @@ def init(  # noqa: PLR0913 - a parameter an option
             help="instead of a guess, a key of the task: columns.text=review; may be repeated",
             show_default=False,
         ),
-    ] = None,
-    encoder: Annotated[
-        str, typer.Option("--encoder", help="a Hugging Face id, a folder, or bundled/…")
-    ] = "bundled/multilingual-e5-small",
+    ] = None
+    encoder: Annotated[str, typer.Option("--encoder", help="a Hugging Face id, a folder, or bundled/…")] = (
+        "bundled/multilingual-e5-small"
+    )
     intermediate: Annotated[
         str, typer.Option("--intermediate", help="English tasks to learn first, an arm each, comma-separated")
-    ] = "pocket/definitions",
-    data: DataOption = None,
-    force: Annotated[bool, typer.Option("--force", help="overwrite the recipe if there is one")] = False,
-    as_json: JsonOption = False,
-) -> None:
+    ] = "pocket/definitions"
+    data: DataOption = None
+    force: Annotated[bool, typer.Option("--force", help="overwrite the recipe if there is one")] = False
+    as_json: JsonOption = False
+
+    def request(self) -> Request:
+        """The same as the drafting of a recipe takes it."""
+        from xstilts.initialising import Request
+
+        tests = (*(self.test or ()), *(self.more_tests or ()))
+        decided = (*(self.changes or ()), *([f"type={self.task_type}"] if self.task_type else []))
+        arms = tuple(split(self.intermediate))
+        return Request(tests, self.train, self.dev, self.out, decided, self.encoder, arms, self.data)
+
+
+@with_options(Files)
+def init(files: Files) -> None:
     """Write a recipe for your own files: guess what they hold, check every row, say what a run will cost."""
-    from xstilts.initialising import Request
     from xstilts.initialising.showing import init_with_table
 
-    tests = (*(test or ()), *(more_tests or ()))
-    decided = (*(changes or ()), *([f"type={task_type}"] if task_type else []))
-    request = Request(tests, train, dev, out, decided, encoder, tuple(split(intermediate)), data)
-    init_with_table(request, force, console_for(as_json), as_json)
+    init_with_table(files.request(), files.force, console_for(files.as_json), files.as_json)
 
 
 Work = Callable[["Experiment", Path, "Console", bool], None]

@@ -99,11 +99,7 @@ def export_mteb(
     if arm == BEST:
         tell(f"arm {choice.arm}, seed {choice.seed}: the best on dev, the baseline where no arm is better")
     rule = _rule(finished, postprocess)
-    model = name or _name(choice, rule)
-    if len(model.split("/")) != 2 or not all(model.split("/")):
-        raise UserError(
-            f"the model's name {model!r}: expected organisation/name, such as our-group/xlm-r-squad"
-        )
+    model = _checked(name or _name(choice, rule))
     revision = choice.stage.key[:40] if choice.stage else finished.experiment.encoder.fingerprint[:40]
     place = f"results/{model.replace('/', '__').replace(' ', '_')}/{revision}"
     _check_place(out, place)
@@ -114,11 +110,25 @@ def export_mteb(
             result = _task_result(choice, one, rule, tell)
             _write(folder / f"{result['task_name']}.json", result)
         _write(folder / "model_meta.json", _model_meta(choice, model, revision, targets))
-        others = [file for file in written_before(out) if not file.startswith(f"{place}/")]
-        mine = [path.relative_to(draft).as_posix() for path in sorted(draft.rglob("*.json"))]
-        models = _models(out) | {place: origin(choice) | {"postprocess": rule}}
-        _write(draft / PROVENANCE, {"export": FORM, "models": models, "files": [*others, *mine, PROVENANCE]})
+        _write(draft / PROVENANCE, _provenance(draft, out, place, origin(choice) | {"postprocess": rule}))
     return out / place
+
+
+def _provenance(draft: Path, out: Path, place: str, model: dict[str, Any]) -> dict[str, Any]:
+    """What `out` holds once the draft is in it: the models by their folders, and all files that are ours."""
+    others = [file for file in written_before(out) if not file.startswith(f"{place}/")]
+    mine = [path.relative_to(draft).as_posix() for path in sorted(draft.rglob("*.json"))]
+    models = _models(out) | {place: model}
+    return {"export": FORM, "models": models, "files": [*others, *mine, PROVENANCE]}
+
+
+def _checked(model: str) -> str:
+    """A model's name, if mteb takes it for one."""
+    if len(model.split("/")) != 2 or not all(model.split("/")):
+        raise UserError(
+            f"the model's name {model!r}: expected organisation/name, such as our-group/xlm-r-squad"
+        )
+    return model
 
 
 def _targets(run: FinishedRun, target: str | None) -> tuple[str, ...]:

@@ -141,19 +141,19 @@ def _forest(arm: str, rows: Sequence[tuple[str, Interval, bool]], scale: Scale) 
     gap = 8 if 0 < means < len(rows) else 0
     marks = []
     for i, (label, gain, mean) in enumerate(rows):
-        low = gain.value if gain.low is None else gain.low
-        high = gain.value if gain.high is None else gain.high
         title = f"{label}: {points(gain.value)} ({span(gain)})"
         y = 12 + i * _ROW + (0 if mean else gap)
+        low, high = gain.ends
         places = scale(gain.value), scale(low), scale(high)
-        marks.append(Mark(_cut(label), points(gain.value), title, y, *places, gain.sign, mean))
+        marks.append(Mark(cut(label), points(gain.value), title, y, *places, gain.sign, mean))
     height = 12 + len(rows) * _ROW + gap + _AXIS - 10
     ticks = [(scale(x), points(x)) for x in scale.ticks()]
     rule = 12 + means * _ROW - _ROW / 2 + gap / 2 if gap else 0
     return Forest(arm, height, marks, ticks, scale(0), rule)
 
 
-def _cut(label: str, length: int = 21) -> str:
+def cut(label: str, length: int = 21) -> str:
+    """A label that fits: one that is too long loses its end."""
     return label if len(label) <= length else label[: length - 1] + "…"
 
 

@@ -44,6 +44,14 @@ class Interval(NamedTuple):
             return 0
         return (self.low > 0) - (self.high < 0)
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The bounds, or the value itself where there are none: how far a drawing of it reaches."""
+        return (
+            self.value if self.low is None else self.low,
+            self.value if self.high is None else self.high,
+        )
+
     def minus(self, value: float) -> Interval:
         """The same as a difference from a value."""
         low, high = (None if x is None else x - value for x in (self.low, self.high))
@@ -129,6 +137,11 @@ class Evidence:
         """The same tables in the run's other settings, by setting."""
         found = _unique(row.get("setting", ZERO_SHOT) for row in self.every.results)
         return {setting: Evidence(self.every, setting) for setting in found if setting != self.setting}
+
+    @property
+    def scope(self) -> str:
+        """The setting that is asked for, where the run has others as well; empty where it is the only one."""
+        return self.setting if self.beside else ""
 
     @cached_property
     def recipe(self) -> Recipe | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xstilts.recipe import BASELINE
+from xstilts.report.dots import draw_settings, draw_spread
 from xstilts.report.evidence import Evidence, Interval
-from xstilts.report.figures import draw_overview, forest, legend, save, style
+from xstilts.report.figures import draw_overview, forest, legend, save, style, target_title
+from xstilts.report.panels import MARKS, blank, name_marks, panels
 from xstilts.report.severity import GROUPS, SEVEREST, Gains, gains_by_severity
 from xstilts.report.words import MINUS, POSTPROCESSES, metric_label, short, slug
 
@@ -20,19 +22,16 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".svg", ".pdf")
 _INK, _GRID = "#1b1f24", "#e3e7eb"
-_MARKS = (("#2f7fb5", "o", "-"), ("#d9780c", "s", "--"), ("#7b5ea7", "^", "-."), ("#00896a", "D", "--"))
-"""Colour, mark and dash of each line: colour alone tells nothing apart."""
 _PANEL = (4.2, 3.0)
-_COLUMNS = 3
 
 
 def write_figures(results: Results, folder: str | Path) -> list[Path]:
-    """Draw a run into a folder: the overview, and for each target gains by language, by severity, and by layer.
+    """Draw a run into a folder: the overview, how gains are spread, and for each target what there is to draw.
 
     Args:
         results: a finished run.
-        folder: where `overview`, `gains-TARGET`, `severity-TARGET` and `layers-TARGET` are written, each as `.svg`
-            and `.pdf`; those of which a run has nothing are left out.
+        folder: where `overview`, `spread`, `gains-TARGET`, `severity-TARGET`, `layers-TARGET` and `settings-TARGET` are
+            written, each as `.svg` and `.pdf`; those of which a run has nothing are left out.
 
     Returns:
         The files, in the order in which they are drawn. The same run gives the same files.
@@ -44,6 +43,9 @@ def write_figures(results: Results, folder: str | Path) -> list[Path]:
     folder, evidence = Path(folder), Evidence(results)
     with style(13):
         written = _saved(draw_overview(evidence), folder / "overview")
+    with style(10):
+        figure = draw_spread(evidence)
+        written += _saved(figure, folder / "spread") if figure else []
     for target in evidence.targets():
         for kind, draw in _KINDS.items():
             with style(10):
@@ -64,7 +66,7 @@ def _gains(target: str, evidence: Evidence) -> Figure | None:
     languages = len({x for arm in evidence.arms for x in evidence.gain_languages(arm, target)})
     if not languages:
         return None
-    figure = _figure(6.4, 1.4 + 0.26 * (languages + 1))
+    figure = blank(6.4, 1.4 + 0.26 * (languages + 1))
     forest(figure.subplots(), target, evidence, most=languages)
     legend(figure, evidence)
     return figure
@@ -75,20 +77,22 @@ def _severity(target: str, evidence: Evidence) -> Figure | None:
     found = gains_by_severity(target, evidence)
     if not found:
         return None
-    figure, axes = _panels(len(found))
+    figure, axes = panels(len(found), *_PANEL)
     for axis, ((arm, name), gains) in zip(axes, found.items(), strict=False):
         what, _, role = name.partition(":")
         _panel(axis, f"{arm}, {what}{f' in {role}' if role else ''}", "severity", "gain in points")
         _severity_lines(axis, gains)
         axis.axhline(0, color=_INK, linewidth=1)
         axis.set_xticks(range(SEVEREST + 1), ["clean", *map(str, range(1, SEVEREST + 1))])
-    _name_lines(figure, axes[0])
+    if evidence.scope:
+        figure.suptitle(target_title(target, evidence))
+    name_marks(figure, axes[0])
     return figure
 
 
 def _severity_lines(axis: Axes, gains: Gains) -> None:
     for number, (group, by_severity) in enumerate(gains.items()):
-        colour, mark, dash = _MARKS[list(GROUPS).index(group)]
+        colour, mark, dash = MARKS[list(GROUPS).index(group)]
         places = [severity + 0.06 * (number - 0.5) for severity in by_severity]
         values = [100 * gain.value for gain in by_severity.values()]
         ends = list(zip(*map(_reach, by_severity.values()), strict=True))
@@ -97,8 +101,7 @@ def _severity_lines(axis: Axes, gains: Gains) -> None:
 
 def _reach(gain: Interval) -> tuple[float, float]:
     """How far the interval reaches below and above the value, in points."""
-    low = gain.value if gain.low is None else gain.low
-    high = gain.value if gain.high is None else gain.high
+    low, high = gain.ends
     return 100 * (gain.value - low), 100 * (high - gain.value)
 
 
@@ -107,7 +110,7 @@ def _layers(target: str, evidence: Evidence) -> Figure | None:
     rules, arms = evidence.curve_rules(target), evidence.curve_arms(target)
     if not rules:
         return None
-    figure, axes = _panels(len(rules))
+    figure, axes = panels(len(rules), *_PANEL)
     for axis, rule in zip(axes, rules, strict=False):
         _panel(
             axis, POSTPROCESSES.get(rule, rule), "layer", f"{metric_label(evidence.judged(target)[0])} on dev"
@@ -115,12 +118,12 @@ def _layers(target: str, evidence: Evidence) -> Figure | None:
         for number, arm in enumerate(arms):
             _layer_line(axis, arm, evidence.curve(arm, target, rule), number)
     figure.suptitle(short(target, evidence.targets()))
-    _name_lines(figure, axes[0])
+    name_marks(figure, axes[0])
     return figure
 
 
 def _layer_line(axis: Axes, arm: str, curve: list[Any], number: int) -> None:
-    colour, mark, dash = _MARKS[(number - 1) % len(_MARKS)]
+    colour, mark, dash = MARKS[(number - 1) % len(MARKS)]
     colour, dash = (_INK, "-") if arm == BASELINE else (colour, ":" if "~" in arm else dash)
     layers = [row["layer"] for row in curve]
     axis.plot(layers, [100 * row["value"] for row in curve], color=colour, linestyle=dash, label=arm)
@@ -128,28 +131,6 @@ def _layer_line(axis: Axes, arm: str, curve: list[Any], number: int) -> None:
     axis.plot([row["layer"] for row in chosen], [100 * row["value"] for row in chosen], mark, color=colour)
     low, high = ([100 * row[end] for row in curve] for end in ("seed_low", "seed_high"))
     axis.fill_between(layers, low, high, color=colour, alpha=0.12, linewidth=0)
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), facecolor="white", layout="constrained")
-
-
-def _panels(count: int) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels on one scale, at most three beside each other."""
-    columns = min(count, _COLUMNS)
-    rows = -(-count // columns)
-    figure = _figure(_PANEL[0] * columns, _PANEL[1] * rows + 0.5)
-    grid: Any = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    axes = list(_flat(grid))
-    for axis in axes[count:]:
-        axis.set_axis_off()
-    return figure, axes[:count]
-
-
-def _flat(grid: Any) -> Iterator[Axes]:
-    return (axis for row in grid for axis in row)
 
 
 def _panel(axis: Axes, title: str, x: str, y: str) -> None:
@@ -163,13 +144,9 @@ def _panel(axis: Axes, title: str, x: str, y: str) -> None:
     axis.spines[["top", "right"]].set_visible(False)
 
 
-def _name_lines(figure: Figure, axis: Axes) -> None:
-    handles, labels = axis.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-
-
 _KINDS: dict[str, Callable[[str, Evidence], Figure | None]] = {
     "gains": _gains,
     "severity": _severity,
     "layers": _layers,
+    "settings": draw_settings,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _PLUS, _MINUS, _GREY, _INK = "#2f7fb5", "#d9780c", "#8b949e", "#1b1f24"
 _ARMS = ("#1b1f24", "#7b5ea7", "#00896a", "#c2527f")
 _SHADES = ["#e9a24c", "#f6f7f8", "#7ab3d9"]
+HOLLOW = "s"
+"""The mark that is drawn hollow."""
 _PANELS = 3
 _LANGUAGES = 24
 
@@ -85,7 +87,8 @@ def save(figure: Figure, path: Path) -> None:
 
 def _title(evidence: Evidence) -> str:
     told = {"trained": "trained targets", "retrieval": "retrieval", "image-text": "image–text"}
-    return "    ".join(f"{told.get(x, x)}: {short_answer(x, evidence)}" for x in evidence.families)
+    answers = [f"{told.get(x, x)}: {short_answer(x, evidence)}" for x in evidence.families]
+    return "    ".join([*filter(None, [evidence.scope]), *answers])
 
 
 def _heat(axis: Axes, targets: list[str], arms: list[str], evidence: Evidence) -> None:
@@ -144,12 +147,23 @@ def forest(axis: Axes, target: str, evidence: Evidence, most: int = _LANGUAGES) 
         for y, (group, _) in enumerate(rows):
             gain = evidence.gain(arm, target, group)
             if gain:
-                _bar(axis, y + offset, gain, colours.get(arm, ""), group == OTHERS)
-    axis.axvline(0, color=_INK, linewidth=1)
-    axis.set_yticks(range(len(rows)), [label for _, label in rows])
-    axis.set_ylim(len(rows) - 0.5, -0.5)
+                mark_gain(axis, y + offset, gain, "D" if group == OTHERS else "o", colours.get(arm, ""))
+    gain_axis(axis, [label for _, label in rows])
     lone = f" ({arms[0]})" if len(evidence.arms) == 1 else ""
-    axis.set_title(f"{short(target, evidence.targets())}, {metric_label(evidence.judged(target)[0])}{lone}")
+    axis.set_title(target_title(target, evidence) + lone)
+
+
+def target_title(target: str, evidence: Evidence, scoped: bool = True) -> str:
+    """A target, what it is scored by, and (`scoped`) the setting where the run has several."""
+    parts = [short(target, evidence.targets()), metric_label(evidence.judged(target)[0])]
+    return ", ".join(filter(None, [*parts, evidence.scope if scoped else ""]))
+
+
+def gain_axis(axis: Axes, labels: Sequence[str]) -> None:
+    """The axes of gains drawn from left to right, a labelled row each."""
+    axis.axvline(0, color=_INK, linewidth=1)
+    axis.set_yticks(range(len(labels)), labels)
+    axis.set_ylim(len(labels) - 0.5, -0.5)
     axis.set_xlabel("gain in points")
     axis.xaxis.set_major_formatter(lambda x, _: f"{x:+g}".replace("-", MINUS) if x else "0")
     axis.grid(axis="x", color="#e3e7eb")
@@ -177,9 +191,16 @@ def _rows(arm: str, target: str, evidence: Evidence, most: int) -> list[tuple[st
     return (mean if len(others) > 1 else []) + [(x, display_name(x)) for x in kept]
 
 
-def _bar(axis: Axes, y: float, gain: Interval, colour: str, mean: bool) -> None:
-    colour = colour or {1: _PLUS, -1: _MINUS}.get(gain.sign, _GREY)
-    low, high = gain.low, gain.high
-    if low is not None and high is not None:
-        axis.plot([100 * low, 100 * high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
-    axis.plot(100 * gain.value, y, "D" if mean else "o", color=colour, markersize=7 if mean else 6)
+def mark_gain(axis: Axes, y: float, gain: Interval, mark: str, colour: str = "") -> None:
+    """A gain with its interval at height `y`, in the colour of its sign by default; squares are hollow."""
+    colour = colour or sign_colour(gain)
+    low, high = gain.ends
+    axis.plot([100 * low, 100 * high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
+    (dot,) = axis.plot(100 * gain.value, y, mark, color=colour, markersize=7 if mark == "D" else 6)
+    if mark == HOLLOW:
+        dot.set_markerfacecolor("white")
+
+
+def sign_colour(gain: Interval | None) -> str:
+    """Blue where a gain's interval is above 0, orange where it is below, else grey."""
+    return {1: _PLUS, -1: _MINUS}.get(gain.sign if gain else 0, _GREY)

@@ -30,6 +30,7 @@ from xstilts.report import (
     settings,
     shares,
     spread,
+    strips,
     words,
 )
 from xstilts.report.downloads import downloads
@@ -169,6 +170,9 @@ def _context(results: Results, evidence: Evidence, with_examples: bool) -> dict[
         "race": race.context(evidence.run.get("race")),
         "matrix": persistence.context(evidence),
         "spread": spread.context(evidence),
+        "strips": strips.strips(evidence),
+        "strip_kinds": (strips.MEAN, strips.ALONE),
+        "strips_apart": strips.APART,
         "explained": explanations.context(evidence),
         "claims": claimed.context(found, evidence.level),
         "modalities": modalities.context(evidence),
@@ -184,6 +188,7 @@ def _context(results: Results, evidence: Evidence, with_examples: bool) -> dict[
         "scores": sections.score_tables(evidence),
         "downloads": downloads(results, with_examples, found),
         "settings": provenance.settings(evidence),
+        "costs": provenance.costs(evidence),
         "overlap": sentences(evidence.run.get("overlap", [])),
         "overlap_meaning": MEANING,
         "cautions": provenance.cautions(evidence),

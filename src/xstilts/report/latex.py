@@ -3,95 +3,27 @@ r"""The tables of a run for a paper: booktabs, one float each, or a longtable wh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xstilts.languages import display_name
-from xstilts.report import claimed, explanations, spread, words
+from xstilts.report import claimed, explanations, settings, spread, words
 from xstilts.report.evidence import PERTURBED, Evidence, Interval
 from xstilts.report.layers import all_vectors, layer_gains
 from xstilts.report.persistence import Block, matrix
 from xstilts.report.sections import against_controls, changed_input
-from xstilts.report.visible import visible
+from xstilts.report.typeset import PREAMBLE, Table, across, escape, head, within
 
 if TYPE_CHECKING:
     from xstilts.results import Results
 
-ROWS = 30
-"""Rows that a float may have; a longer table is broken over pages."""
 ARMS = 4
 """Arms that stand beside each other in one table."""
 
-_SPECIAL = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "−": "$-$",
-    "→": r"$\rightarrow$",
-    "–": "--",
-    "×": r"$\times$",
-    "·": r"$\cdot$",
-    "≤": r"$\leq$",
-    "⟨": r"$\langle$",
-    "⟩": r"$\rangle$",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
-    "[": "{[}",  # else an argument of the line before
-    "]": "{]}",
-    "*": "{*}",
-    "-": "-{}",  # else a dash out of two
-    "'": "'{}",
-    "`": "`{}",
-    "\n": " ",
-    "\t": " ",
-    **{x: f"\\{x}" for x in "&%$#_{}"},
-}
-_PREAMBLE = r"""% \usepackage[T1]{fontenc}
-% \usepackage{booktabs,longtable}
-% How a gain with its interval is set; define it before \input to set it otherwise, such as "#1 {\tiny [#2]}".
-\providecommand{\gainwithin}[2]{\begin{tabular}[c]{@{}c@{}}#1\\[-2pt]{\tiny #2}\end{tabular}}"""
 _LATIN = re.compile("[^\x00-\u024f\u2010-\u2027]")
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table, its cells ready for LaTeX: `head` are whole lines, `rows` hold cells; an empty row is a rule."""
-
-    label: str
-    caption: str
-    columns: str
-    head: Sequence[str]
-    rows: list[list[str]] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        lines = [_line(row) if row else r"\addlinespace" for row in self.rows]
-        caption = rf"\caption{{{escape(self.caption)}}}\label{{tab:{self.label}}}"
-        top = ["\\toprule", *self.head, "\\midrule"]
-        if len(lines) <= ROWS:
-            lines = [
-                r"\begin{table*}[t]",
-                r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
-                caption,
-                *self._body(top, lines),
-            ]
-            return "\n".join([*lines, r"\end{table*}"])
-        opening = [
-            rf"\begin{{longtable}}{{@{{}}{self.columns}@{{}}}}",
-            caption + r"\\",
-            *top,
-            r"\endfirsthead",
-        ]
-        lines = [*opening, *top, r"\endhead", r"\bottomrule", r"\endlastfoot", *lines, r"\end{longtable}"]
-        return "\n".join([r"{\footnotesize\setlength{\tabcolsep}{4pt}", *lines, "}"])
-
-    def _body(self, top: Sequence[str], lines: Sequence[str]) -> list[str]:
-        begin = rf"\begin{{tabular}}{{@{{}}{self.columns}@{{}}}}"
-        return [begin, *top, *lines, r"\bottomrule", r"\end{tabular}"]
 
 
 def write_latex(results: Results, path: str | Path) -> Path:
@@ -107,41 +39,26 @@ def write_latex(results: Results, path: str | Path) -> Path:
     evidence = Evidence(results)
     tables = [_persistence(evidence), _verdicts(evidence), _spread(evidence), *_languages(evidence)]
     tables += [_explanations(evidence), _conditions(evidence), _controls(evidence), _layers(evidence)]
-    tables += [_claims(evidence)]
+    tables = [_scoped(table, evidence) for table in (*tables, _claims(evidence))] + _settings(evidence)
     text = "\n\n".join([str(table) for table in tables if table.rows])
     other = "% Some names are in other scripts than Latin: compile with lualatex or xelatex.\n"
-    head = f"{_PREAMBLE}\n{other if _LATIN.search(text) else ''}"
+    opening = f"{PREAMBLE}\n{other if _LATIN.search(text) else ''}"
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{head}\n{text}\n", "utf-8")
+    path.write_text(f"{opening}\n{text}\n", "utf-8")
     return path
 
 
-def escape(text: str) -> str:
-    r"""Text that means nothing to LaTeX, hidden characters as their code points.
-
-    Example:
-        >>> escape("50% of a_b"), escape("−1.5")
-        ('50\\% of a\\_b', '$-$1.5')
-    """
-    return "".join(_SPECIAL.get(character, character) for character in visible(text))
-
-
-def _line(cells: Iterable[str]) -> str:
-    return " & ".join(cells) + r" \\"
+def _scoped(table: Table, evidence: Evidence) -> Table:
+    """The table with its setting, where the run has several."""
+    if not evidence.scope:
+        return table
+    return replace(table, caption=f"{table.caption.removesuffix('.')}. Setting: {evidence.scope}.")
 
 
 def _cell(gain: Interval | None) -> str:
     """A gain with its interval beneath, bold where this leaves out 0."""
-    if gain is None:
-        return "--"
-    value = escape(words.points(gain.value))
-    value = rf"\textbf{{{value}}}" if gain.clear else value
-    return rf"\gainwithin{{{value}}}{{{escape(words.span(gain))}}}"
-
-
-def _head(names: Sequence[str]) -> list[str]:
-    return [_line(map(escape, names))]
+    return within(words.points(gain.value), words.span(gain), gain.clear) if gain else "--"
 
 
 def _note(evidence: Evidence) -> str:
@@ -156,18 +73,18 @@ def _persistence(evidence: Evidence) -> Table:
     sides = ("Clean input", "Changed input") if any(_changed(block) for block in blocks) else ("Clean input",)
     groups = " & ".join(rf"\multicolumn{{3}}{{c}}{{{side}}}" for side in sides)
     rules = "".join(rf"\cmidrule(lr){{{2 + 3 * i}-{4 + 3 * i}}}" for i in range(len(sides)))
-    head = [rf" & {groups} \\", rules, *_head(["", *["English", "Others", "Verdict"] * len(sides)])]
+    top = [rf" & {groups} \\", rules, *head(["", *["English", "Others", "Verdict"] * len(sides)])]
     rows: list[list[str]] = []
     for block in blocks:
         rows += [[]] if rows else []
         rows.append([_target(block, 1 + 3 * len(sides), evidence)])
-        for line in block.lines:
-            cells = [rf"\textit{{{escape(line.arm)}}}" if line.control else escape(line.arm)]
+        for arm in block.lines:
+            cells = [rf"\textit{{{escape(arm.arm)}}}" if arm.control else escape(arm.arm)]
             for side in range(len(sides)):
-                cells += [*map(_cell, line.gains[2 * side : 2 * side + 2]), escape(line.verdicts[side])]
+                cells += [*map(_cell, arm.gains[2 * side : 2 * side + 2]), escape(arm.verdicts[side])]
             rows.append(cells)
     caption = f"Do gains persist? Gains {_note(evidence)}. Controls in italics."
-    return Table("persistence", caption, "l" + "ccl" * len(sides), head, rows)
+    return Table("persistence", caption, "l" + "ccl" * len(sides), top, rows)
 
 
 def _changed(block: Block) -> bool:
@@ -177,70 +94,57 @@ def _changed(block: Block) -> bool:
 def _target(block: Block, width: int, evidence: Evidence) -> str:
     told = [words.metric_label(block.metric), words.POSTPROCESSES.get(block.rule, block.rule)]
     name = escape(words.short(block.target, evidence.targets()))
-    return (
-        rf"\multicolumn{{{width}}}{{@{{}}l}}{{\textbf{{{name}}} ({escape(', '.join(filter(None, told)))})}}"
-    )
+    return across(rf"\textbf{{{name}}} ({escape(', '.join(filter(None, told)))})", width)
 
 
 def _verdicts(evidence: Evidence) -> Table:
-    names = ["Target", "Arm", "Input", "Verdict", "Above 0 in", "Lowest", "Flags"]
-    table = Table(
-        "verdicts", "Verdicts, and how the languages apart from English fare.", "l" * 7, _head(names)
-    )
-    for family in evidence.families:
-        for perturbed in (False, True):
-            for row in evidence.verdicts(family, perturbed):
-                worst = row["worst_language"]
-                lowest = (
-                    f"{display_name(worst)} {words.points(row['worst_gain'])}" if worst else words.NOTHING
-                )
-                share = words.gaining(row) if row["share_gaining"] is not None else words.NOTHING
-                cells = [words.short(row["task"], evidence.targets()), row["arm"]]
-                cells += ["changed" if perturbed else "clean", words.verdict_word(row), share, lowest]
-                table.rows.append(
-                    [*map(escape, [*cells, ", ".join(words.named_flags(row)) or words.NOTHING])]
-                )
-    return table
+    names = ["Arm", "Input", "Verdict", "Above 0 in", "Lowest", "Flags"]
+    rows = [
+        (target, _verdict(row))
+        for family in evidence.families
+        for target in evidence.targets(family)
+        for perturbed in (False, True)
+        for row in evidence.verdicts(family, perturbed)
+        if row["task"] == target
+    ]
+    caption = "Verdicts, and how the languages apart from English fare."
+    return Table("verdicts", caption, "l" * len(names), head(names), _by_target(rows, evidence))
+
+
+def _verdict(row: Mapping[str, Any]) -> list[str]:
+    worst = row["worst_language"]
+    lowest = f"{display_name(worst)} {words.points(row['worst_gain'])}" if worst else words.NOTHING
+    share = words.gaining(row) if row["share_gaining"] is not None else words.NOTHING
+    flags = ", ".join(words.named_flags(row)) or words.NOTHING
+    changed = "changed" if row["perturbed"] else "clean"
+    return [*map(escape, [row["arm"], changed, words.verdict_word(row), share, lowest, flags])]
 
 
 def _spread(evidence: Evidence) -> Table:
     found = spread.lines(evidence)
     names = spread.columns(found)
-    rows = [(line.target, [escape(line.arm), *map(_entry, line.entries)]) for line in found]
+    rows = [(one.target, [escape(one.arm), *map(_entry, one.entries)]) for one in found]
     caption = f"How each gain is spread, with {evidence.level}% intervals. {spread.meanings(names)}"
-    head = [_line(["Arm", *map(_stacked, names)])]
-    return Table("spread", caption, "l" + "c" * len(names), head, _by_target(rows, evidence))
-
-
-def _stacked(name: str) -> str:
-    """A head in two lines, broken at the space that is next to its middle."""
-    spaces = [i for i, letter in enumerate(name) if letter == " "]
-    if not spaces:
-        return escape(name)
-    middle = min(spaces, key=lambda i: abs(2 * i - len(name)))
-    above, below = escape(name[:middle]), escape(name[middle + 1 :])
-    return rf"\begin{{tabular}}[b]{{@{{}}c@{{}}}}{above}\\{below}\end{{tabular}}"
+    columns = "l" + "c" * len(names)
+    return Table("spread", caption, columns, head(["Arm", *names]), _by_target(rows, evidence))
 
 
 def _entry(entry: spread.Entry | None) -> str:
-    if entry is None:
-        return "--"
-    value = rf"\textbf{{{escape(entry.value)}}}" if entry.clear else escape(entry.value)
-    return rf"\gainwithin{{{value}}}{{{escape(entry.beside)}}}" if entry.beside else value
+    return within(entry.value, entry.beside, entry.clear, entry.where) if entry else "--"
 
 
 def _explanations(evidence: Evidence) -> Table:
     told = explanations.context(evidence)
-    units = "; ".join(f"{head}: {unit}" for head, unit in told["units"])
+    units = "; ".join(f"{name}: {unit}" for name, unit in told["units"])
     silent = " ".join(f"{x.family}{', ' if x.where else ''}{x.where}: {x.why}." for x in told["silences"])
     caption = (
         f"What goes with larger gains, in points for one unit of each feature, with {evidence.level}% intervals; bold: "
         f"clear after Holm's correction over the features. {units}. An association over languages is no cause. {silent}"
     ).strip()
-    head = _head(["Arm", "Input", *(head for head, _ in told["units"])])
-    table = Table("explanations", caption, "ll" + "c" * len(told["units"]), head)
+    top = head(["Arm", "Input", *(name for name, _ in told["units"])])
+    table = Table("explanations", caption, "ll" + "c" * len(told["units"]), top)
     for family, models in told["families"]:
-        table.rows.extend([*([[]] if table.rows else []), [_across(escape(family), 2 + len(told["units"]))]])
+        table.rows.extend([*([[]] if table.rows else []), [_bold(family, 2 + len(told["units"]))]])
         for model in models:
             cells = [escape(model.arm), "changed" if model.changed else "clean"]
             table.rows.append([*cells, *map(_effect, model.effects)])
@@ -250,10 +154,8 @@ def _explanations(evidence: Evidence) -> Table:
 def _effect(effect: explanations.Effect | None) -> str:
     if effect is None or effect.change is None:
         return "--"
-    value = escape(words.points(effect.change.value))
-    value = rf"\textbf{{{value}}}" if effect.clear else value
-    span = words.span(effect.change) + (", alone" if effect.alone else "")
-    return rf"\gainwithin{{{value}}}{{{escape(span)}}}"
+    span = words.span(effect.change) + ("; alone" if effect.alone else "")
+    return within(words.points(effect.change.value), span, effect.clear)
 
 
 def _claims(evidence: Evidence) -> Table:
@@ -262,13 +164,13 @@ def _claims(evidence: Evidence) -> Table:
     counts, caveat = claimed.counts(found), claimed.caveat(evidence.level)
     what = "What becomes of the published claims, and of ours, with the first figure of each that bears its verdict"
     caption = f"{what}: {counts}. {caveat}"
-    table = Table("claims", caption, "rllc", _head(["", "Claim", "Verdict", "Points"]))
+    table = Table("claims", caption, "rllc", head(["", "Claim", "Verdict", "Points"]))
     for finding in found:
         figures = [x for x in claimed.figures(finding.outcome.parts) if x.value]
         figures.sort(key=lambda x: x.verdict != finding.outcome.verdict)
         figure = next(iter(figures), None)
         cells = [str(finding.claim.number), finding.claim.short, finding.outcome.verdict]
-        told = rf"\gainwithin{{{escape(figure.value)}}}{{{escape(figure.span)}}}" if figure else "--"
+        told = within(figure.value, figure.span) if figure else "--"
         table.rows.append([*map(escape, cells), told])
     return table
 
@@ -283,7 +185,7 @@ def _languages(evidence: Evidence) -> list[Table]:
             arms = have[start : start + ARMS]
             label = f"{words.slug(target)}-{start // ARMS + 1}" if len(have) > ARMS else words.slug(target)
             caption = f"Gains on {name} by language, {_note(evidence)}."
-            table = Table(f"languages-{label}", caption, "l" + "c" * len(arms), _head(["Language", *arms]))
+            table = Table(f"languages-{label}", caption, "l" + "c" * len(arms), head(["Language", *arms]))
             for language in evidence.languages(target):
                 gains = [evidence.gain(arm, target, language) for arm in arms]
                 if any(gains):
@@ -295,7 +197,7 @@ def _languages(evidence: Evidence) -> list[Table]:
 def _conditions(evidence: Evidence) -> Table:
     names = ["Arm", "Condition", "English", "Others", "English", "Others"]
     groups = r" & & \multicolumn{2}{c}{Gain} & \multicolumn{2}{c}{Against clean} \\"
-    head = [groups, r"\cmidrule(lr){3-4}\cmidrule(lr){5-6}", *_head(names)]
+    top = [groups, r"\cmidrule(lr){3-4}\cmidrule(lr){5-6}", *head(names)]
     caption = (
         f"Gains with changed input, {_note(evidence)}; and these minus the gain on clean input. The number behind @ is "
         "the severity, 1 to 5."
@@ -307,7 +209,7 @@ def _conditions(evidence: Evidence) -> Table:
         )
         for row in changed_input(evidence)
     ]
-    return Table("conditions", caption, "llcccc", head, _by_target(rows, evidence))
+    return Table("conditions", caption, "llcccc", top, _by_target(rows, evidence))
 
 
 def _condition(row: Mapping[str, Any]) -> str:
@@ -326,29 +228,68 @@ def _controls(evidence: Evidence) -> Table:
         )
         for row in against_controls(evidence)
     ]
-    head = _head(["Arm", "Against", "English", "Others"])
-    return Table("controls", caption, "llcc", head, _by_target(rows, evidence))
+    top = head(["Arm", "Against", "English", "Others"])
+    return Table("controls", caption, "llcc", top, _by_target(rows, evidence))
 
 
 def _by_target(rows: Sequence[tuple[str, list[str]]], evidence: Evidence) -> list[list[str]]:
     """The rows of each target under its name."""
     told: list[list[str]] = []
     for target, cells in groupby(rows, key=lambda row: row[0]):
-        lines = [line for _, line in cells]
-        head = _across(escape(words.short(target, evidence.targets())), len(lines[0]))
-        told += [*([[]] if told else []), [head], *lines]
+        lines = [row for _, row in cells]
+        name = _bold(words.short(target, evidence.targets()), len(lines[0]))
+        told += [*([[]] if told else []), [name], *lines]
     return told
 
 
-def _across(name: str, width: int) -> str:
-    return rf"\multicolumn{{{width}}}{{@{{}}l}}{{\textbf{{{name}}}}}"
+def _bold(name: str, width: int) -> str:
+    return across(rf"\textbf{{{escape(name)}}}", width)
 
 
 def _layers(evidence: Evidence) -> Table:
     caption = f"Layers of retrieval, and mean gains on test data. {all_vectors(evidence)}"
     names = ["Target", "Arm", "Vectors", "Layer", "Gain"]
-    table = Table("layers", caption, "lllrc", _head(names))
+    table = Table("layers", caption, "lllrc", head(names))
     for target, *told, gain in layer_gains(evidence):
         cells = [words.short(target, evidence.targets()), *told]
         table.rows.append([*map(escape, cells), _cell(gain)])
     return table
+
+
+def _settings(evidence: Evidence) -> list[Table]:
+    """For each target that is tested in several settings its scores and gains, `ARMS` arms beside each other."""
+    tables = []
+    for block in settings.blocks(evidence):
+        arms = [arm for arm, *_ in block.means.gains]
+        name, label = words.short(block.target, evidence.targets()), words.slug(block.target)
+        caption = (
+            f"Gains on {name} by setting, {_note(evidence)}. Without an intermediate task: the score in that setting. "
+            f"Others: the mean of the languages other than English. {' '.join(f'{note}.' for note in block.notes)}"
+        )
+        for start in range(0, len(arms), ARMS):
+            shown = arms[start : start + ARMS]
+            part = f"-{start // ARMS + 1}" if len(arms) > ARMS else ""
+            top = head(["Language", "Setting", "none", *shown])
+            table = Table(f"settings-{label}{part}", caption.strip(), "llc" + "c" * len(shown), top)
+            for language, found in (("Others", block.means), *block.by_language):
+                table.rows.extend(
+                    [*([[]] if table.rows else []), *_in_settings(language, found, block, shown)]
+                )
+            tables.append(table)
+    return tables
+
+
+def _in_settings(
+    language: str, found: settings.Rows, block: settings.Block, arms: Sequence[str]
+) -> list[list[str]]:
+    """A line a setting: the score of the baseline, and the gains of some arms."""
+    gains = {arm: by_setting for arm, by_setting, _ in found.gains}
+    lines: list[list[str]] = []
+    for place, column in enumerate(block.columns):
+        score = found.scores[place]
+        told = [_cell(gains[arm][place] if arm in gains else None) for arm in arms]
+        if score or any(gain != "--" for gain in told):
+            value = words.points(score.value if score else None, sign=False)
+            name = "" if lines else language
+            lines.append([escape(name), escape(column.setting), escape(value), *told])
+    return lines

@@ -34,6 +34,7 @@ Table = list[list[str]]
 _VERDICTS = ["Target", "Arm", "Input", "Verdict", "English", "Other languages", "Worst language", "Flags"]
 _GAINS = ["Target", "Arm", "Condition", "Language", "Gain", "Interval"]
 _CLAIMS = ["No.", "Claim", "Verdict", "Figures"]
+_BESIDE = "Beside zero-shot"
 _SETTINGS = "Gains over no intermediate task in the same setting. Verdicts are about zero-shot alone."
 _LAYERS = ["Target", "Arm", "Vectors", "Layer", "Gain", "Interval"]
 
@@ -47,6 +48,7 @@ def write_markdown(results: Results, path: str | Path) -> Path:
     """
     evidence = Evidence(results)
     parts = [f"# {QUESTION}", *(_markdown(text) for text in _answers(evidence))]
+    parts += [f"Setting: {evidence.scope}, but for “{_BESIDE}”."] if evidence.scope else []
     parts += ["## Verdicts", _pipes(_VERDICTS, _verdicts(evidence))]
     if lines := spread.lines(evidence):
         names = spread.columns(lines)
@@ -56,7 +58,7 @@ def write_markdown(results: Results, path: str | Path) -> Path:
     if found := modalities.table(evidence):
         parts += ["## From text to images", _pipes(modalities.head(evidence), found)]
     if found := settings.table(evidence):
-        parts += ["## Beside zero-shot", _SETTINGS, _pipes(settings.HEAD, found)]
+        parts += [f"## {_BESIDE}", _SETTINGS, _pipes(settings.HEAD, found)]
     if race := evidence.run.get("race"):
         parts += ["## Race", _markdown(f"{rule(race)} {outcome(race)}"), _pipes(RACE, dropped_rows(race))]
     if found := _layers(evidence):
@@ -125,7 +127,7 @@ def _spread(lines: Sequence[spread.Line]) -> Table:
     def told(entry: spread.Entry | None) -> str:
         if entry is None:
             return NOTHING
-        return f"{entry.value} ({entry.beside})" if entry.beside else entry.value
+        return f"{entry.told} ({entry.beside})" if entry.beside else entry.told
 
     return [[line.target, line.arm, *map(told, line.entries)] for line in lines]
 

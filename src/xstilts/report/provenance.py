@@ -90,3 +90,10 @@ def seconds_told(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def costs(evidence: Evidence) -> list[tuple[str, Mapping[str, float]]]:
+    """(kind of work, its steps and seconds): those of the answer, then those of arms that a race dropped."""
+    spent = (evidence.run.get("race") or {}).get("spent", {})
+    dropped = [(f"{kind}, for arms that were dropped", cost) for kind, cost in spent.items()]
+    return [*evidence.run.get("stages", {}).items(), *dropped]

@@ -120,8 +120,7 @@ def _trend(group: str, gains: dict[int, Interval], scales: tuple[Scale, Scale], 
     stops = []
     for severity, gain in gains.items():
         place = round(x(severity) + (style - 0.5) * _APART, 1)
-        low = gain.value if gain.low is None else gain.low
-        high = gain.value if gain.high is None else gain.high
+        low, high = gain.ends
         where = f"severity {severity}" if severity else "clean"
         title = f"{where} {points(gain.value)} ({span(gain)})"
         stops.append(Stop(place, y(gain.value), y(low), y(high), title))

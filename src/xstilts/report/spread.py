@@ -14,11 +14,20 @@ from xstilts.report.shares import percent, ratio_span, signed, signed_span
 
 @dataclass(frozen=True)
 class Entry:
-    """One number with what a reader needs beside it, both in words; `clear`: its interval leaves out no difference."""
+    """One number with what a reader needs beside it, in words; `clear`: its interval leaves out no difference.
+
+    `where` is the language that it is the number of, if it is that of one.
+    """
 
     value: str
     beside: str = ""
     clear: bool = False
+    where: str = ""
+
+    @property
+    def told(self) -> str:
+        """The number, and of what it is."""
+        return f"{self.where} {self.value}".strip()
 
 
 @dataclass(frozen=True)
@@ -105,7 +114,7 @@ def _worst(arm: str, target: str, evidence: Evidence) -> Entry | None:
     gain = evidence.gain(arm, target, language, quantity="worst_gain")
     if gain is None:
         return None
-    return Entry(f"{display_name(language)} {words.points(gain.value)}", words.span(gain), gain.clear)
+    return Entry(words.points(gain.value), words.span(gain), gain.clear, display_name(language))
 
 
 def _gap(arm: str, target: str, evidence: Evidence) -> Entry | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -15,6 +15,7 @@ from xstilts.report.evidence import ENGLISH, OTHERS, Evidence, Interval, Row, fl
 from xstilts.report.layers import reading
 from xstilts.report.race import lines as race_lines
 from xstilts.report.race import outcome, rule
+from xstilts.report.settings import Block, blocks
 from xstilts.report.words import (
     FAMILIES,
     FLAGS,
@@ -71,6 +72,7 @@ def print_answer(results: Results, console: Console) -> None:
         console.print()
         for line in _lines(evidence, console.width < _WIDE):
             console.print(put(line), markup=False, highlight=False)
+        _print_settings(evidence, console, put)
     if race := results.run.get("race"):
         for line in (*race_lines(race), f"{outcome(race)} {rule(race)}"):
             console.print(put(line), markup=False, highlight=False, soft_wrap=True)
@@ -84,16 +86,8 @@ def print_answer(results: Results, console: Console) -> None:
 
 def _table(evidence: Evidence, console: Console, put: Put) -> Table:
     """A row for each verdict on clean input, targets of one family together."""
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        title=put(f"Gains over no intermediate task, in points, with {evidence.level}% intervals"),
-        title_justify="left",
-        title_style="bold",
-        padding=(0, 1),
-        collapse_padding=True,
-        pad_edge=False,
-        show_edge=False,
-    )
+    what = f"{evidence.scope.capitalize()} gains" if evidence.scope else "Gains"
+    table = _empty(put(f"{what} over no intermediate task, in points, with {evidence.level}% intervals"))
     narrow = console.width < _WIDE
     for name in ("target", "arm"):
         table.add_column(name, overflow="fold", max_width=11 if narrow else None)
@@ -109,6 +103,50 @@ def _table(evidence: Evidence, console: Console, put: Put) -> Table:
             cells = _cells(row, evidence, put, str if narrow else display_name)[: len(table.columns)]
             table.add_row(*cells, end_section=row is rows[-1])
     return table
+
+
+def _empty(title: str) -> Table:
+    return Table(
+        box=box.SIMPLE_HEAD,
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        padding=(0, 1),
+        collapse_padding=True,
+        pad_edge=False,
+        show_edge=False,
+    )
+
+
+def _print_settings(evidence: Evidence, console: Console, put: Put) -> None:
+    """Gains in every setting, a row each, of targets that are tested in several; nothing where none is."""
+    found = blocks(evidence)
+    if not found:
+        return
+    table = _empty(put("By setting: mean gains over the other languages, no verdicts"))
+    for name in ("target", "arm", "setting"):
+        table.add_column(name, overflow="fold", max_width=14 if console.width < _WIDE else None)
+    for name in ("languages", "none", "gain", "interval"):
+        table.add_column(name, justify="right", no_wrap=name != "languages", overflow="fold")
+    for block in found:
+        for row in _settings(block, short(block.target, evidence.targets()), put):
+            table.add_row(*row, end_section=row[2].plain == block.columns[-1].setting)
+    console.print()
+    console.print(table)
+    for block in found:
+        for note in block.notes:
+            line = f"{short(block.target, evidence.targets())}: {note}."
+            console.print(put(line), markup=False, highlight=False)
+
+
+def _settings(block: Block, target: str, put: Put) -> Iterator[list[Text]]:
+    """For each arm and setting: the baseline's score in it, and the gain over that."""
+    for arm, gains, _ in block.means.gains:
+        for column, score, gain in zip(block.columns, block.means.scores, gains, strict=True):
+            value = points(score.value if score else None, sign=False)
+            told = Text(put(points(gain.value if gain else None)), "bold" if gain and gain.clear else "")
+            cells = [target, arm, column.setting, str(column.languages), put(value)]
+            yield [*map(Text, cells), told, Text(put(span(gain)))]
 
 
 def _cells(row: Row, evidence: Evidence, put: Put, name: Put) -> list[Text]:
