@@ -9,6 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -20,7 +21,8 @@ import pyarrow.parquet as pq
 from xstilts import predicting
 from xstilts.encoders.base import BaseEncoder, EncoderSpec, load_encoder
 from xstilts.encoders.checkpoint import Checkpoint, average
-from xstilts.encoders.towers import TowerSpec, load_tower
+from xstilts.encoders.models import tuned_tower
+from xstilts.encoders.towers import ImageTower, TowerSpec, load_tower
 from xstilts.errors import DataError
 from xstilts.layer_choice import choose_layers
 from xstilts.metrics import get_metric
@@ -67,9 +69,10 @@ class Context:
         return self.store.open(stage.address)
 
     def base(self) -> BaseEncoder:
-        """The published encoder, loaded once."""
+        """The published encoder, loaded once, beside the image tower."""
         set_threads(self.threads)
-        return load_encoder(self.encoder)
+        base = load_encoder(self.encoder)
+        return base if self.tower is None else replace(base, tower=self.tower)
 
     def rows(self, stage: Stage) -> list[Row]:
         """The rows that a prepare stage made."""
@@ -93,22 +96,42 @@ class Context:
         """The vectors that `stage` has of the images of a prepare stage's rows."""
         found = next(one for one in stage.parents["images"] if holds(one, data, task))
         if found.key not in self.seen_cache:
-            self.seen_cache[found.key] = Seen.load(self.open(found))
+            self.seen_cache[found.key] = Seen.load(self.store.open(found.weights or found.address))
         return self.seen_cache[found.key]
+
+    def forget(self, stages: Sequence[Stage]) -> None:
+        """Let go of what tuned image towers saw for stages: nothing else reads it, and it may be pruned."""
+        for stage in stages:
+            for one in stage.parents.get("images", ()):
+                if one.weights is not None:
+                    self.seen_cache.pop(one.key, None)
+
+    def sizes(self, stage: Stage, data: Stage, task: Task) -> dict[str, int]:
+        """The sizes of the vectors that are read of the images of a prepare stage's rows."""
+        seen = self.seen(stage, data, task)
+        if seen.are_pixels:
+            parts = task.towers["parts"] if get_task_type(task.type).reads_parts else 1
+            seen = Seen(Look(self.eyes(), parts=parts).seen(seen.vectors[:1]), seen.names[:1])
+        return seen.sizes
+
+    def eyes(self) -> ImageTower:
+        """The published image tower, the last one of which is kept in memory."""
+        assert self.tower is not None
+        return load_tower(self.tower)
 
     def task(self, stage: Stage, data: Stage) -> Task:
         """The task of a prepare stage's rows; one with images has the sizes of the vectors that `stage` has of them."""
         task = self.catalogue.get(data.spec["task"]["name"])
         if task.images is None:
             return task
-        return replace(task, towers={**task.towers, **self.seen(stage, data, task).sizes})
+        return replace(task, towers={**task.towers, **self.sizes(stage, data, task)})
 
     def check_sizes(self, stage: Stage, data: Stage, checkpoint: Checkpoint) -> None:
         """Raise DataError unless the vectors of a test set's images are as large as those a checkpoint has seen."""
         task = self.catalogue.get(data.spec["task"]["name"])
         if task.images is not None:
             trained = checkpoint.heads[task.name].spec.settings
-            check_sizes(stage.label, self.seen(stage, data, task).sizes, trained)
+            check_sizes(stage.label, self.sizes(stage, data, task), trained)
 
     def checkpoint(self, stage: Stage | None) -> Checkpoint:
         """The checkpoint that a select stage chose; the published encoder for None."""
@@ -150,15 +173,24 @@ def prepare(stages: Sequence[Stage], context: Context) -> None:
 
 
 def features(stages: Sequence[Stage], context: Context) -> None:
-    """Images that rows name → their vectors, one array: computed once for all languages, arms and seeds."""
+    """Images that rows name → their vectors, one array: computed once for all languages, arms and seeds.
+
+    Or, of those that a tuned tower is tested on, once for its model; and of those that it is trained on, its input.
+    """
+    trained = stages[0].parent("checkpoint")
+    tower = None
+    if trained is not None:
+        name = stages[0].parents["rows"][0].spec["task"]["name"]
+        tower = tuned_tower(context.eyes(), context.checkpoint(trained).heads[name])
     for stage in stages:
         with context.store.write(stage.address, dict(stage.spec)) as draft:
-            images, bad = keep(_seen(stage, context), draft)
+            with context.store.write(stage.weights) if stage.weights else nullcontext(draft) as array:
+                images, bad = keep(_seen(stage, context, tower), array)
             draft.info.update(images=images, bad=bad)
 
 
-def _seen(stage: Stage, context: Context) -> Iterator[Block]:
-    """The vectors of a set of images: those that come with the task, else those of the image tower."""
+def _seen(stage: Stage, context: Context, tower: ImageTower | None) -> Iterator[Block]:
+    """The vectors of a set of images: those that come with the task, else those of a tower, by default as published."""
     (data,) = stage.parents["rows"]
     images = context.catalogue.get(data.spec["task"]["name"]).images
     assert images is not None
@@ -167,8 +199,7 @@ def _seen(stage: Stage, context: Context) -> Iterator[Block]:
     given = images.given(data.spec["language"])
     if given is not None:
         return take(given, names, condition, whole="parts" in stage.spec)
-    assert context.tower is not None
-    look = Look(load_tower(context.tower), condition, stage.spec.get("parts", 1))
+    look = Look(tower or context.eyes(), condition, stage.spec.get("parts", 1))
     told = partial(context.progress, stage.label)
     return see(images, names, look, context.threads, lambda done: told(done, len(names)))
 
@@ -242,6 +273,7 @@ def predict(stages: Sequence[Stage], context: Context) -> None:
             with context.store.write(stage.address, dict(stage.spec), share) as draft:
                 pq.write_table(pa.concat_tables(tables), draft.file("predictions.parquet"))
         started = time.time()
+    context.forget(stages)
 
 
 def _least(stage: Stage, task: Task) -> float:

@@ -56,7 +56,8 @@ def pending(plan: Plan, present: Collection[Address], wanted: Sequence[Stage] | 
                 stack += [(parent, role in WEIGHT_ROLES) for parent in parents]
     groups: dict[str, list[Stage]] = defaultdict(list)
     # All data is read first: a bad row of the last language is not found after the first training.
-    for stage in sorted(plan.stages, key=lambda stage: stage.kind not in _READS_DATA):
+    # What a tuned image tower sees comes right before the predictions that read it, and is pruned behind them.
+    for stage in sorted(plan.stages, key=lambda stage: stage.kind not in _READS_DATA or bool(stage.weights)):
         if stage.key in needed:
             groups[group_of(stage)].append(stage)
     ordered = _by_level(list(groups.values()))
