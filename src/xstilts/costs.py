@@ -45,7 +45,7 @@ def estimate(
 
     Training costs 6 FLOPs a weight and token, prediction 2 (Kaplan et al. 2020, arXiv 2001.08361, section 2.1), and
     every update `UPDATE` beside. Word embeddings are looked up, not multiplied, and count for nothing. Images take what
-    they take with the bundled tower, and three times that in a training that tunes it; a larger one takes longer.
+    they take with the bundled tower, and four times that in a training that tunes it; a larger one takes longer.
     """
     shape = encoder_shape(encoder, tower)
     cores = min(plan.recipe.training.threads, os.cpu_count() or 1)
@@ -83,11 +83,11 @@ def _tokens_seen(stage: Stage, rows: RowCounts) -> float:
 
 
 def _images_seen(stage: Stage, rows: RowCounts) -> float:
-    """Images that a training puts to a tower that it tunes, those with gradients as three."""
+    """Images that a training puts to a tower that it tunes; those with gradients, which it sees twice, as four."""
     phase = stage.spec["phase"]
     of_row = max(rows.pictures(one).of_row for one in stage.parents["images"])
     judged = phase["candidates"] * sum(rows.count(dev) for dev in stage.parents["dev"])
-    return of_row * (3 * phase["batch_size"] * _updates(stage, rows) + judged)
+    return of_row * (4 * phase["batch_size"] * _updates(stage, rows) + judged)
 
 
 def _updates(stage: Stage, rows: RowCounts) -> float:

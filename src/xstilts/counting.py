@@ -193,7 +193,7 @@ class RowCounts:
         return [first, every - first]
 
     def pictures(self, stage: Stage) -> Pictures:
-        """What a features stage puts to an image tower, or takes from a file: at most, where it takes some rows alone."""
+        """What a features stage puts to an image tower, or takes from a file; at most, where it takes some rows."""
         (data,) = stage.parents["rows"]
         facts = digest([_place(data), stage.spec["images"]])
         images, of_row, parts, width = remembered(f"pictures/{facts}", facts, lambda: self._pictured(data))

@@ -76,8 +76,8 @@ def _seen(
     given = task.images.given(shown) is not None
     if given and task.tunes_tower:
         raise RecipeError(
-            f"images.image: tune, but of {task.name}'s images in {shown} there are only features, from which no image tower "
-            f"can learn. Put the image files where `xstilts show {task.name}` says, or say `images: {{image: lock}}`"
+            f"images.image: tune, but of {task.name}'s images in {shown} there are only features, from which no image "
+            f"tower can learn. Put image files where `xstilts show {task.name}` says, or say `images: {{image: lock}}`"
         )
     spec = {
         "images": task.images.fingerprint(split, shown),

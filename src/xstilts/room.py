@@ -15,7 +15,7 @@ from typing import Any
 from xstilts.counting import RowCounts
 from xstilts.encoders.base import EncoderSpec
 from xstilts.encoders.tower_shape import TowerShape, tower_shape
-from xstilts.encoders.towers import TowerSpec
+from xstilts.encoders.towers import AT_ONCE, TowerSpec
 from xstilts.plan import Plan, Stage
 from xstilts.stage import group_of
 from xstilts.task_types import get_trained_type
@@ -122,18 +122,18 @@ def tunes_tower(training: Stage) -> bool:
 def _tuning(plan: Plan, stage: Stage, tower: TowerShape | None, rows: RowCounts, each: float) -> float:
     """Bytes that an image tower needs in a training that tunes it, with `each` byte a weight; else none.
 
-    Beside its weights as published and trained they are what all images of a batch leave behind for their gradients.
+    Beside its weights as published and trained they are what a few images at once leave behind for their gradients.
     """
     if tower is None or not tunes_tower(stage):
         return 0.0
     of_row = max(rows.pictures(one).of_row for one in stage.parents["images"])
-    images = of_row * (plan.recipe.training.micro_batch or stage.spec["phase"]["batch_size"])
+    batch = of_row * (plan.recipe.training.micro_batch or stage.spec["phase"]["batch_size"])
     left = float(PIXEL * tower.pixels // 3)
     if tower.layers:
         attention = ATTENTION[plan.precision] * tower.heads * tower.places
         a_place = ACTIVATIONS[plan.precision] * tower.states + attention
         left = tower.places * a_place * (tower.layers + AT_WORK)
-    return (4 + each) * tower.weights + images * left
+    return (4 + each) * tower.weights + min(batch, AT_ONCE) * left + 4.0 * batch * tower.pixels
 
 
 def _activations(plan: Plan, stage: Stage, shape: Shape, rows: RowCounts) -> float:
@@ -174,7 +174,8 @@ def _trainings(stage: Stage) -> Iterator[Stage]:
 def most_disk(plan: Plan, pending: Sequence[Stage], shape: Shape, rows: RowCounts) -> float:
     """Bytes that the store grows by at the most: what stays, and the candidates of the largest training.
 
-    What a tuned image tower has seen passes as well, unless everything is kept. Which arm leads is known at the end, so that with `keep: best` the checkpoints of all arms are there until then.
+    What a tuned image tower has seen passes as well, unless everything is kept. Which arm leads is known at the end, so
+    that with `keep: best` the checkpoints of all arms are there until then.
     """
     kept, stays, passing, seen = _kept(plan, pending), 0.0, 0.0, Counter[str]()
     for stage in pending:

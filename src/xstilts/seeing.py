@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.encoders.towers import ImageTower
+from xstilts.encoders.towers import AT_ONCE, ImageTower
 from xstilts.errors import DataError, EncoderError
 from xstilts.growing import GrowingArray
 from xstilts.perturbations import CLEAN, Condition
@@ -23,8 +23,6 @@ from xstilts.tasks.base import VECTORS, GivenVectors, ImageSource, Row
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-AT_ONCE = 8
-"""Images that one thread puts to the tower together: more do not take less time each, but more memory."""
 ARRAY, NAMES = "vectors.npy", "names.json"
 
 

@@ -12,7 +12,7 @@ from xstilts.store import Address
 
 WEIGHTS = {"train": "candidates", "select": "checkpoint"}
 """Kinds of stage with model weights, which are an artifact of their own under the same key: pruning may delete them,
-while the facts about them stay. So it may what a tuned image tower saw, which is read for one model's predictions alone."""
+while the facts about them stay. So it may what a tuned image tower saw, which one model's predictions alone read."""
 SEEN = "seen"
 """The kind of artifact that holds that."""
 
@@ -64,7 +64,7 @@ class Stage:
 
 
 def group_of(stage: Stage) -> str:
-    """Stages with the same group run together: predictions that share a checkpoint and a task, images one tuned tower."""
+    """Stages with the same group run together: predictions of one checkpoint and task, images of one tuned tower."""
     if stage.kind == "features" and "checkpoint" in stage.parents:
         return f"features/{stage.parents['checkpoint'][0].key}"
     if stage.kind == "predict":

@@ -78,7 +78,8 @@ class BaseEncoder:
     """A loaded encoder, its word embeddings apart from its body.
 
     `embeddings` has shape [vocabulary, width]; `body` holds every other weight but those of a pooler, which counts
-    as head. Both are as published: training works on copies. `tower` is the image tower beside it, where tasks have images.
+    as head. Both are as published: training works on copies. `tower` is the image tower beside it, where tasks have
+    images.
     """
 
     spec: EncoderSpec
@@ -200,8 +201,8 @@ def _check_reads_texts(name: str, plain: str, folder: Path) -> None:
     if sees:
         what = "sees images as well, and its text side" if "vision_config" in config else "sees images, and"
         raise EncoderError(
-            f"encoder {name!r}: a model of type {config.get('model_type')!r}, which {what} cannot be taken as an encoder. "
-            f"Taken are {TAKEN}. For its image side say `images: {{tower: {plain}}}`, with an encoder such as "
+            f"encoder {name!r}: a model of type {config.get('model_type')!r}, which {what} cannot be taken as an "
+            f"encoder. Taken are {TAKEN}. For its image side say `images: {{tower: {plain}}}`, with an encoder such as "
             "`encoder: FacebookAI/xlm-roberta-base`"
         )
 

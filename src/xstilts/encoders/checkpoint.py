@@ -47,7 +47,7 @@ class HeadSpec:
 
 @dataclass(frozen=True)
 class Head:
-    """A trained head: every weight of its model that is not the encoder's; those of an image tower that was tuned too."""
+    """A trained head: every weight of its model that is not the encoder's, those of a tuned image tower among them."""
 
     spec: HeadSpec
     weights: Weights

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Self
 
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
-from xstilts.encoders.towers import ImageTower, norms_of
-
-AT_ONCE = 8
-"""Images that are put to the tower together where no gradients are wanted: more need more memory, and are no faster."""
+from xstilts.encoders.towers import AT_ONCE, ImageTower, norms_of
 
 
 class Joined(nn.Module, ABC):
@@ -44,6 +43,9 @@ class Joined(nn.Module, ABC):
     def seen(self, image: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
         """The vectors of images, as numbers of a kind.
 
+        The tower computes `AT_ONCE` of them at a time, and of many once more on the way back, so that what it needs for
+        its gradients is that of so few (Chen et al. 2016, arXiv 1604.06174).
+
         Args:
             image: such vectors, [batch, images, width] or [batch, images, parts, width], which are given back; or
                 images as the tower takes them, [batch, images, 3, height, width].
@@ -52,8 +54,9 @@ class Joined(nn.Module, ABC):
         if image.ndim < 5 or self.eyes is None:
             return image.to(kind)
         pixels = image.flatten(0, 1).to(kind)
-        blocks = [pixels] if torch.is_grad_enabled() else pixels.split(AT_ONCE)
-        found = torch.cat([self.eyes.seen(block, self.parts) for block in blocks])
+        blocks = pixels.split(AT_ONCE)
+        look = partial(checkpoint, self.eyes.seen, use_reentrant=False) if len(blocks) > 1 else self.eyes.seen
+        found = torch.cat([look(block, self.parts) for block in blocks])
         return found.unflatten(0, image.shape[:2]).to(kind)
 
     def get_input_embeddings(self) -> Any:

@@ -35,6 +35,9 @@ TAKEN = (
 )
 """What can be an image tower, for people."""
 
+AT_ONCE = 8
+"""Images that are put to a tower together: more do not take less time each, but more memory."""
+
 READING = 1
 """Raised whenever the same tower and image would give another vector."""
 

@@ -227,7 +227,7 @@ class Images(_Model):
     )
     image: Literal["lock", "tune"] = Field(
         "lock",
-        description="lock: the image tower stays as it was published; tune: it is trained with all the rest, from images",
+        description="lock: the image tower stays as it was published; tune: it is trained with the rest, from images",
     )
     on_bad_item: Literal["stop", "skip"] = Field(
         "stop",
