@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Self
 
@@ -55,7 +55,9 @@ class Joined(nn.Module, ABC):
             return image.to(kind)
         pixels = image.flatten(0, 1).to(kind)
         blocks = pixels.split(AT_ONCE)
-        look = partial(checkpoint, self.eyes.seen, use_reentrant=False) if len(blocks) > 1 else self.eyes.seen
+        look: Callable[..., torch.Tensor] = self.eyes.seen
+        if len(blocks) > 1:
+            look = partial(checkpoint, look, use_reentrant=False)
         found = torch.cat([look(block, self.parts) for block in blocks])
         return found.unflatten(0, image.shape[:2]).to(kind)
 
