@@ -80,7 +80,9 @@ def keys(experiment: Experiment, kind: str) -> set[str]:
 
 
 def targets_of(experiment: Experiment) -> set[str]:
-    return {stage.key for stage in experiment.plan().stages if stage.kind == "train" and "shown" in stage.label}
+    return {
+        stage.key for stage in experiment.plan().stages if stage.kind == "train" and "shown" in stage.label
+    }
 
 
 # --- what is in a key
@@ -242,9 +244,7 @@ def test_a_tower_that_learns_takes_memory_and_time(tuning: Any) -> None:
     def of(image: str, kind: str) -> Any:
         experiment = tuning(kind, f"images.image={image}", "conditions=[clean]")
         plan = experiment.plan()
-        return estimate(
-            plan, plan.stages, experiment.encoder, experiment.row_counts(), experiment.tower
-        )
+        return estimate(plan, plan.stages, experiment.encoder, experiment.row_counts(), experiment.tower)
 
     for kind in TYPES:
         assert of("tune", kind).memory > of("lock", kind).memory

@@ -61,9 +61,7 @@ def images_of(
     return {"images": tuple(dict.fromkeys(stages))} if stages else {}
 
 
-def _seen(
-    maker: Maker, task: Task, data: Stage, condition: Condition, tested: tuple[Stage, ...]
-) -> Stage:
+def _seen(maker: Maker, task: Task, data: Stage, condition: Condition, tested: tuple[Stage, ...]) -> Stage:
     """The vectors of all images of a set: that of the language whose rows name them for others as well."""
     assert task.images is not None
     own = data.spec["split"], data.spec["language"]

@@ -51,7 +51,7 @@ ROW = {"prepare": 150, "predict": 30, "score": 30}
 """Bytes on disk of a row that is prepared, predicted or scored."""
 NUMBER = 2
 """Bytes on disk of a number of an image's vector, in half precision."""
-PIXEL = 1600
+PIXEL = {"bf16": 820, "fp32": 1640}
 """Bytes that a convolutional tower leaves behind for its gradients, a pixel; measured with the bundled one."""
 
 
@@ -128,7 +128,7 @@ def _tuning(plan: Plan, stage: Stage, tower: TowerShape | None, rows: RowCounts,
         return 0.0
     of_row = max(rows.pictures(one).of_row for one in stage.parents["images"])
     batch = of_row * (plan.recipe.training.micro_batch or stage.spec["phase"]["batch_size"])
-    left = float(PIXEL * tower.pixels // 3)
+    left = PIXEL[plan.precision] * tower.pixels / 3
     if tower.layers:
         attention = ATTENTION[plan.precision] * tower.heads * tower.places
         a_place = ACTIVATIONS[plan.precision] * tower.states + attention

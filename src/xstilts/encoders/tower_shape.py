@@ -16,7 +16,7 @@ _SIDE = 224
 """Pixels of a side where a configuration does not say how many there are."""
 _GRID = 7
 """Places on a side of the last feature map of most convolutional networks, at 224 pixels."""
-_WEIGHTS = 3_413_024  # of the bundled tower, without its classifier
+_WEIGHTS = 3_371_008  # of the bundled tower, without its classifier
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import isqrt
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from xstilts.encoders import efficientnet
 from xstilts.encoders.base import folder_fingerprint, hub_folder
@@ -64,6 +64,9 @@ class ImageTower(ABC):
         network: what computes, a torch module.
     """
 
+    beside: ClassVar[str] = "text"
+    """What the names of the network's parts begin with that do not see."""
+
     def __init__(self, network: Any) -> None:
         self.network = network
 
@@ -90,13 +93,13 @@ class ImageTower(ABC):
     def to_tune(self) -> Self:
         """The same tower with a network of its own, in which everything that sees can be trained.
 
-        A text side is left out. Batch normalisation stays as it was published: its statistics would depend on how many
+        A text side and a classifier are left out. Batch normalisation stays as it was published: its statistics would depend on how many
         images are computed together, which must not change a result.
         """
         tower = copy.copy(self)
         tower.network = copy.deepcopy(self.network)
         for name, _ in list(tower.network.named_children()):
-            if name.startswith("text"):
+            if name.startswith(self.beside):
                 delattr(tower.network, name)
         for module in norms_of(tower.network):
             module.requires_grad_(False)
@@ -175,6 +178,8 @@ def load_tower(spec: TowerSpec) -> ImageTower:
 class _Bundled(ImageTower):
     """The bundled EfficientNet."""
 
+    beside = "_fc"
+
     def prepare(self, image: Image) -> torch.Tensor:
         return efficientnet.prepare(image)
 
@@ -251,6 +256,8 @@ def _load_published(spec: TowerSpec, folder: Path) -> ImageTower:
             f"image tower {spec.name!r}: {len(missing)} weights are missing in {folder}, the first is {missing[0]}. "
             "Download or save the model again"
         )
+    for name in loading["missing_keys"]:
+        model.get_parameter(name).data.zero_()  # a pooler that nothing reads, in place of random numbers
     tower = _Published(model.eval(), processor)
     _check_sees(spec, tower, str(model.config.model_type))
     return tower
