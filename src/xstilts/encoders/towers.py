@@ -93,8 +93,8 @@ class ImageTower(ABC):
     def to_tune(self) -> Self:
         """The same tower with a network of its own, in which everything that sees can be trained.
 
-        A text side and a classifier are left out. Batch normalisation stays as it was published: its statistics would depend on how many
-        images are computed together, which must not change a result.
+        A text side and a classifier are left out. Batch normalisation stays as it was published: its statistics would
+        depend on how many images are computed together, which must not change a result.
         """
         tower = copy.copy(self)
         tower.network = copy.deepcopy(self.network)
