@@ -57,6 +57,7 @@ bench: $(STAMP) $(BENCH_STAMP)  ## speed beside transformers.Trainer, sentence-t
 	@if [ -d "$$XSTILTS_DATA/tatoeba" ]; then \
 	  $(BENCH_VENV)/bin/python bench/retrieval.py --out $(RUNS)/bench/retrieval.json; \
 	else echo 'bench/retrieval.py is left out: set XSTILTS_DATA to a folder that holds tatoeba/'; fi
+	$(BIN)/python bench/table.py $(RUNS)/bench
 
 # What is measured against stays out of .venv.
 $(BENCH_STAMP): pyproject.toml constraints.txt bench/requirements.txt

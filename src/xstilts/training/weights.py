@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-_PIECE = 2**20  # numbers
 Kind = tuple[float, float]
 """Learning rate and weight decay."""
 
@@ -24,25 +23,21 @@ Kind = tuple[float, float]
 class Strip:
     """Weights that are treated alike: the same rate and decay, trained by the same tasks.
 
-    `low` and `gradient` are what the models compute with, `master` and `summed` what the optimiser holds: weights and
-    their gradients are views of the former, and in fp32 the latter are the same memory.
+    `low` is what the models compute with: their weights are views of it. `master` and `summed` are what the optimiser
+    holds, weights and the sums of their gradients.
     """
 
     weights: Sequence[torch.nn.Parameter]
     tasks: frozenset[str]
     low: torch.Tensor
-    gradient: torch.Tensor
     master: torch.nn.Parameter
     summed: torch.Tensor
 
-    def point(self, vector: torch.Tensor, gradient: torch.Tensor | None) -> None:
-        """Let the weights be views of a vector, and their gradients, if any, of another."""
+    def point(self, vector: torch.Tensor) -> None:
+        """Let the weights be views of a vector."""
         for weight, part in self.parts(vector):
             weight.grad = None
             weight.data = part
-        if gradient is not None:
-            for weight, part in self.parts(gradient):
-                weight.grad = part
 
     def parts(self, vector: torch.Tensor) -> Iterator[tuple[torch.nn.Parameter, torch.Tensor]]:
         """The weights, each with its part of a vector in its own shape."""
@@ -84,15 +79,23 @@ class Weights:
             for ((rate, decay), _), strip in zip(groups, self.strips, strict=True)
         ]
         self._others = _others(models, self.strips) if precision == "bf16" else []
+        self._fresh = True  # nothing of the next update is summed yet
         self._lowered = False
         self.lower()
 
     def add_gradients(self, task: str) -> None:
-        """Add what a part of a task's batch left in the models to the sums that the optimiser reads."""
-        for strip in self.strips:
-            if task in strip.tasks and strip.summed is not strip.gradient:
-                _add(strip.summed, strip.gradient)
-                strip.gradient.zero_()
+        """Add what a part of a task's batch left in the models to the sums that the optimiser reads.
+
+        Nothing is left behind: autograd hands a first gradient over as it is, and would add a second one to it.
+        """
+        for strip in self._of(task):
+            for weight, total in strip.parts(strip.summed):
+                if weight.grad is not None:
+                    total.copy_(weight.grad) if self._fresh else total.add_(weight.grad.float())
+                elif self._fresh:
+                    total.zero_()
+                weight.grad = None
+        self._fresh = False
 
     def take_gradients(self, task: str) -> list[torch.Tensor]:
         """Hand the sums of a task's batch over to the masters; those of other tasks' weights have none.
@@ -101,16 +104,21 @@ class Weights:
             The gradients, to be changed in place.
         """
         for strip in self.strips:
-            strip.master.grad = strip.summed if task in strip.tasks else None
-        return [strip.summed for strip in self.strips if task in strip.tasks]
+            strip.master.grad = None
+        for strip in self._of(task):
+            strip.master.grad = strip.summed.zero_() if self._fresh else strip.summed
+        self._fresh = True
+        return [strip.summed for strip in self._of(task)]
+
+    def _of(self, task: str) -> list[Strip]:
+        return [strip for strip in self.strips if task in strip.tasks]
 
     def lower(self) -> None:
         """Let the models compute with the masters' values, in the precision of the computation."""
         for strip in self.strips:
             strip.low.copy_(strip.master.detach())
-            strip.summed.zero_()
             if not self._lowered:
-                strip.point(strip.low, strip.gradient)
+                strip.point(strip.low)
         for weight, _, low in self._others:
             weight.data = low
         self._lowered = True
@@ -118,7 +126,7 @@ class Weights:
     def restore(self) -> None:
         """Let the models hold the masters: to be evaluated, read or saved in fp32."""
         for strip in self.strips:
-            strip.point(strip.master.detach(), None)
+            strip.point(strip.master.detach())
         for weight, high, _ in self._others:
             weight.data = high
         self._lowered = False
@@ -128,15 +136,7 @@ def _strip(weights: list[torch.nn.Parameter], tasks: frozenset[str], low: torch.
     import torch
 
     master = torch.nn.Parameter(torch.cat([weight.detach().flatten() for weight in weights]).float())
-    lowered = master.detach().to(low)
-    gradient = torch.zeros_like(lowered)
-    return Strip(weights, tasks, lowered, gradient, master, gradient.float())
-
-
-def _add(total: torch.Tensor, part: torch.Tensor) -> None:
-    """Add bf16 to fp32, in pieces, which are converted first: torch takes four times as long to add what differs."""
-    for start in range(0, len(total), _PIECE):
-        total[start : start + _PIECE] += part[start : start + _PIECE].float()
+    return Strip(weights, tasks, master.detach().to(low), master, torch.empty_like(master))
 
 
 def _others(
