@@ -211,7 +211,13 @@ class _Published(ImageTower):
 
     def grid(self, batch: torch.Tensor) -> torch.Tensor:
         seen = getattr(self.network, "vision_model", self.network)
-        states: torch.Tensor = seen(pixel_values=batch).last_hidden_state.float()
+        found = getattr(seen(pixel_values=batch), "last_hidden_state", None)
+        if found is None:
+            raise EncoderError(
+                f"the image tower, a model of type {seen.config.model_type!r}, gives no states of an image's parts. Taken "
+                f"are {TAKEN}; or say `images: {{parts: 1}}`, which reads one vector of an image"
+            )
+        states: torch.Tensor = found.float()
         if states.ndim == 4:
             return states.permute(0, 2, 3, 1)
         rows, columns = _sides(states.shape[1], batch.shape[2:], getattr(seen.config, "patch_size", None))
