@@ -14,13 +14,13 @@ import yaml
 from image_trees import put_records
 from image_world import write_vit
 from tiny_world import Typed, tiny_recipe
+from xstilts.context import Context
 from xstilts.encoders.models import tuned_tower
 from xstilts.encoders.towers import load_tower
 from xstilts.executors import local
 from xstilts.experiment import Experiment, execute, open_experiment
 from xstilts.room import encoder_shape, most_disk, tunes_tower
 from xstilts.seeing import Look, Seen
-from xstilts.stages import Context
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: pip install 'xstilts[images]'")
 

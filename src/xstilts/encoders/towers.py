@@ -214,8 +214,8 @@ class _Published(ImageTower):
         found = getattr(seen(pixel_values=batch), "last_hidden_state", None)
         if found is None:
             raise EncoderError(
-                f"the image tower, a model of type {seen.config.model_type!r}, gives no states of an image's parts. Taken "
-                f"are {TAKEN}; or say `images: {{parts: 1}}`, which reads one vector of an image"
+                f"the image tower, a model of type {seen.config.model_type!r}, gives no states of an image's parts. "
+                f"Taken are {TAKEN}; or say `images: {{parts: 1}}`, which reads one vector of an image"
             )
         states: torch.Tensor = found.float()
         if states.ndim == 4:

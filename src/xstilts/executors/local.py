@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from xstilts.context import Context
 from xstilts.plan import Plan
 from xstilts.stage import WEIGHT_ROLES, Stage, group_of
-from xstilts.stages import Context, run
+from xstilts.stages import run
 from xstilts.store import Address, Store
 from xstilts.training.processes import processes
 
