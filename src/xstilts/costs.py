@@ -87,7 +87,7 @@ def _images_seen(stage: Stage, rows: RowCounts) -> float:
     phase = stage.spec["phase"]
     of_row = max(rows.pictures(one).of_row for one in stage.parents["images"])
     judged = phase["candidates"] * sum(rows.count(dev) for dev in stage.parents["dev"])
-    return of_row * (4 * phase["batch_size"] * _updates(stage, rows) + judged)
+    return float(of_row * (4 * phase["batch_size"] * _updates(stage, rows) + judged))
 
 
 def _updates(stage: Stage, rows: RowCounts) -> float:

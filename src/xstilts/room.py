@@ -89,7 +89,7 @@ def encoder_shape(encoder: EncoderSpec, tower: TowerSpec | None = None) -> Shape
         layers=layers,
         heads=int(config.get("num_attention_heads") or config.get("n_heads") or max(1, width // 64)),
         beside=width * int(config.get("max_position_embeddings") or 0) + width * width,
-        tower=tower and tower_shape(tower),
+        tower=None if tower is None else tower_shape(tower),
     )
 
 

@@ -33,7 +33,7 @@ class Joined(nn.Module, ABC):
         self.locked = settings["text"] == "lock"
         self.parts = settings.get("parts", 1)
         self.eyes = tower
-        self.tower = tower and tower.network
+        self.tower: Any = None if tower is None else tower.network
 
     def lock(self) -> None:
         """Take the encoder out of what learns, where it is locked: at the end of a subclass's `__init__`."""
@@ -54,12 +54,12 @@ class Joined(nn.Module, ABC):
         if image.ndim < 5 or self.eyes is None:
             return image.to(kind)
         pixels = image.flatten(0, 1).to(kind)
-        blocks = pixels.split(AT_ONCE)
+        blocks = torch.split(pixels, AT_ONCE)
         look: Callable[..., torch.Tensor] = self.eyes.seen
         if len(blocks) > 1:
             look = partial(checkpoint, look, use_reentrant=False)
         found = torch.cat([look(block, self.parts) for block in blocks])
-        return found.unflatten(0, image.shape[:2]).to(kind)
+        return found.reshape(*image.shape[:2], *found.shape[1:]).to(kind)
 
     def get_input_embeddings(self) -> Any:
         """The encoder's word embeddings."""
