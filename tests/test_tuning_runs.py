@@ -40,7 +40,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in NAMES:
         colours = random.integers(0, 256, (20, 20, 3), np.uint8)
         Image.fromarray(colours).save(folder / "pictures" / name)
-    for place in ("train-en", "dev-en", "test-en", "test-de"):
+    for place in ("train-en", "dev-en", "dev-de", "test-en", "test-de"):
         rows = [
             {"image": name, "text": f"{place[-2:]} w{number}", "label": ("no", "yes")[number % 2]}
             for number, name in enumerate(NAMES)
@@ -146,6 +146,27 @@ def test_tests_are_seen_by_the_tower_of_their_own_model(tuning: Any, kind: str) 
 def test_other_ways_to_select_see_as_well(tuning: Any, rule: str) -> None:
     plan = execute(tuning(TYPES[0], f"selection={rule}", "training.target.candidates=2"))
     assert plan.cells
+
+
+def test_few_shot_rows_tune_on(tuning: Any) -> None:
+    """The training goes on with the tower that the one in English left, and its tests are seen by what comes out."""
+    few = ("settings=[zero-shot, few-shot@4]", "training.few_shot.epochs=1")
+    experiment = tuning(TYPES[0], "keep=all", "conditions=[clean]", *few)
+    plan = execute(experiment)
+    context = Context(experiment.store, experiment.catalogue, experiment.encoder, 1, tower=experiment.tower)
+    before = context.checkpoint(plan.finals["none", "my/shown", 0]).heads["my/shown"].weights
+    cell = next(one for one in plan.beside if (one.arm, one.language) == ("none", "de"))
+    after = context.checkpoint(cell.checkpoint).heads["my/shown"].weights
+    name = "tower.embeddings.patch_embeddings.projection.weight"
+    difference = (after[name] - before[name]).abs().max()
+    assert experiment.tower is not None
+    published = load_tower(experiment.tower).network.state_dict()[name.removeprefix("tower.")]
+    assert (after[name] - published).abs().max() > 1.5e-3
+    assert 0 < difference < 1.2e-3, (
+        "one step of 0.001 from there; from the published weights it would be more"
+    )
+    (seen,) = cell.score.parents["prediction"][0].parents["images"]
+    assert seen.parents["checkpoint"] == (cell.checkpoint,)
 
 
 def test_a_recipe_runs_as_one_types_it(
