@@ -100,8 +100,8 @@ def expected(case: Case, folder: Path) -> dict[str, float]:
 
 def trained(case: Case, folder: Path) -> dict[str, float]:
     """Peak memory of this process that trains, and disk of its store, in GB."""
+    from xstilts.context import Context
     from xstilts.executors import local
-    from xstilts.stages import Context
 
     experiment = opened(case, folder)
     context = Context(experiment.store, experiment.catalogue, experiment.encoder, 1, None)

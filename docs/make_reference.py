@@ -42,9 +42,9 @@ SECTIONS = {
     "Prefix": ("retrieval.prefix", 'One text stands for both: `prefix: "query: "`.'),
     "Images": (
         "images",
-        "Where a target has images. They are put to the tower once; what is learned besides is a projection on either "
-        "side, or for labels a fusion (see [image–text](image-text.md#labels-for-texts-about-images)), at "
-        "`head_learning_rate`.",
+        "Where a target has images. They are put to the tower once, unless it is "
+        "[tuned](image-text.md#tuning-the-image-tower); what is learned besides is a projection on either side, or for "
+        "labels a fusion (see [image–text](image-text.md#labels-for-texts-about-images)), at `head_learning_rate`.",
     ),
     "Statistics": ("statistics", "The formulas are in [Statistics](statistics.md)."),
     "UserTask": (

@@ -45,3 +45,18 @@ def write_clip(folder: Path) -> Any:
     size = {"height": 16, "width": 16}
     CLIPImageProcessorPil(size=size, crop_size=size).save_pretrained(folder)
     return model
+
+
+def write_resnet(folder: Path) -> Any:
+    """A ResNet of one stage of 16 channels on 16 × 16 pixels: a tower with batch normalisation."""
+    import torch
+    from transformers import ResNetConfig, ResNetModel
+    from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
+
+    config = ResNetConfig(embedding_size=8, hidden_sizes=[16], depths=[1], layer_type="basic")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = ResNetModel(config).eval()
+    model.save_pretrained(folder)
+    ViTImageProcessorPil(size={"height": 16, "width": 16}).save_pretrained(folder)
+    return model

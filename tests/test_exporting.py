@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finished_runs import copy_of, experiment_on, predictions_of, with_dev
+from xstilts.context import Context
 from xstilts.encoders.base import find_encoder, load_encoder
 from xstilts.errors import UnknownName, UserError
 from xstilts.evaluating import evaluate
@@ -27,7 +28,6 @@ from xstilts.finished import FinishedRun, choose
 from xstilts.model_card import _text, write_card
 from xstilts.recipe import parse_recipe
 from xstilts.report.words import verdict_word
-from xstilts.stages import Context
 
 
 def clean_items(opened: FinishedRun, arm: str, target: str, seed: int) -> list[tuple[dict[str, Any], Any]]:

@@ -131,8 +131,8 @@ def test_a_recipe_runs_and_the_report_tells(
 
 
 def test_a_locked_encoder_is_the_arms_own(pictures: Any) -> None:
+    from xstilts.context import Context
     from xstilts.executors import local
-    from xstilts.stages import Context
 
     experiment = pictures("images.text=lock", conditions=["clean"], languages=["en"])
     plan = experiment.plan()
@@ -149,8 +149,8 @@ def test_a_locked_encoder_is_the_arms_own(pictures: Any) -> None:
 
 def test_features_of_ones_own_take_the_place_of_images(pictures: Any, tmp_path: Path) -> None:
     """Captions in files, vectors in an .npz: no image is opened, and the projection is as wide as the vectors."""
+    from xstilts.context import Context
     from xstilts.executors import local
-    from xstilts.stages import Context
 
     names = [f"i{number}.jpg" for number in range(24)]
     random = np.random.default_rng(0)

@@ -41,7 +41,7 @@ LAYERS = (
     {"counting", "training", "plan_parts", "plan_retrieval", "plan_images", "layer_choice", "seeing"},
     {"plan_settings"},
     {"plan", "predicting"},
-    {"room"},
+    {"room", "context"},
     {"stages", "costs", "best", "overlap", "claims", "racing"},
     {"executors", "answer", "layers", "differing", "report", "detectable"},
     {"explaining", "explained", "heats", "results"},

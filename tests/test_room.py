@@ -11,7 +11,17 @@ from tiny_world import Opener
 from xstilts.encoders.base import EncoderSpec
 from xstilts.executors import local
 from xstilts.experiment import Experiment, execute
-from xstilts.room import AT_WORK, LONGEST, Shape, encoder_shape, most_disk, peak_memory, pieces
+from xstilts.room import (
+    ACTIVATIONS,
+    AT_WORK,
+    ATTENTION,
+    LONGEST,
+    Shape,
+    encoder_shape,
+    most_disk,
+    peak_memory,
+    pieces,
+)
 
 XLMR_LARGE = {
     "model_type": "xlm-roberta",
@@ -78,7 +88,7 @@ def test_the_choices_of_an_example_are_inputs_of_their_own(tiny: Opener) -> None
     length = min(32, LONGEST * rows.tokens(data, 32).all / 3)
     rest = peak_memory(plan, [train], Shape(**{**vars(shape), "layers": 0}), rows)
     grown = peak_memory(plan, [train], shape, rows) - rest
-    a_token = 40 * shape.width + 6 * shape.heads * length
+    a_token = ACTIVATIONS["bf16"] * shape.width + ATTENTION["bf16"] * shape.heads * length
     assert grown == pytest.approx(8 * length * a_token * shape.layers)
     assert AT_WORK > 0
 

@@ -66,7 +66,7 @@ def together(blocks: Iterable[Block]) -> Seen:
 
 
 def looked(names: Sequence[str], condition: str = "clean", threads: int = 1, bad: Sequence[str] = ()) -> Seen:
-    return together(see(Colours(bad), names, Look(Means(), Condition.parse(condition)), threads))
+    return together(see(Colours(bad), names, Look(Means(None), Condition.parse(condition)), threads))
 
 
 def kept(blocks: Iterable[Block], folder: Path) -> Seen:
@@ -79,7 +79,7 @@ def kept(blocks: Iterable[Block], folder: Path) -> Seen:
 
 def test_every_image_gets_its_own_vector_whatever_the_threads() -> None:
     told: list[int] = []
-    one = together(see(Colours(), NAMES, Look(Means()), 1, told.append))
+    one = together(see(Colours(), NAMES, Look(Means(None)), 1, told.append))
     assert one.names == NAMES and one.bad == []
     expected = [[n, 2 * n, 3 * n] for n in range(len(NAMES))]
     assert np.allclose(one.vectors, expected)
@@ -97,7 +97,7 @@ def test_what_cannot_be_read_is_left_out_and_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="none of the images of 1 rows can be read"):
         seen.shown([{"id": "x", "image": NAMES[0]}])
     with pytest.raises(DataError, match="none of 25 images can be read"):
-        kept(see(Colours(NAMES), NAMES, Look(Means()), 2), tmp_path)
+        kept(see(Colours(NAMES), NAMES, Look(Means(None)), 2), tmp_path)
 
 
 def test_rows_of_other_images_are_an_error() -> None:
@@ -108,7 +108,7 @@ def test_rows_of_other_images_are_an_error() -> None:
 
 def test_damaged_weights_are_not_taken_for_vectors() -> None:
     with pytest.raises(EncoderError, match="not finite"):
-        list(see(Colours(), NAMES[:2], Look(Broken()), 1))
+        list(see(Colours(), NAMES[:2], Look(Broken(None)), 1))
 
 
 def test_conditions_on_images_and_on_vectors_change_them_the_same_way_each_time() -> None:
@@ -121,19 +121,19 @@ def test_conditions_on_images_and_on_vectors_change_them_the_same_way_each_time(
 
 def test_they_are_kept_as_one_array(tmp_path: Path) -> None:
     seen = looked(NAMES, bad=[NAMES[3]])
-    read = kept(see(Colours([NAMES[3]]), NAMES, Look(Means()), 1), tmp_path)
+    read = kept(see(Colours([NAMES[3]]), NAMES, Look(Means(None)), 1), tmp_path)
     assert read.names == seen.names and read.bad == [NAMES[3]]
     assert np.array_equal(read.vectors, seen.vectors) and read.vectors.dtype == np.float16
 
 
 def test_of_parts_there_are_at_most_so_many(tmp_path: Path) -> None:
     """Each image is of one colour, whose parts are all the same; a grid of 32 × 32 becomes one of 3 × 3."""
-    read = kept(see(Colours(), NAMES, Look(Means(), parts=10), 1), tmp_path)
+    read = kept(see(Colours(), NAMES, Look(Means(None), parts=10), 1), tmp_path)
     assert read.vectors.shape == (len(NAMES), 9, 3) and read.sizes == {"image_parts": 9, "image_width": 3}
     assert np.array_equal(read.vectors[:, 4], looked(NAMES).vectors)
     pixels = torch.arange(16.0).reshape(1, 1, 4, 4)
-    assert Means().parts(pixels, 4)[0, :, 0].tolist() == [2.5, 4.5, 10.5, 12.5]
-    assert Means().parts(pixels, 100)[0, :, 0].tolist() == list(range(16))
+    assert Means(None).parts(pixels, 4)[0, :, 0].tolist() == [2.5, 4.5, 10.5, 12.5]
+    assert Means(None).parts(pixels, 100)[0, :, 0].tolist() == list(range(16))
 
 
 def test_a_pair_of_images_is_shown_with_both_vectors() -> None:

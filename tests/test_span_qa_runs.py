@@ -18,6 +18,7 @@ import yaml
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from tiny_world import TASKS, WORDS, tiny_recipe
+from xstilts.context import Context
 from xstilts.costs import estimate
 from xstilts.errors import RecipeError, UserError
 from xstilts.evaluating import evaluate
@@ -26,7 +27,6 @@ from xstilts.experiment import Experiment, open_experiment, run_experiment
 from xstilts.exporting import export_hf
 from xstilts.finished import FinishedRun
 from xstilts.showing import _line
-from xstilts.stages import Context
 from xstilts.tasks import Catalogue
 
 LENGTH = 40

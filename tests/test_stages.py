@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from tiny_world import Opener
 from xstilts import predicting
+from xstilts.context import Context
 from xstilts.errors import DataError, RecipeError, StoreError
 from xstilts.executors.local import execute
 from xstilts.experiment import Experiment
 from xstilts.plan import Plan
 from xstilts.stage import Stage
-from xstilts.stages import Context, _chunks, run
+from xstilts.stages import _chunks, run
 from xstilts.tasks.base import Row
 from xstilts.tasks.dividing import sample
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from xstilts import __version__, analysis
 from xstilts.best import best_arm, dev_scores
+from xstilts.hashing import digest
 from xstilts.languages import script
 from xstilts.metrics import get_metric
 from xstilts.overlap import find_overlap
@@ -149,7 +150,7 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
         "store": experiment.store.url,
         "base": str(experiment.base.resolve()),
         "data": str(data.resolve()) if (data := experiment.catalogue.data) else None,
-        "tower": {"name": tower.name, **tower.identity} if (tower := experiment.tower) else None,
+        "tower": _tower(experiment),
         "licences": {task.name: task.licence for task in _used(experiment) if task.licence},
         "controls": [vars(control) for control in plan.controls],
         "skipped": [*plan.skipped, *_unread(plan, experiment.store)],
@@ -169,6 +170,14 @@ def run_record(experiment: Experiment, plan: Plan, record: Mapping[str, Any]) ->
     }
 
 
+def _tower(experiment: Experiment) -> dict[str, Any] | None:
+    """The image tower, and whether it was tuned, where a target has images."""
+    tower = experiment.tower
+    if tower is None:
+        return None
+    return {"name": tower.name, **tower.identity, "tuned": experiment.recipe.images.image == "tune"}
+
+
 def _used(experiment: Experiment) -> list[Task]:
     """The tasks of a recipe: targets, and then intermediates."""
     recipe = experiment.recipe
@@ -178,15 +187,17 @@ def _used(experiment: Experiment) -> list[Task]:
 
 def _unread(plan: Plan, store: Store) -> list[str]:
     """A line for each set of images of which some could not be read and were left out."""
-    lines = []
+    lines: dict[str, str] = {}
     for stage in plan.stages:
         if stage.kind == "features" and stage.address in store:
             info = store.open(stage.address).info
             if info["bad"]:
                 few = ", ".join(info["bad"][:3])
                 total = info["images"] + len(info["bad"])
-                lines.append(f"{stage.label}: {len(info['bad'])} of {total} could not be read, such as {few}")
-    return lines
+                told = f"{stage.label}: {len(info['bad'])} of {total} could not be read, such as {few}"
+                # Those that tuned towers are tested on are the same for all of them.
+                lines.setdefault(digest([stage.spec, stage.parents["rows"][0].key]), told)
+    return list(lines.values())
 
 
 def rows_of(experiment: Experiment, stage: Stage) -> list[Row]:

@@ -161,6 +161,9 @@ def print_plan(experiment: Experiment, folder: Path, console: Console, as_json: 
     console.print(table)
     for line in _trainings(work.stages):
         console.print(f"  {escape(line)}", highlight=False)
+    if experiment.tower is not None and experiment.recipe.images.image == "tune":
+        line = f"  The image tower {experiment.tower.name} is tuned in each training of a target with images."
+        console.print(escape(line), highlight=False, soft_wrap=True)
     for line in plan.skipped:
         console.print(f"[dim]left out: {escape(line)}[/]", highlight=False)
     if experiment.chooses_best and not plan.controls:
@@ -247,7 +250,7 @@ def planned(experiment: Experiment, rows: RowCounts | None = None) -> tuple[Plan
 
     plan = experiment.full_plan()
     work = pending(plan, experiment.store.addresses())
-    costs = estimate(plan, work.stages, experiment.encoder, rows or experiment.row_counts())
+    costs = estimate(plan, work.stages, experiment.encoder, rows or experiment.row_counts(), experiment.tower)
     return plan, work, costs
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from xstilts.counting import RowCounts
 from xstilts.encoders.base import EncoderSpec
+from xstilts.encoders.towers import TowerSpec
 from xstilts.plan import Plan, Stage
-from xstilts.room import encoder_shape, most_disk, peak_memory
+from xstilts.room import encoder_shape, most_disk, peak_memory, tunes_tower
 from xstilts.stage import group_of
 
 FLOPS_A_CORE = {"bf16": 100e9, "fp32": 37e9}
@@ -33,25 +34,32 @@ class Costs:
     disk: float
 
 
-def estimate(plan: Plan, pending: Sequence[Stage], encoder: EncoderSpec, rows: RowCounts) -> Costs:
+def estimate(
+    plan: Plan,
+    pending: Sequence[Stage],
+    encoder: EncoderSpec,
+    rows: RowCounts,
+    tower: TowerSpec | None = None,
+) -> Costs:
     """The cost of the pending stages of a plan.
 
     Training costs 6 FLOPs a weight and token, prediction 2 (Kaplan et al. 2020, arXiv 2001.08361, section 2.1), and
     every update `UPDATE` beside. Word embeddings are looked up, not multiplied, and count for nothing. Images take what
-    they take with the bundled tower; a larger one takes longer.
+    they take with the bundled tower, and four times that in a training that tunes it; a larger one takes longer.
     """
-    shape = encoder_shape(encoder)
+    shape = encoder_shape(encoder, tower)
     cores = min(plan.recipe.training.threads, os.cpu_count() or 1)
     speed = FLOPS_A_CORE[plan.precision] * cores
-    flops, updates, images, seen = 0.0, 0.0, 0, dict[str, set[int]]()
+    flops, updates, images, seen = 0.0, 0.0, 0.0, dict[str, set[int]]()
     for stage in pending:
         if stage.kind == "train":
             flops += 6 * shape.body * _tokens_seen(stage, rows)
             updates += _updates(stage, rows)
+            images += _images_seen(stage, rows) if tunes_tower(stage) else 0
         elif stage.kind == "predict":
             flops += 2 * shape.body * _tokens_read(stage, rows, seen)
         elif stage.kind == "features":
-            images += rows.count(stage.parents["rows"][0])
+            images += rows.pictures(stage).images
     return Costs(
         seconds=flops / speed + UPDATE * shape.body * updates + IMAGE * images / cores + STAGE * len(pending),
         memory=peak_memory(plan, pending, shape, rows),
@@ -72,6 +80,14 @@ def _tokens_seen(stage: Stage, rows: RowCounts) -> float:
     (data,) = stage.parents["train"]
     more = _longer(stage, rows) * phase["batch_size"]
     return float(total + more * rows.tokens(data, phase["max_length"]).all)
+
+
+def _images_seen(stage: Stage, rows: RowCounts) -> float:
+    """Images that a training puts to a tower that it tunes; those with gradients, which it sees twice, as four."""
+    phase = stage.spec["phase"]
+    of_row = max(rows.pictures(one).of_row for one in stage.parents["images"])
+    judged = phase["candidates"] * sum(rows.count(dev) for dev in stage.parents["dev"])
+    return float(of_row * (4 * phase["batch_size"] * _updates(stage, rows) + judged))
 
 
 def _updates(stage: Stage, rows: RowCounts) -> float:

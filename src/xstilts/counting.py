@@ -21,6 +21,7 @@ from xstilts.task_types.base import Count
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row
 from xstilts.tasks.dividing import used
+from xstilts.tasks.pictures import image_names
 
 SAMPLE = 50
 """Rows of a split and language whose tokens are counted."""
@@ -46,6 +47,16 @@ class Size:
     sources: int
     inputs: float
     own: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The images of a features stage: how many, how many a row has, and of vectors that are given, parts and width."""
+
+    images: int
+    of_row: int
+    parts: int
+    width: int
 
 
 @dataclass(frozen=True)
@@ -180,6 +191,25 @@ class RowCounts:
         rows = max(1, len(some))
         first, every = sum(one[0] for one in found) / rows, sum(map(sum, found)) / rows
         return [first, every - first]
+
+    def pictures(self, stage: Stage) -> Pictures:
+        """What a features stage puts to an image tower, or takes from a file; at most, where it takes some rows."""
+        (data,) = stage.parents["rows"]
+        facts = digest([_place(data), stage.spec["images"]])
+        images, of_row, parts, width = remembered(f"pictures/{facts}", facts, lambda: self._pictured(data))
+        return Pictures(min(images, of_row * self.count(data)), of_row, parts, width)
+
+    def _pictured(self, data: Stage) -> list[int]:
+        rows, source = self._read(data), self.catalogue.get(data.spec["task"]["name"]).images
+        assert source is not None
+        names = image_names(rows)
+        of_row = max((len(image_names([row])) for row in rows), default=0)
+        given = source.given(data.spec["language"])
+        if given is None:
+            return [len(names), of_row, 0, 0]
+        there = next((name for name in names if not given.missing([name])), None)
+        shape = next(given.blocks([there], whole=True))[1].shape[1:] if there is not None else (0,)
+        return [len(names), of_row, *map(int, shape if len(shape) == 2 else (1, *shape))]
 
     def shared(self, stages: Mapping[str, Stage]) -> Shared:
         """How many sources the test rows of languages share, which a stage each reads."""

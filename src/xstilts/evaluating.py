@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from xstilts import __version__, analysis
+from xstilts.context import Context
 from xstilts.encoders.base import find_encoder
 from xstilts.errors import UserError
 from xstilts.examining import Examiner, Options, Settings
@@ -27,7 +28,6 @@ from xstilts.perturbations import Condition
 from xstilts.plan_retrieval import pool_languages
 from xstilts.report.layers import compared_vectors
 from xstilts.stage import joined_revision
-from xstilts.stages import Context
 from xstilts.store import Store
 from xstilts.task_types import family_of, get_task_type, is_trained, metrics_of, search_words
 from xstilts.tasks import Catalogue

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from xstilts.context import Context
 from xstilts.encoders.base import BaseEncoder
 from xstilts.encoders.checkpoint import Checkpoint
 from xstilts.errors import EncoderError, UnknownName, UserError
@@ -20,7 +21,7 @@ from xstilts.plan_retrieval import pools, reading, role
 from xstilts.predicting import Job, TestSet, predict_sets
 from xstilts.recipe import Retrieval
 from xstilts.stage import Stage, group_of
-from xstilts.stages import Context, run
+from xstilts.stages import run
 from xstilts.task_types import Untouched, check_roles, get_trained_type, retrieval_type
 from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Task

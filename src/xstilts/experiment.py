@@ -170,9 +170,9 @@ def execute(
 
     `present` is what the store has, where that is known; it is kept up to date.
     """
+    from xstilts.context import Context
     from xstilts.executors import local
     from xstilts.heats import run_race
-    from xstilts.stages import Context
     from xstilts.training.processes import processes
 
     listener = listener or Listener()

@@ -23,8 +23,8 @@ from xstilts.store import Address, Store
 from xstilts.training.processes import processes
 
 if TYPE_CHECKING:
+    from xstilts.context import Context
     from xstilts.experiment import Experiment, Listener
-    from xstilts.stages import Context
 
 
 def race_of(experiment: Experiment) -> Race:

@@ -48,7 +48,7 @@ def outlook(experiment: Experiment, plan: Plan, work: Work, worst: Costs, rows: 
     if race.over:
         return Outlook(race, worst, worst)
     stages = best_case(plan, work.stages, race, experiment.recipe.controls.of)
-    return Outlook(race, estimate(plan, stages, experiment.encoder, rows), worst)
+    return Outlook(race, estimate(plan, stages, experiment.encoder, rows, experiment.tower), worst)
 
 
 def print_outlook(found: Outlook, precision: str, console: Console) -> None:

@@ -251,7 +251,7 @@ class _Planner:
         language, condition = place
         data = self.prepare(target, split, language, limit=self.recipe.limit)
         parents = {**before, "data": (data,), **pools(self, target, split, [language])}
-        parents |= images_of(self, [(target, data)], condition)
+        parents |= images_of(self, [(target, data)], condition, before.get("checkpoint", ()))
         what = f"predict {label}: {target.name} {language} {condition}"
         spec = {**spec, "condition": str(condition), **condition.identity(language)}
         return self.add("predict", spec, parents, what)

@@ -1,4 +1,8 @@
-"""What images add to a plan: a stage that puts each set of them to the image tower, once for every condition."""
+"""What images add to a plan: a stage that puts each set of them to the image tower, once for every condition.
+
+A tower that is tuned is another one for every model. What trains and judges it reads images as it takes them, and each
+set that is tested is put to the tower of the model that is.
+"""
 
 from __future__ import annotations
 
@@ -31,24 +35,33 @@ class Maker(Protocol):
         ...
 
 
-def images_of(maker: Maker, data: Iterable[tuple[Task, Stage]], condition: Condition = CLEAN) -> Parents:
+def images_of(
+    maker: Maker,
+    data: Iterable[tuple[Task, Stage]],
+    condition: Condition = CLEAN,
+    tested: tuple[Stage, ...] = (),
+) -> Parents:
     """The images that rows name, as parents in the role `images`; nothing where no task has images.
 
     Args:
         maker: makes the stages.
         data: tasks, and the stages that prepare their rows.
         condition: of the test input; one on texts leaves the images as they are.
+        tested: the checkpoint that is tested, if any is: where towers are tuned, its own sees the images.
+
+    Raises:
+        RecipeError: a tower is to be tuned, but of a task's images there are features alone.
     """
     of_images = condition.modality in {"image", "features"}
     stages = [
-        _seen(maker, task, rows, condition if of_images else CLEAN)
+        _seen(maker, task, rows, condition if of_images else CLEAN, tested if task.tunes_tower else ())
         for task, rows in data
         if task.images is not None
     ]
     return {"images": tuple(dict.fromkeys(stages))} if stages else {}
 
 
-def _seen(maker: Maker, task: Task, data: Stage, condition: Condition) -> Stage:
+def _seen(maker: Maker, task: Task, data: Stage, condition: Condition, tested: tuple[Stage, ...]) -> Stage:
     """The vectors of all images of a set: that of the language whose rows name them for others as well."""
     assert task.images is not None
     own = data.spec["split"], data.spec["language"]
@@ -59,16 +72,21 @@ def _seen(maker: Maker, task: Task, data: Stage, condition: Condition) -> Stage:
             examples = limit = None  # a sample of one is no sample of the other
         data = maker.prepare(task, split, shown, examples and examples[1], limit)
     given = task.images.given(shown) is not None
+    if given and task.tunes_tower:
+        raise RecipeError(
+            f"images.image: tune, but of {task.name}'s images in {shown} there are only features, from which no image "
+            f"tower can learn. Put image files where `xstilts show {task.name}` says, or say `images: {{image: lock}}`"
+        )
     spec = {
         "images": task.images.fingerprint(split, shown),
         "tower": None if given else task.towers["tower"],
         "condition": str(condition),
-        **_parts(task, given),
+        **({"parts": 0} if task.tunes_tower and not tested else _parts(task, given)),
         **condition.identity(shown),
     }
-    return maker.add(
-        "features", spec, {"rows": (data,)}, f"images of {task.name} {split} {shown} {condition}"
-    )
+    parents = {"rows": (data,)} | ({"checkpoint": tested} if tested else {})
+    by = "".join(f", {one.label.removeprefix('select ')}" for one in tested)
+    return maker.add("features", spec, parents, f"images of {task.name} {split} {shown} {condition}{by}")
 
 
 def _shown(task: Task, split: str, language: str) -> tuple[str, str]:
@@ -108,8 +126,8 @@ def joining(task: Task) -> dict[str, Any]:
     if task.images is None:
         return {}
     given = task.images.given(task.images.of(task.train_language)) is not None
-    names = (*get_task_type(task.type).joined, *(() if given else ("tower", "image_width")))
-    return {"towers": {name: task.towers[name] for name in names}}
+    tower = {} if given else {name: task.towers[name] for name in ("tower", "image_width")}
+    return {"towers": get_task_type(task.type).joining(task) | tower}
 
 
 def holds(seen: Stage, data: Stage, task: Task) -> bool:

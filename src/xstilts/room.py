@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import isqrt
 from typing import Any
 
 from xstilts.counting import RowCounts
 from xstilts.encoders.base import EncoderSpec
+from xstilts.encoders.tower_shape import TowerShape, tower_shape
+from xstilts.encoders.towers import AT_ONCE, TowerSpec
 from xstilts.plan import Plan, Stage
+from xstilts.stage import group_of
 from xstilts.task_types import get_trained_type
 from xstilts.training.batching import TOKENS_AT_ONCE
 
@@ -44,6 +49,10 @@ ARTIFACT = 1500
 """Bytes on disk of a stage without rows or weights: its manifest, and the frame of a table."""
 ROW = {"prepare": 150, "predict": 30, "score": 30}
 """Bytes on disk of a row that is prepared, predicted or scored."""
+NUMBER = 2
+"""Bytes on disk of a number of an image's vector, in half precision."""
+PIXEL = {"bf16": 820, "fp32": 1640}
+"""Bytes that a convolutional tower leaves behind for its gradients, a pixel; measured with the bundled one."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,7 @@ class Shape:
     """What of an encoder decides cost: width, layers, heads, size of its vocabulary, and weights.
 
     `body` are the weights of the layers; `beside` those of position embeddings, and of a pooler or a head like it.
+    `tower` are the sizes of the image tower, where there is one.
     """
 
     body: int
@@ -59,13 +69,14 @@ class Shape:
     layers: int
     heads: int
     beside: int
+    tower: TowerShape | None = None
 
     def trained(self, pieces: float) -> float:
         """The weights that are trained where so many pieces of the vocabulary are used."""
         return self.body + self.beside + self.width * pieces
 
 
-def encoder_shape(encoder: EncoderSpec) -> Shape:
+def encoder_shape(encoder: EncoderSpec, tower: TowerSpec | None = None) -> Shape:
     """Sizes from an encoder's configuration: 4 h² + 2 h f weights a layer, and its biases and norms."""
     config: dict[str, Any] = json.loads((encoder.folder / "config.json").read_text("utf-8"))
     width = int(config.get("hidden_size") or config.get("dim") or config["d_model"])
@@ -78,6 +89,7 @@ def encoder_shape(encoder: EncoderSpec) -> Shape:
         layers=layers,
         heads=int(config.get("num_attention_heads") or config.get("n_heads") or max(1, width // 64)),
         beside=width * int(config.get("max_position_embeddings") or 0) + width * width,
+        tower=None if tower is None else tower_shape(tower),
     )
 
 
@@ -95,10 +107,33 @@ def peak_memory(plan: Plan, pending: Sequence[Stage], shape: Shape, rows: RowCou
             copies = stage.spec["phase"]["candidates"] - 1 + len(stage.parents.get("init", ()))
             each = TRAINED[plan.precision] + 4 * copies
             weights = each * shape.trained(pieces(stage, shape, rows))
-            most = max(most, weights + _activations(plan, stage, shape, rows))
+            seeing = _tuning(plan, stage, shape.tower, rows, each)
+            most = max(most, weights + _activations(plan, stage, shape, rows) + seeing)
         elif stage.kind == "predict":
             most = max(most, 8.0 * shape.body)
     return LIBRARIES + published + most
+
+
+def tunes_tower(training: Stage) -> bool:
+    """Whether a training is one of the image tower as well."""
+    return any(task.get("towers", {}).get("image") == "tune" for task in training.spec["tasks"])
+
+
+def _tuning(plan: Plan, stage: Stage, tower: TowerShape | None, rows: RowCounts, each: float) -> float:
+    """Bytes that an image tower needs in a training that tunes it, with `each` byte a weight; else none.
+
+    Beside its weights as published and trained they are what a few images at once leave behind for their gradients.
+    """
+    if tower is None or not tunes_tower(stage):
+        return 0.0
+    of_row = max(rows.pictures(one).of_row for one in stage.parents["images"])
+    batch = of_row * (plan.recipe.training.micro_batch or stage.spec["phase"]["batch_size"])
+    left = PIXEL[plan.precision] * tower.pixels / 3
+    if tower.layers:
+        attention = ATTENTION[plan.precision] * tower.heads * tower.places
+        a_place = ACTIVATIONS[plan.precision] * tower.states + attention
+        left = tower.places * a_place * (tower.layers + AT_WORK)
+    return (4 + each) * tower.weights + min(batch, AT_ONCE) * left + 4.0 * batch * tower.pixels
 
 
 def _activations(plan: Plan, stage: Stage, shape: Shape, rows: RowCounts) -> float:
@@ -139,16 +174,35 @@ def _trainings(stage: Stage) -> Iterator[Stage]:
 def most_disk(plan: Plan, pending: Sequence[Stage], shape: Shape, rows: RowCounts) -> float:
     """Bytes that the store grows by at the most: what stays, and the candidates of the largest training.
 
-    Which arm leads is known at the end, so that with `keep: best` the checkpoints of all arms are there until then.
+    What a tuned image tower has seen passes as well, unless everything is kept. Which arm leads is known at the end, so
+    that with `keep: best` the checkpoints of all arms are there until then.
     """
-    kept, stays, passing = _kept(plan, pending), 0.0, 0.0
+    kept, stays, passing, seen = _kept(plan, pending), 0.0, 0.0, Counter[str]()
     for stage in pending:
         stays += ARTIFACT + _stored_rows(stage, shape, rows)
-        if stage.kind == "train":
+        if stage.kind == "features":
+            tuned = "" if stage.weights is None or plan.recipe.keep == "all" else group_of(stage)
+            seen[tuned] += _seen(stage, shape.tower, rows)
+        elif stage.kind == "train":
             passing = max(passing, stage.spec["phase"]["candidates"] * _checkpoint(stage, shape, rows))
         elif stage.key in kept and stage.weights is not None:
             stays += _checkpoint(stage.parents["train"][0], shape, rows)
-    return stays + passing
+    stays += seen.pop("", 0)
+    return stays + max(passing, *seen.values(), 0.0)
+
+
+def _seen(stage: Stage, tower: TowerShape | None, rows: RowCounts) -> int:
+    """Bytes of the array that a features stage keeps: of vectors, or of images as a tower takes them."""
+    pictures, parts = rows.pictures(stage), stage.spec.get("parts", 1)
+    if stage.spec["tower"] is None:
+        numbers = pictures.width * (pictures.parts if parts == "all" else 1)
+    elif tower is None:  # sizes are not known
+        numbers = 0
+    elif parts > 1:
+        numbers = tower.states * min(tower.places, isqrt(parts) ** 2)
+    else:
+        numbers = tower.width if parts else tower.pixels
+    return NUMBER * pictures.images * numbers
 
 
 def _kept(plan: Plan, pending: Sequence[Stage]) -> set[str]:
@@ -167,8 +221,9 @@ def _kept(plan: Plan, pending: Sequence[Stage]) -> set[str]:
 
 
 def _checkpoint(training: Stage, shape: Shape, rows: RowCounts) -> float:
-    """Bytes of one checkpoint of a training."""
-    return 4 * shape.trained(pieces(training, shape, rows))
+    """Bytes of one checkpoint of a training, with the image tower where it is tuned."""
+    tower = shape.tower.weights if shape.tower is not None and tunes_tower(training) else 0
+    return 4 * (shape.trained(pieces(training, shape, rows)) + tower)
 
 
 def _stored_rows(stage: Stage, shape: Shape, rows: RowCounts) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xstilts.encoders.towers import ImageTower
+from xstilts.encoders.towers import AT_ONCE, ImageTower
 from xstilts.errors import DataError, EncoderError
 from xstilts.growing import GrowingArray
 from xstilts.perturbations import CLEAN, Condition
@@ -23,8 +23,6 @@ from xstilts.tasks.base import VECTORS, GivenVectors, ImageSource, Row
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-AT_ONCE = 8
-"""Images that one thread puts to the tower together: more do not take less time each, but more memory."""
 ARRAY, NAMES = "vectors.npy", "names.json"
 
 
@@ -32,7 +30,7 @@ ARRAY, NAMES = "vectors.npy", "names.json"
 class Seen:
     """The vectors of named images: `vectors` [n, width] or [n, parts, width], and the place of each name.
 
-    `bad` could not be read.
+    Where a tower is to be tuned they are instead what it takes, [n, 3, height, width]. `bad` could not be read.
     """
 
     vectors: NDArray[np.floating[Any]]
@@ -42,6 +40,11 @@ class Seen:
     @cached_property
     def _places(self) -> dict[str, int]:
         return {name: place for place, name in enumerate(self.names)}
+
+    @property
+    def are_pixels(self) -> bool:
+        """Whether these are no vectors yet, but what a tower takes."""
+        return self.vectors.ndim == 4
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -108,7 +111,7 @@ def check_sizes(label: str, found: Mapping[str, int], trained: Mapping[str, int]
 
 @dataclass(frozen=True)
 class Block:
-    """A few images with their vectors, [n, width] or [n, parts, width]; `bad` could not be read.
+    """A few images with their vectors, [n, width] or [n, parts, width], or what a tower takes; `bad` could not be read.
 
     `vectors` is None where all of them are bad.
     """
@@ -141,21 +144,30 @@ def keep(blocks: Iterable[Block], draft: Draft) -> tuple[int, list[str]]:
 
 @dataclass(frozen=True)
 class Look:
-    """How images are looked at: by a tower, under a condition, as at most so many parts (1: one vector)."""
+    """How images are looked at: by a tower, under a condition, as at most so many parts (1: one vector; 0: as pixels).
+
+    Pixels are images as the tower takes them, for a training that tunes it.
+    """
 
     tower: ImageTower
     condition: Condition = CLEAN
     parts: int = 1
 
     def vectors(self, images: Sequence[Image]) -> NDArray[np.floating[Any]]:
-        """The tower's vectors of RGB images, [n, width] or [n, parts, width]."""
+        """The tower's vectors of RGB images, [n, width] or [n, parts, width]; or pixels, [n, 3, height, width]."""
+        import torch
+
+        prepared: NDArray[np.floating[Any]] = torch.stack([self.tower.prepare(one) for one in images]).numpy()
+        return self.seen(prepared) if self.parts else prepared
+
+    def seen(self, prepared: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
+        """The tower's vectors of images as it takes them."""
         import torch
 
         with torch.inference_mode():
-            batch = torch.stack([self.tower.prepare(image) for image in images])
-            found = self.tower.vectors(batch) if self.parts == 1 else self.tower.parts(batch, self.parts)
-            vectors: NDArray[np.floating[Any]] = found.float().numpy()
-        return vectors
+            batch = torch.from_numpy(np.require(prepared, np.float32, "W"))
+            found: NDArray[np.floating[Any]] = self.tower.seen(batch, self.parts).float().numpy()
+        return found
 
 
 def see(

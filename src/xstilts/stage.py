@@ -12,9 +12,11 @@ from xstilts.store import Address
 
 WEIGHTS = {"train": "candidates", "select": "checkpoint"}
 """Kinds of stage with model weights, which are an artifact of their own under the same key: pruning may delete them,
-while the facts about them stay."""
+while the facts about them stay. So it may what a tuned image tower saw, which one model's predictions alone read."""
+SEEN = "seen"
+"""The kind of artifact that holds that."""
 
-WEIGHT_ROLES = frozenset({"train", "init", "checkpoint"})
+WEIGHT_ROLES = frozenset({"train", "init", "checkpoint", "images"})
 """Roles in which a parent's weights are read, and not its facts alone."""
 
 VERSIONS = {"prepare": 1, "features": 1, "train": 3, "select": 1, "predict": 1, "score": 1}
@@ -45,6 +47,8 @@ class Stage:
     def weights(self) -> Address | None:
         """Where the store keeps the result's weights, if it has any."""
         kind = None if self.spec.get("rule") == "layer" else WEIGHTS.get(self.kind)
+        if self.kind == "features" and "checkpoint" in self.parents:
+            kind = SEEN
         return Address(kind, self.key) if kind else None
 
     def is_in(self, present: Collection[Address], weights: bool = False) -> bool:
@@ -60,7 +64,9 @@ class Stage:
 
 
 def group_of(stage: Stage) -> str:
-    """Stages with the same group run together: predictions and scores that share a checkpoint and a task."""
+    """Stages with the same group run together: predictions of one checkpoint and task, images of one tuned tower."""
+    if stage.kind == "features" and "checkpoint" in stage.parents:
+        return f"features/{stage.parents['checkpoint'][0].key}"
     if stage.kind == "predict":
         # by pool, as each language's own candidates are embedded apart
         roles = ("checkpoint", "layer", "pool")

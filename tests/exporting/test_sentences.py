@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from finished_runs import copy_of, finished
 from tiny_world import WORDS, Opener, write_tokenizer
+from xstilts.context import Context
 from xstilts.encoders.base import load_encoder
 from xstilts.encoders.models import build_encoder
 from xstilts.encoders.vocabulary import Vocabulary
@@ -25,7 +26,6 @@ from xstilts.experiment import Experiment, run_experiment
 from xstilts.exporting import PROVENANCE, export_sentence_transformers
 from xstilts.finished import FinishedRun, choose
 from xstilts.model_card import write_card
-from xstilts.stages import Context
 from xstilts.task_types.base import tokenise
 from xstilts.task_types.vectors import Side, nearest
 from xstilts.tasks.base import PackageSource, Task

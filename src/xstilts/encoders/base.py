@@ -19,8 +19,15 @@ from xstilts.hashing import cache_dir, digest, files_fingerprint
 if TYPE_CHECKING:
     import torch
 
+    from xstilts.encoders.towers import TowerSpec
+
 DUAL = "vision-text-dual-encoder"
 """The kind of model whose text side is an ordinary encoder of its own, with projections beside it."""
+TAKEN = (
+    "text encoders that transformers' AutoModel loads with a fast tokenizer (model types such as xlm-roberta, bert, "
+    f"deberta-v2, modernbert), and the text side of a {DUAL}"
+)
+"""What can be an encoder, for people."""
 
 WEIGHT_FILES = ("*.safetensors", "pytorch_model*.bin")
 _TOKENIZER_FILES = ("*.json", "*.model", "*.txt")
@@ -71,7 +78,8 @@ class BaseEncoder:
     """A loaded encoder, its word embeddings apart from its body.
 
     `embeddings` has shape [vocabulary, width]; `body` holds every other weight but those of a pooler, which counts
-    as head. Both are as published: training works on copies.
+    as head. Both are as published: training works on copies. `tower` is the image tower beside it, where tasks have
+    images.
     """
 
     spec: EncoderSpec
@@ -80,6 +88,7 @@ class BaseEncoder:
     embeddings: torch.Tensor
     embeddings_name: str
     body: dict[str, torch.Tensor]
+    tower: TowerSpec | None = None
 
     @property
     def layer_count(self) -> int:
@@ -107,6 +116,7 @@ def find_encoder(name: str) -> EncoderSpec:
         folder, fingerprint = hub_folder(plain)
     if _config(folder).get("model_type") == DUAL:
         folder, fingerprint = _text_side(folder, fingerprint)
+    _check_reads_texts(name, plain, folder)
     depth = _depth(folder)
     if layers is not None and layers > depth:
         raise EncoderError(f"encoder {name!r}: {plain} has {depth} layers; expected @1 to @{depth}")
@@ -184,6 +194,19 @@ def is_pooler(name: str) -> bool:
     return "pooler" in name.split(".")
 
 
+def _check_reads_texts(name: str, plain: str, folder: Path) -> None:
+    """Raise EncoderError where a configuration is that of a model that sees images."""
+    config = _config(folder)
+    sees = "vision_config" in config or ("num_channels" in config and "vocab_size" not in config)
+    if sees:
+        what = "sees images as well, and its text side" if "vision_config" in config else "sees images, and"
+        raise EncoderError(
+            f"encoder {name!r}: a model of type {config.get('model_type')!r}, which {what} cannot be taken as an "
+            f"encoder. Taken are {TAKEN}. For its image side say `images: {{tower: {plain}}}`, with an encoder such as "
+            "`encoder: FacebookAI/xlm-roberta-base`"
+        )
+
+
 def _split_layers(name: str) -> tuple[str, int | None]:
     match = re.fullmatch(r"(.+)@(\d+)", name)
     if match is None:
@@ -215,8 +238,11 @@ def _text_side(dual: Path, fingerprint: str) -> tuple[Path, str]:
             AutoModel.from_pretrained(dual).text_model.save_pretrained(draft)
             AutoTokenizer.from_pretrained(dual).save_pretrained(draft)
         except (OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+            kind = (_config(dual).get("text_config") or {}).get("model_type")
             raise EncoderError(
-                f"encoder {str(dual)!r}: its text side cannot be loaded by transformers: {error}"
+                f"encoder {str(dual)!r}: its text side, of type {kind!r}, cannot be loaded by transformers: {error}. "
+                f"Taken are {TAKEN}. Give the text encoder itself, such as `encoder: FacebookAI/xlm-roberta-base`, and "
+                f"for the image side `images: {{tower: {dual}}}`"
             ) from None
 
     return _converted(f"text-side-{mine[:12]}", export), mine

@@ -26,6 +26,9 @@ Weights = dict[str, "torch.Tensor"]
 OURS = {"TwoTowers": "xstilts.encoders.two_towers", "Fusion": "xstilts.encoders.fusion"}
 """The classes of heads that join texts and images, the only ones that are not of transformers, and their modules."""
 
+TOWER = "tower."
+"""What the names of an image tower's weights begin with, among those of a head that it was tuned with."""
+
 BODY, ROWS, CARD = "body.safetensors", "rows.safetensors", "checkpoint.json"
 
 
@@ -44,7 +47,7 @@ class HeadSpec:
 
 @dataclass(frozen=True)
 class Head:
-    """A trained head: every weight of its model that is not the encoder's."""
+    """A trained head: every weight of its model that is not the encoder's, those of a tuned image tower among them."""
 
     spec: HeadSpec
     weights: Weights
@@ -106,7 +109,10 @@ def average(checkpoints: list[Checkpoint]) -> Checkpoint:
     first = checkpoints[0]
 
     def mean(parts: list[Weights]) -> Weights:
-        return {name: torch.stack([part[name] for part in parts]).mean(0) for name in parts[0]}
+        return {
+            name: torch.stack([part[name] for part in parts]).mean(0) if value.is_floating_point() else value
+            for name, value in parts[0].items()
+        }  # a count, such as of the batches that a norm has seen, is the same in all
 
     rows = None
     if first.rows is not None:

@@ -10,6 +10,7 @@ from torch import nn
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from xstilts.encoders.joined import Joined, averaged
+from xstilts.encoders.towers import ImageTower
 
 HEAD_WIDTH = 64
 """Width of an attention head, as in most transformers; a narrower model has one head."""
@@ -31,10 +32,11 @@ class Fusion(Joined):
         text: transformers' bare encoder; its configuration says how many labels there are.
         settings: `image_width` and `image_parts`; `width` and `layers` of the fusion; and `text`, which is `lock`
             where the encoder stays as it is.
+        tower: the image tower, where it learns as well.
     """
 
-    def __init__(self, text: Any, settings: Mapping[str, Any]) -> None:
-        super().__init__(text, settings["text"] == "lock")
+    def __init__(self, text: Any, settings: Mapping[str, Any], tower: ImageTower | None = None) -> None:
+        super().__init__(text, settings, tower)
         width, rate = settings["width"], _dropout(text.config)
         self.text_projection = _projection(int(text.config.hidden_size), width)
         self.image_projection = _projection(settings["image_width"], width)
@@ -60,14 +62,15 @@ class Fusion(Joined):
 
         Args:
             image: vectors of the image tower, [batch, images, parts, image width]; or [batch, images, image width],
-                where an image has one vector.
+                where an image has one vector; or what the tower takes (`seen`).
             inputs: of the encoder, each [batch, length].
         """
         kind = self.places.dtype  # in bf16 training a locked encoder still computes in fp32
         states = self.text_projection(self.text(**inputs).last_hidden_state.to(kind))
+        image = self.seen(image, kind)
         if image.ndim == 3:
             image = image[:, :, None]
-        parts = self.image_projection(image.to(kind)) + self.places
+        parts = self.image_projection(image) + self.places
         parts = (parts + self.which[: image.shape[1], None]).flatten(1, 2)
         padding = inputs["attention_mask"] == 0
         for layer in self.layers:

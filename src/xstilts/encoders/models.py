@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from xstilts.encoders.base import BaseEncoder, is_pooler
-from xstilts.encoders.checkpoint import OURS, Checkpoint, Head, HeadSpec, Weights
+from xstilts.encoders.checkpoint import OURS, TOWER, Checkpoint, Head, HeadSpec, Weights
+from xstilts.encoders.towers import ImageTower, load_tower
 from xstilts.encoders.vocabulary import Rows, Vocabulary, gather_rows, trimmed_config
 
 
@@ -88,6 +89,21 @@ def encoder_of(model: Any) -> Any:
     return getattr(model, model.base_model_prefix, model)
 
 
+def published_weights(model: Any) -> Iterator[tuple[str, Any]]:
+    """Names and weights that were published: of the encoder, and of an image tower that is tuned with it."""
+    yield from encoder_of(model).named_parameters()
+    tower = getattr(model, "tower", None)
+    yield from tower.named_parameters() if tower is not None else ()
+
+
+def tuned_tower(tower: ImageTower, head: Head) -> ImageTower:
+    """An image tower as the training of a head left it."""
+    found = {
+        name.removeprefix(TOWER): value for name, value in head.weights.items() if name.startswith(TOWER)
+    }
+    return tower.tuned(found)
+
+
 def _head_config(config: Any, head: HeadSpec) -> Any:
     import copy
 
@@ -109,7 +125,11 @@ def _build_model(base: BaseEncoder, head: HeadSpec, vocabulary: Vocabulary, drop
                 setattr(config, name, dropout)
     if head.auto_class in OURS:
         ours = getattr(import_module(OURS[head.auto_class]), head.auto_class)
-        return ours(transformers.AutoModel.from_config(config), head.settings)
+        tower = None
+        if head.settings.get("image") == "tune":
+            assert base.tower is not None
+            tower = load_tower(base.tower).to_tune()
+        return ours(transformers.AutoModel.from_config(config), head.settings, tower)
     return getattr(transformers, head.auto_class).from_config(config)
 
 

@@ -1,11 +1,12 @@
 """Who sees: an image tower by Hugging Face id, folder, or a name that starts with `bundled/`.
 
-A tower is read as it was published: it turns an image into one vector, or into one for each of its parts, and nothing
-of it is trained.
+A tower turns an image into one vector, or into one for each of its parts: as it was published, or, where a recipe says
+`images: {image: tune}`, as the training of a target left it.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import isqrt
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from xstilts.encoders import efficientnet
 from xstilts.encoders.base import folder_fingerprint, hub_folder
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
 DEFAULT_TOWER = efficientnet.NAME
 TOWERS = {efficientnet.NAME: "1,280 features, 3.4M parameters, trained on ImageNet; 224 px"}
 """The image towers whose weights are in an installed package, and what they are."""
+
+TAKEN = (
+    "vision models (model types such as vit, dinov2, swin, convnext, resnet), and the image side of dual encoders "
+    "(clip, siglip, chinese_clip, altclip, vision-text-dual-encoder)"
+)
+"""What can be an image tower, for people."""
+
+AT_ONCE = 8
+"""Images that are put to a tower together: more do not take less time each, but more memory."""
 
 READING = 1
 """Raised whenever the same tower and image would give another vector."""
@@ -48,7 +58,17 @@ class TowerSpec:
 
 
 class ImageTower(ABC):
-    """A loaded image tower. Its methods may be called from several threads at once."""
+    """A loaded image tower, which is in evaluation mode. Its methods may be called from several threads at once.
+
+    Args:
+        network: what computes, a torch module.
+    """
+
+    beside: ClassVar[str] = "text"
+    """What the names of the network's parts begin with that do not see."""
+
+    def __init__(self, network: Any) -> None:
+        self.network = network
 
     @abstractmethod
     def prepare(self, image: Image) -> torch.Tensor:
@@ -66,6 +86,31 @@ class ImageTower(ABC):
             EncoderError: the tower's states do not lie in a grid.
         """
 
+    def seen(self, batch: torch.Tensor, parts: int) -> torch.Tensor:
+        """What is read of prepared images: with `parts` 1 `vectors`, else `parts` of at most so many."""
+        return self.vectors(batch) if parts == 1 else self.parts(batch, parts)
+
+    def to_tune(self) -> Self:
+        """The same tower with a network of its own, in which everything that sees can be trained.
+
+        A text side and a classifier are left out. Batch normalisation stays as it was published: its statistics would
+        depend on how many images are computed together, which must not change a result.
+        """
+        tower = copy.copy(self)
+        tower.network = copy.deepcopy(self.network)
+        for name, _ in list(tower.network.named_children()):
+            if name.startswith(self.beside):
+                delattr(tower.network, name)
+        for module in norms_of(tower.network):
+            module.requires_grad_(False)
+        return tower
+
+    def tuned(self, weights: Mapping[str, torch.Tensor]) -> Self:
+        """The same tower with the weights that a training left, of the network that `to_tune` gives."""
+        tower = self.to_tune()
+        tower.network.load_state_dict(weights)
+        return tower
+
     def parts(self, batch: torch.Tensor, most: int) -> torch.Tensor:
         """The states of at most so many parts of prepared images, [n, parts, width], row by row.
 
@@ -77,6 +122,13 @@ class ImageTower(ABC):
         side = isqrt(most)
         pooled = adaptive_avg_pool2d(states, (min(side, states.shape[2]), min(side, states.shape[3])))
         return pooled.flatten(2).transpose(1, 2)
+
+
+def norms_of(network: Any) -> list[Any]:
+    """The layers of a network that normalise by statistics of a batch."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    return [module for module in network.modules() if isinstance(module, _BatchNorm)]
 
 
 def find_tower(name: str) -> TowerSpec:
@@ -105,7 +157,7 @@ def find_tower(name: str) -> TowerSpec:
     if not (folder / "preprocessor_config.json").is_file():
         raise EncoderError(
             f"image tower {name!r}: there is no preprocessor_config.json in {folder}, which says how images are "
-            "resized and normalised. Expected a Hugging Face vision model, or a dual encoder such as CLIP"
+            f"resized and normalised. Taken are {TAKEN}; or say `images: {{tower: {DEFAULT_TOWER}}}`"
         )
     return TowerSpec(name, digest(["tower", fingerprint]), _width(name, folder), folder)
 
@@ -126,40 +178,46 @@ def load_tower(spec: TowerSpec) -> ImageTower:
 class _Bundled(ImageTower):
     """The bundled EfficientNet."""
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    beside = "_fc"
 
     def prepare(self, image: Image) -> torch.Tensor:
         return efficientnet.prepare(image)
 
     def vectors(self, batch: torch.Tensor) -> torch.Tensor:
-        return efficientnet.states(self._model, batch).mean((2, 3))
+        return efficientnet.states(self.network, batch).mean((2, 3))
 
     def grid(self, batch: torch.Tensor) -> torch.Tensor:
-        return efficientnet.states(self._model, batch).permute(0, 2, 3, 1)
+        return efficientnet.states(self.network, batch).permute(0, 2, 3, 1)
 
 
 class _Published(ImageTower):
     """A Hugging Face model: the image features of a dual encoder, else the mean of a vision model's last states."""
 
-    def __init__(self, model: Any, processor: Any) -> None:
-        self._model, self._processor = model, processor
+    def __init__(self, network: Any, processor: Any) -> None:
+        super().__init__(network)
+        self._processor = processor
 
     def prepare(self, image: Image) -> torch.Tensor:
         pixels: torch.Tensor = self._processor(image, return_tensors="pt")["pixel_values"][0]
         return pixels
 
     def vectors(self, batch: torch.Tensor) -> torch.Tensor:
-        if hasattr(self._model, "get_image_features"):
-            found = self._model.get_image_features(pixel_values=batch)
+        if hasattr(self.network, "get_image_features"):
+            found = self.network.get_image_features(pixel_values=batch)
             pooled: torch.Tensor = getattr(found, "pooler_output", found)
             return pooled.float()
-        states: torch.Tensor = self._model(pixel_values=batch).last_hidden_state.float()
+        states: torch.Tensor = self.network(pixel_values=batch).last_hidden_state.float()
         return states.mean(1) if states.ndim == 3 else states.mean((2, 3))
 
     def grid(self, batch: torch.Tensor) -> torch.Tensor:
-        seen = getattr(self._model, "vision_model", self._model)
-        states: torch.Tensor = seen(pixel_values=batch).last_hidden_state.float()
+        seen = getattr(self.network, "vision_model", self.network)
+        found = getattr(seen(pixel_values=batch), "last_hidden_state", None)
+        if found is None:
+            raise EncoderError(
+                f"the image tower, a model of type {seen.config.model_type!r}, gives no states of an image's parts. "
+                f"Taken are {TAKEN}; or say `images: {{parts: 1}}`, which reads one vector of an image"
+            )
+        states: torch.Tensor = found.float()
         if states.ndim == 4:
             return states.permute(0, 2, 3, 1)
         rows, columns = _sides(states.shape[1], batch.shape[2:], getattr(seen.config, "patch_size", None))
@@ -204,7 +262,27 @@ def _load_published(spec: TowerSpec, folder: Path) -> ImageTower:
             f"image tower {spec.name!r}: {len(missing)} weights are missing in {folder}, the first is {missing[0]}. "
             "Download or save the model again"
         )
-    return _Published(model.eval(), processor)
+    for name in loading["missing_keys"]:
+        model.get_parameter(name).data.zero_()  # a pooler that nothing reads, in place of random numbers
+    tower = _Published(model.eval(), processor)
+    _check_sees(spec, tower, str(model.config.model_type))
+    return tower
+
+
+def _check_sees(spec: TowerSpec, tower: ImageTower, kind: str) -> None:
+    """Raise EncoderError unless a tower makes a vector of an image alone, which some models cannot."""
+    import torch
+    from PIL import Image
+
+    try:
+        with torch.inference_mode():
+            tower.vectors(tower.prepare(Image.new("RGB", (64, 64)))[None])
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise EncoderError(
+            f"image tower {spec.name!r}: a model of type {kind!r}, which gives no vector of an image alone ({reason}). "
+            f"Taken are {TAKEN}; or say `images: {{tower: {DEFAULT_TOWER}}}`"
+        ) from None
 
 
 def _width(name: str, folder: Path) -> int:
@@ -222,6 +300,6 @@ def _width(name: str, folder: Path) -> int:
     if "vocab_size" in config or not sizes:
         raise EncoderError(
             f"image tower {name!r}: {folder / 'config.json'} is not that of a model with an image side "
-            f"(model_type {config.get('model_type')!r}). Expected a vision model, or a dual encoder such as CLIP"
+            f"(model_type {config.get('model_type')!r}). Taken are {TAKEN}; or say `images: {{tower: {DEFAULT_TOWER}}}`"
         )
     return int(sizes if isinstance(sizes, int) else sizes[-1])

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from xstilts.encoders.joined import Joined, averaged
+from xstilts.encoders.towers import ImageTower
 
 LARGEST_SCALE = 100.0
 """What the learned scale is clipped at (Radford et al. 2021, arXiv 2103.00020, section 2.5)."""
@@ -31,10 +32,11 @@ class TwoTowers(Joined):
         text: transformers' bare encoder.
         settings: `image_width`; `width` and `layers` of the projections; `loss`, `temperature`, and `text`, which is
             `lock` where the encoder stays as it is.
+        tower: the image tower, where it learns as well.
     """
 
-    def __init__(self, text: Any, settings: Mapping[str, Any]) -> None:
-        super().__init__(text, settings["text"] == "lock")
+    def __init__(self, text: Any, settings: Mapping[str, Any], tower: ImageTower | None = None) -> None:
+        super().__init__(text, settings, tower)
         layers, width = settings["layers"], settings["width"]
         self.text_projection = _projection(int(text.config.hidden_size), width, layers)
         self.image_projection = _projection(settings["image_width"], width, layers)
@@ -48,7 +50,7 @@ class TwoTowers(Joined):
         """Vectors of texts and images.
 
         Args:
-            image: vectors of the image tower, [batch, 1, image width]: a text has one image.
+            image: vectors of the image tower, [batch, 1, image width]: a text has one image; or what it takes (`seen`).
             inputs: of the encoder, each [batch, length].
 
         Returns:
@@ -57,7 +59,7 @@ class TwoTowers(Joined):
         pooled = averaged(self.text(**inputs).last_hidden_state, inputs["attention_mask"])
         kind = self.scale.dtype  # in bf16 training a locked encoder still computes in fp32
         texts = functional.normalize(self.text_projection(pooled.to(kind)).float(), dim=1)
-        images = functional.normalize(self.image_projection(image[:, 0].to(kind)).float(), dim=1)
+        images = functional.normalize(self.image_projection(self.seen(image, kind)[:, 0]).float(), dim=1)
         grown = self.scale.float()
         # A scale beyond the largest counts as the largest, but keeps its gradient, by which it can come back.
         scale = (grown - (grown - math.log(LARGEST_SCALE)).clamp(min=0).detach()).exp()

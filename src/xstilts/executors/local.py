@@ -7,9 +7,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from xstilts.context import Context
 from xstilts.plan import Plan
 from xstilts.stage import WEIGHT_ROLES, Stage, group_of
-from xstilts.stages import Context, run
+from xstilts.stages import run
 from xstilts.store import Address, Store
 from xstilts.training.processes import processes
 
@@ -56,7 +57,8 @@ def pending(plan: Plan, present: Collection[Address], wanted: Sequence[Stage] | 
                 stack += [(parent, role in WEIGHT_ROLES) for parent in parents]
     groups: dict[str, list[Stage]] = defaultdict(list)
     # All data is read first: a bad row of the last language is not found after the first training.
-    for stage in sorted(plan.stages, key=lambda stage: stage.kind not in _READS_DATA):
+    # What a tuned image tower sees comes right before the predictions that read it, and is pruned behind them.
+    for stage in sorted(plan.stages, key=lambda stage: stage.kind not in _READS_DATA or bool(stage.weights)):
         if stage.key in needed:
             groups[group_of(stage)].append(stage)
     ordered = _by_level(list(groups.values()))

@@ -95,8 +95,8 @@ def refuse_towers(choice: Choice) -> None:
 
 def load(choice: Choice, tell: Tell) -> tuple[BaseEncoder, Checkpoint]:
     """The checkpoint and its published encoder; a checkpoint that was pruned is made again."""
+    from xstilts.context import Context
     from xstilts.executors import local
-    from xstilts.stages import Context
 
     experiment, plan, stage = choice.run.experiment, choice.run.plan, choice.stage
     training = experiment.recipe.training

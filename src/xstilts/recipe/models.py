@@ -197,8 +197,8 @@ class Images(_Model):
 
     tower: str = Field(
         "bundled/efficientnet-lite0",
-        description="an image tower that stays as it is: bundled/…, or by Hugging Face id or folder a vision model, "
-        "or a dual encoder such as CLIP",
+        description="an image tower: bundled/…, or by Hugging Face id or folder a vision model, or a dual encoder such "
+        "as CLIP",
     )
     width: int = Field(
         256, ge=2, description="dimensions of the space that text and image are projected into"
@@ -224,6 +224,10 @@ class Images(_Model):
     )
     text: Literal["tune", "lock"] = Field(
         "tune", description="lock: the text encoder stays as the arm left it, and projections alone learn"
+    )
+    image: Literal["lock", "tune"] = Field(
+        "lock",
+        description="lock: the image tower stays as it was published; tune: it is trained with the rest, from images",
     )
     on_bad_item: Literal["stop", "skip"] = Field(
         "stop",

@@ -27,7 +27,7 @@ def settings(evidence: Evidence) -> list[tuple[str, str]]:
     codes = sorted({row["language"] for row in results}, key=lambda x: (x != ENGLISH, display_name(x)))
     pairs = [
         ("Encoder", f"{encoder.get('name', 'unknown')}{layers}"),
-        ("Image tower", (run.get("tower") or {}).get("name", "")),
+        ("Image tower", _tower(run.get("tower") or {})),
         ("Languages", f"{len(codes)}: {', '.join(map(display_name, codes))}"),
         ("Seeds", ", ".join(map(str, seeds))),
         ("Conditions", "; ".join(map(words.condition_label, [CLEAN, *evidence.conditions]))),
@@ -38,6 +38,13 @@ def settings(evidence: Evidence) -> list[tuple[str, str]]:
     if recipe:
         pairs.append(("Checkpoint taken", _SELECTIONS.get(recipe.selection, recipe.selection)))
     return [(name, text) for name, text in pairs if text]
+
+
+def _tower(tower: Mapping[str, Any]) -> str:
+    """The image tower's name, and whether it learned; empty where there is none."""
+    if not tower.get("tuned"):
+        return str(tower.get("name", ""))
+    return f"{tower['name']}, tuned with the text encoder by every training of a target"
 
 
 def _intermediate_tokens(evidence: Evidence) -> list[int]:

@@ -38,7 +38,7 @@ class Feature:
     `sequences` holds one token sequence, or one a choice; `type_ids` likewise, or nothing where the encoder has no
     segments. `target` is what the loss needs, `positions` (tagging) where the words of `row` begin, `window`
     (span-qa) the part of the context that is read, `images` the vectors of the images that the text is about, each
-    [width] or [parts, width].
+    [width] or [parts, width]; or [3, height, width], what a tower that is tuned takes.
     """
 
     row: int
@@ -129,6 +129,11 @@ class TaskType(ABC):
     def roles(self) -> tuple[str, ...]:
         """What a condition may name as its role."""
         return (*self.texts, *self.further_texts)
+
+    def joining(self, task: Task) -> dict[str, Any]:
+        """What of a recipe's `images` section a model of the task is made by."""
+        tuned = ("image", *(("parts",) if self.reads_parts else ())) if task.tunes_tower else ()
+        return {name: task.towers[name] for name in (*self.joined, *tuned)}
 
     def family_of(self, task: Task) -> str:
         """The family of a task of this type."""
@@ -241,7 +246,7 @@ def collate(features: Sequence[Feature], pad_id: int) -> Batch:
     Returns:
         `input_ids` and `attention_mask` of shape [batch, length], or [batch, choices, length] where a feature holds
         several sequences. A missing choice repeats the first one: the loss and the prediction leave it out. Beside
-        them `image`, [batch, images, width] or [batch, images, parts, width], where features have images.
+        them `image`, [batch, images, …] with what `Feature.images` has, where features have images.
     """
     import torch
 

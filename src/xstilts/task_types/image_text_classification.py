@@ -49,8 +49,8 @@ class ImageTextClassification(TrainedType):
 
     def head(self, task: Task) -> HeadSpec:
         """The fusion that a recipe's `images` section asks for, and the task's labels."""
-        names = (*self.joined, "image_width", "image_parts")
-        settings = {name: task.towers[name] for name in names}
+        sizes = {name: task.towers[name] for name in ("image_width", "image_parts")}
+        settings = self.joining(task) | sizes
         return HeadSpec(task.name, self.auto_class, tuple(task.labels), settings)
 
     def encode(self, rows: Sequence[Row], tokenizer: Any, task: Task, max_length: int) -> list[Feature]:

@@ -73,7 +73,7 @@ class ImageTextRetrieval(TrainedType):
 
     def head(self, task: Task) -> HeadSpec:
         """The projections that a recipe's `images` section asks for."""
-        settings = {name: task.towers[name] for name in (*self.joined, "image_width")}
+        settings = self.joining(task) | {"image_width": task.towers["image_width"]}
         return HeadSpec(task.name, self.auto_class, (), settings)
 
     def unlearnable(self, rows: Sequence[Row]) -> str:

@@ -197,6 +197,11 @@ class Task:
     towers: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """How text and images are joined: what the `images` section of a recipe says; empty outside of a recipe."""
 
+    @property
+    def tunes_tower(self) -> bool:
+        """Whether the image tower is trained with the text encoder."""
+        return bool(self.towers.get("image") == "tune")
+
     def max_length(self, default: int) -> int:
         """Tokens an input: the task's own maximum, else the one that is given."""
         return int(self.options.get("max_length", default))

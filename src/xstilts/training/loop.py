@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from xstilts.encoders.models import encoder_of
+from xstilts.encoders.models import published_weights
 from xstilts.task_types.base import Feature, TrainedType, collate
 from xstilts.training.batching import TOKENS_AT_ONCE, MixedBatch, mixed_batches, parts
 from xstilts.training.machine import device
@@ -150,12 +150,14 @@ def _leaves(result: torch.Tensor) -> list[torch.Tensor]:
 def _kinds(models: Mapping[str, Any], settings: Optimisation) -> Callable[[torch.nn.Parameter], Kind]:
     """Learning rate and weight decay of a weight: of encoder or head, and none for norms, biases and embeddings.
 
+    An image tower that is tuned learns at the encoder's rate.
+
     Word embeddings have no weight decay: a row that no batch uses then stays as it is, so that training a trimmed
     vocabulary equals training the whole.
     """
     first = next(iter(models.values()))
     embeddings = first.get_input_embeddings().weight
-    encoder = {id(p) for name, p in encoder_of(first).named_parameters() if "pooler" not in name.split(".")}
+    encoder = {id(p) for name, p in published_weights(first) if "pooler" not in name.split(".")}
 
     def kind(weight: torch.nn.Parameter) -> Kind:
         rate = settings.learning_rate if id(weight) in encoder else settings.head_learning_rate
