@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from xstilts.encoders.models import published_weights
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 GRADIENT_NORM = 1.0
 ADAM_EPSILON = 1e-8
 _TRIED = 2
-"""Examples that tell which weights a loss reaches."""
+"""Inputs that tell which weights a loss reaches."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _reached(models: Mapping[str, Any], data: Mapping[str, TaskData]) -> dict[st
 
     found = {}
     for task, model in models.items():
-        features = [feature for example in data[task].examples[:_TRIED] for feature in example]
+        features = list(islice(chain.from_iterable(data[task].examples), _TRIED))
         model.eval()
         with torch.random.fork_rng(devices=[]):  # what is tried here must not change the training
             loss = _loss(model, data[task], features)
@@ -172,9 +172,9 @@ def _accumulate(
     """This process's part of the loss of one batch, whose gradients are added up, and the batch's tokens."""
     import torch
 
-    features = [feature for place in drawn.examples for feature in data.examples[place]]
+    features: Sequence[Feature] = [one for place in drawn.examples for one in data.examples[place]]
     if data.task_type.whole_batches:  # the loss compares its examples, so that it cannot be shared
-        mine = features if processes().leads else []
+        mine: Sequence[Feature] = features if processes().leads else []
         cut = iter([slice(None)] if mine else [])
     else:  # of inputs: a long example has many, too many for memory
         mine = processes().share(features)
