@@ -208,6 +208,33 @@ def test_one_more_language_is_tested_without_training_again(tuning: Any) -> None
     assert {a for a in tuning(TYPES[0]).store.addresses() if a.kind == "train"} == before
 
 
+def answers(experiment: Experiment) -> dict[str, list[Any]]:
+    """What was predicted, by stage."""
+    stages = [stage for stage in experiment.plan().stages if stage.kind == "predict"]
+    files = {stage.key: experiment.store.open(stage.address).path("predictions.parquet") for stage in stages}
+    return {key: pq.read_table(file).to_pylist() for key, file in files.items()}
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_every_model_is_tested_on_what_its_own_tower_sees(tuning: Any, kind: str) -> None:
+    """Predicted by one process after the other, and by one that predicts for all of them."""
+    settings = "keep=all", "seeds=[0, 1]", "conditions=[clean]", "training.target.learning_rate=0.05"
+    execute(tuning(kind, *settings))
+    together, experiment = answers(tuning(kind, *settings)), tuning(kind, *settings)
+    for address in list(experiment.store.addresses()):
+        if address.kind in ("predict", "score"):
+            experiment.store.delete(address)
+    plan = experiment.plan()
+    for stage in plan.stages:
+        if stage.kind == "predict":
+            alone = Context(
+                experiment.store, experiment.catalogue, experiment.encoder, 1, tower=experiment.tower
+            )
+            local.execute(plan, alone, wanted=[stage])
+    assert answers(experiment) == together
+    assert len({str(rows) for rows in together.values()}) > 2  # the models do not agree anyhow
+
+
 def test_features_alone_cannot_be_tuned(tuning: Any, typed: Typed, tiny_data: Path, tmp_path: Path) -> None:
     np.savez(tmp_path / "shown.npz", keys=NAMES, features=np.ones((8, 5)))
     experiment = tuning(TYPES[0], where={"features": str(tmp_path / "shown.npz")})

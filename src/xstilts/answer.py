@@ -194,7 +194,8 @@ def _unread(plan: Plan, store: Store) -> list[str]:
             if info["bad"]:
                 few = ", ".join(info["bad"][:3])
                 total = info["images"] + len(info["bad"])
-                told = f"{stage.label}: {len(info['bad'])} of {total} could not be read, such as {few}"
+                label = stage.label.partition(",")[0]  # without the model whose tower saw them
+                told = f"{label}: {len(info['bad'])} of {total} could not be read, such as {few}"
                 # Those that tuned towers are tested on are the same for all of them.
                 lines.setdefault(digest([stage.spec, stage.parents["rows"][0].key]), told)
     return list(lines.values())

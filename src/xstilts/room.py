@@ -25,9 +25,9 @@ LIBRARIES = 0.34e9
 """Python with torch, transformers, accelerate and pyarrow."""
 PIECE = 640
 """Bytes that a fast tokenizer takes for each piece of its vocabulary."""
-TRAINED = {"bf16": 20, "fp32": 16}
-"""Bytes of a weight that is trained: what is computed with and its gradient (2 or 4 each), in bf16 the optimiser's own
-of both (4 each), and AdamW's two means (4 each)."""
+TRAINED = {"bf16": 20, "fp32": 20}
+"""Bytes of a weight that is trained: what is computed with and its gradient (2 each in bf16; in fp32 the gradient, 4),
+the optimiser's own of both (4 each), and AdamW's two means (4 each)."""
 ACTIVATIONS = {"bf16": 40, "fp32": 88}
 """Bytes that a training batch leaves behind for its gradients, a token, layer and unit of width.
 

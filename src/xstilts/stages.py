@@ -158,12 +158,13 @@ def predict(stages: Sequence[Stage], context: Context) -> None:
         context.base(), context.checkpoint(trained), task, spec, chosen["layers"], settings, name
     )
     pools: dict[str, list[Row]] = {}
+    cache = {} if task.tunes_tower else context.tokens_cache  # what a tuned tower sees is its own model's
     for chunk in _chunks(stages, context, _least(stages[0], task)):
         tested = [(stage, data) for stage in chunk for data in stage.parents["data"]]
         for stage, data in tested:
             context.check_sizes(stage, data, job.checkpoint)
         sets = [_test_set(stage, data, task, context, pools) for stage, data in tested]
-        results = iter(predicting.predict_sets(job, sets, context.tokens_cache))
+        results = iter(predicting.predict_sets(job, sets, cache))
         share = (time.time() - started) / len(chunk)
         for stage in chunk:
             tables = [next(results) for _ in stage.parents["data"]]

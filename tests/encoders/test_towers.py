@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,15 @@ def test_sizes_of_a_tower_come_from_its_files(tmp_path: Path) -> None:
     network = load_tower(find_tower(DEFAULT_TOWER)).network
     learned = sum(value.numel() for name, value in network.named_parameters() if not name.startswith("_fc"))
     assert bundled.weights == learned
+
+
+def test_the_size_of_images_may_be_a_list(tmp_path: Path) -> None:
+    write_vit(tmp_path)
+    path, before = tmp_path / "preprocessor_config.json", tower_shape(find_tower(str(tmp_path))).pixels
+    processor = json.loads(path.read_text())
+    side = math.isqrt(before // 3)
+    path.write_text(json.dumps(processor | {"size": [side, side], "crop_size": None}))
+    assert tower_shape(find_tower(str(tmp_path))).pixels == before
 
 
 def test_the_text_side_of_a_dual_encoder_is_an_encoder(tiny_encoder: Path, tmp_path: Path) -> None:

@@ -50,3 +50,13 @@ def test_batches_hold_every_feature_once_within_the_budget(monkeypatch: pytest.M
         longest = max(features[place].length for place in batch)
         widest = max(len(features[place].sequences) for place in batch)
         assert len(batch) == 1 or len(batch) * longest * widest <= 64
+
+
+def test_pixels_come_a_few_images_at_a_time_and_vectors_do_not() -> None:
+    tokens = (np.arange(3),)
+    pixels, vectors = (
+        [Feature(row, tokens, images=(image,)) for row in range(70)]
+        for image in (np.zeros((3, 2, 2)), np.zeros((4, 9)))
+    )
+    assert [len(batch) for batch in inference._batches(pixels)] == [32, 32, 6]
+    assert [len(batch) for batch in inference._batches(vectors)] == [70]

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from xstilts.encoders.towers import AT_ONCE, ImageTower, norms_of
+from xstilts.encoders.towers import AT_ONCE, ImageTower
 
 
 class Joined(nn.Module, ABC):
@@ -66,12 +66,15 @@ class Joined(nn.Module, ABC):
         return self.text.get_input_embeddings()
 
     def train(self, mode: bool = True) -> Self:
-        """As of any module; an encoder that is locked stays in evaluation mode, without dropout."""
+        """As of any module; a locked encoder and the tower stay in evaluation mode.
+
+        Dropout is that of the text encoder, and what a tower makes of an image is the same in every batch.
+        """
         super().train(mode)
         if self.locked:
             self.text.eval()
-        for module in norms_of(self.tower) if self.tower is not None else ():
-            module.eval()
+        if self.tower is not None:
+            self.tower.eval()
         return self
 
     def start(self) -> None:

@@ -71,6 +71,8 @@ def _sides(processor: Mapping[str, Any]) -> tuple[int, int]:
     if isinstance(size, Mapping):
         edge = size.get("shortest_edge") or _SIDE
         return int(size.get("height") or edge), int(size.get("width") or edge)
+    if isinstance(size, list):
+        return int(size[0]), int(size[-1])
     side = int(size or _SIDE)
     return side, side
 

@@ -59,6 +59,11 @@ class Feature:
         """Tokens of all sequences together."""
         return sum(len(sequence) for sequence in self.sequences)
 
+    @property
+    def pictures(self) -> int:
+        """Images that are there as pixels, [channels, height, width], not as vectors."""
+        return sum(image.ndim == 3 for image in self.images)
+
     def renumbered(self, trim: Callable[[Tokens], Tokens]) -> Feature:
         """The same feature with other token ids."""
         return replace(self, sequences=tuple(trim(sequence) for sequence in self.sequences))
