@@ -125,7 +125,9 @@ def show_name(
     elif known in IMAGES:
         _show_image_perturbation(name, chosen, console, as_json)
     else:
-        raise UnknownName("task or perturbation", name, [*tasks, *EVERY], "xstilts ls tasks")
+        raise UnknownName(
+            "task or perturbation", name, [*tasks, *EVERY], "xstilts ls tasks, xstilts ls perturbations"
+        )
 
 
 def _tasks(catalogue: Catalogue) -> list[dict[str, Any]]:

@@ -192,6 +192,17 @@ def test_a_control_that_is_missing_leaves_the_claim_open() -> None:
     assert [part.name for part in found.parts if part.verdict == "not tested"] == ["~shuffled"]
 
 
+def test_centred_vectors_of_the_baseline_are_no_gain() -> None:
+    controls = {"hs~shuffled": ("hs", "shuffled"), "hs~longer": ("hs", "longer")}
+    own = same(THREE, 0.05) | {"hs~longer": 0.01, "hs~shuffled": 0.01}
+    gains: Gains = {"my/task": own, "xtreme/tatoeba": same(THREE, -0.2)}
+    best = {"my/task": "hs", "xtreme/tatoeba": "none"}
+    parts = {
+        part.name: part for part in outcome(14, run_of(THREE, gains, best=best, controls=controls)).parts
+    }
+    assert "no arm was better than the baseline" in parts["centred vectors"].note
+
+
 def test_one_seed_gives_no_verdict() -> None:
     gains: Gains = {"xtreme/pawsx": same(THREE, 0.2), "xtreme/tatoeba": same(THREE, 0.5)}
     run = run_of(THREE, gains, seeds=1, best=dict.fromkeys(gains, "hs"))

@@ -148,6 +148,8 @@ def test_absent_columns() -> None:
         "there is no column 'reviews'. Did you mean 'review'? Columns: review, stars. "
         "Say which one it is: `columns: {text: review}`"
     )
+    named = str(absent_column({"text": "x", "label": 1}, {"label": "wholly-other"}))
+    assert named.endswith("`columns: {label: label}`")  # that of the same name, where nothing is like it
     assert "no column 5 (for label). The 2 columns are numbered from 0" in str(
         absent_column(record, {"label": 5})
     )

@@ -83,8 +83,11 @@ def against_controls_and_centring(run: RunTables) -> Outcome:
 def _lacking(run: RunTables, parts: Sequence[Part]) -> list[Part]:
     """What the claim names and the run has no figure of: a control that its targets allow, or centred vectors."""
     wanted = {"~shuffled": FAMILIES, "~longer": (TRAINED, IMAGE_TEXT), "centred vectors": (RETRIEVAL,)}
+    chosen = bool(_chosen(run, RETRIEVAL))
+    centred = "the run has none that can be compared" if chosen else NOTHING_GAINED
+    reasons = dict.fromkeys(wanted, "the run has none that can be compared") | {"centred vectors": centred}
     return [
-        untested(name, "the run has none that can be compared")
+        untested(name, reasons[name])
         for name, families in wanted.items()
         if run.of(families) and not any(part.name.endswith(name) for part in parts)
     ]

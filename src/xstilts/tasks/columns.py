@@ -100,10 +100,11 @@ def _absent_message(name: str, column: int | str, there: list[str]) -> str:
     if isinstance(column, int):
         return f"there is no column {column} (for {name}). The {len(there)} columns are numbered from 0"
     close = get_close_matches(column, there, n=1, cutoff=0.5)
+    likely = close[0] if close else name if name in there else there[0]
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return (
         f"there is no column {column!r}.{hint} Columns: {', '.join(there)}. "
-        f"Say which one it is: `columns: {{{name}: {close[0] if close else there[0]}}}`"
+        f"Say which one it is: `columns: {{{name}: {likely}}}`"
     )
 
 

@@ -183,9 +183,17 @@ class TaskImages:
         """What to say where there are neither images nor features, and where to get them; empty where there are."""
         if self.folders or any(self.given(language) for language in ("", *self._languages("test"))):
             return ""
-        where = f"below {self.base}" if self.base is not None else "as no data folder was given (--data DIR)"
+        where = (
+            f"below {self.base.resolve()}"
+            if self.base is not None
+            else "as no data folder was given (--data DIR)"
+        )
         tried = "".join(f"\n  {pattern}" for pattern in self.looked)
-        source = f"\n  images: {self.get}" if self.get else ""
+        source = (
+            f"\n  images: {self.get}"
+            if self.get
+            else f"\nPut them there, or correct `images:` of {self.task}"
+        )
         return f"{self.task}: no images {where}. Any of these would do:{tried}{source}"
 
     def _told(self, split: str, language: str, missing: Sequence[str]) -> str:
