@@ -175,7 +175,7 @@ def _accumulate(
     features: Sequence[Feature] = [one for place in drawn.examples for one in data.examples[place]]
     if data.task_type.whole_batches:  # the loss compares its examples, so that it cannot be shared
         mine: Sequence[Feature] = features if processes().leads else []
-        cut = iter([slice(None)] if mine else [])
+        cut: Iterable[slice] = [slice(None)] if mine else []
     else:  # of inputs: a long example has many, too many for memory
         mine = processes().share(features)
         most, tokens = settings.micro_batch or settings.batch_size, TOKENS_AT_ONCE[device().type]
