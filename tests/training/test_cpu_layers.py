@@ -12,8 +12,10 @@ from xstilts.encoders.base import find_encoder, load_encoder
 from xstilts.encoders.checkpoint import Checkpoint, HeadSpec
 from xstilts.encoders.models import build_models
 from xstilts.encoders.vocabulary import Vocabulary
-from xstilts.training import cpu_layers
-from xstilts.training.cpu_layers import Dropout, attention, scales, suit_cpu
+from xstilts.training import cpu_attention
+from xstilts.training.cpu_attention import attention
+from xstilts.training.cpu_dropout import Dropout, scales
+from xstilts.training.cpu_layers import suit_cpu
 
 
 @given(st.sampled_from([0.1, 0.25, 0.5, 0.9]), st.integers(0, 2**31))
@@ -79,7 +81,7 @@ def test_a_few_inputs_at_a_time_are_all_at_once(monkeypatch: pytest.MonkeyPatch,
     mask[2, ..., 5:] = False
     whole = attention(layer(), *inputs, mask)[0]
     expected = torch.autograd.grad(whole.sum(), inputs)
-    monkeypatch.setattr(cpu_layers, "_AT_ONCE", at_once)
+    monkeypatch.setattr(cpu_attention, "_AT_ONCE", at_once)
     parts = attention(layer(), *inputs, mask)[0]
     assert parts.equal(whole)
     for gradient, other in zip(torch.autograd.grad(parts.sum(), inputs), expected, strict=True):
