@@ -43,7 +43,7 @@ from xstilts.training.loop import Optimisation, TaskData, fit
 from xstilts.training.machine import device, resolve_precision, set_threads
 
 LEARNING_RATE = 2e-5
-UPDATES = {"pairs": 24, "short": 24, "contexts": 6}
+UPDATES = {"pairs": 24, "short": 48, "contexts": 4}
 UNSTEADY = 1.3  # highest over lowest speed from which a measurement is not to be trusted
 WARM_UP = 2  # updates before the first timing: memory is allocated, kernels are chosen
 

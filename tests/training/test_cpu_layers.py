@@ -14,7 +14,7 @@ from xstilts.encoders.models import build_models
 from xstilts.encoders.vocabulary import Vocabulary
 from xstilts.training import cpu_attention
 from xstilts.training.cpu_attention import attention
-from xstilts.training.cpu_dropout import Dropout, scales
+from xstilts.training.cpu_dropout import STEPS, Dropout, kept, mark, scales
 from xstilts.training.cpu_layers import suit_cpu
 
 
@@ -34,7 +34,24 @@ def test_torchs_seed_decides_what_is_dropped_and_every_call_drops_others() -> No
     torch.manual_seed(3)
     assert scales((64, 64), 0.5, torch.float32).equal(first) and not first.equal(second)
     neighbours = (first[:, 1:] == 0) & (first[:, :-1] == 0)
-    assert abs(neighbours.float().mean().item() - 0.25) < 0.05  # four elements of one draw are independent
+    assert abs(neighbours.float().mean().item() - 0.25) < 0.05
+    assert abs(((first == 0) & (second == 0)).float().mean().item() - 0.25) < 0.05
+
+
+def test_draws_longer_than_a_window_repeat_nothing() -> None:
+    torch.manual_seed(4)
+    first, second = scales((2, 2**20), 0.5, torch.bfloat16)
+    assert abs(((first == 0) == (second == 0)).float().mean().item() - 0.5) < 0.01
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_marked_weights_are_told_by_their_signs(dtype: torch.dtype) -> None:
+    weights = torch.rand(300, 200).to(dtype)
+    marked = weights.clone()
+    mark(marked, round(0.2 * STEPS))
+    assert marked.abs().equal(weights)
+    assert abs(marked.signbit().float().mean().item() - 0.2) < 0.01
+    assert kept(marked).equal(marked.clamp(min=0))
 
 
 def test_without_training_or_rate_nothing_is_dropped() -> None:
@@ -75,7 +92,7 @@ def test_attention_and_its_gradients_are_torchs(dtype: torch.dtype, tolerance: f
             assert torch.allclose(gradient, other, atol=tolerance)
 
 
-@pytest.mark.parametrize("at_once", [1, 400])
+@pytest.mark.parametrize("at_once", [1, 600, 2500])
 def test_a_few_inputs_at_a_time_are_all_at_once(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     inputs, mask = tensors(torch.bfloat16, 9), torch.ones(3, 1, 1, 9, dtype=torch.bool)
     mask[2, ..., 5:] = False

@@ -10,7 +10,7 @@ import numpy as np
 
 BUCKET = 32
 """Batches whose examples are sorted by length together: large enough to save padding, small enough to stay random."""
-TOKENS_AT_ONCE = {"cpu": 2048, "cuda": 2**16}
+TOKENS_AT_ONCE = {"cpu": 3072, "cuda": 2**16}
 """Tokens of inputs that are computed at once: what they leave behind for the gradients stays near the cores."""
 
 
