@@ -19,9 +19,8 @@ predictions on test data cost `tests`; the baseline costs as much as an arm.
 Reported, over many races: `kept`, how often an arm stays whose mean dev score lies within the interval of the full
 grid's best (mean over seeds ± t s/√S, pooled over arms); `best`, how often the very best stays; `share`, what it cost
 of the full grid; `stayed`, how many arms did. `least` is the share if all arms but the best had left after two seeds.
-Beside the race `random` drops as many arms after as many seeds, but any; `halving` drops the worse half after 2, 4, 8
-… seeds whatever the intervals (successive halving; Li et al. 2018, "Hyperband", JMLR 18(185), with seeds as the
-resource).
+Beside each of the two rules, `intervals` and `halving`, as many arms are dropped after as many seeds, but any: its
+`random`. `lost` is how likely, by its own estimate, a race dropped the very best.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from scipy.stats import norm
 from scipy.stats import t as student
 
 from xstilts.plan import Plan, Stage
-from xstilts.racing import FIRST, Race, race
+from xstilts.racing import FIRST, Race, Rule, race
 
 Leaving = list[tuple[int, set[int]]]
 """After how many seeds which arms leave."""
@@ -84,6 +83,7 @@ class Outcome:
     share: float
     stayed: int
     least: float
+    lost: float
 
 
 def simulate(world: World, rng: np.random.Generator) -> Grid:
@@ -101,10 +101,10 @@ def simulate(world: World, rng: np.random.Generator) -> Grid:
     return Grid(scores, np.ones(shape), np.full(shape, world.tests), world.seeds * (1 + world.tests))
 
 
-def raced(grid: Grid, error: float, order: Sequence[int]) -> Race:
+def raced(grid: Grid, error: float, order: Sequence[int], rule: Rule) -> Race:
     """The race over a grid with its seeds in an order."""
     scores = {str(arm): {seed: float(x) for seed, x in enumerate(row)} for arm, row in enumerate(grid.scores)}
-    return race(scores, order, error)
+    return race(scores, order, error, rule=rule)
 
 
 def left(found: Race) -> Leaving:
@@ -112,8 +112,8 @@ def left(found: Race) -> Leaving:
     return [(one.seeds, {int(x.arm) for x in one.dropped}) for one in found.rounds if one.dropped]
 
 
-def outcome(grid: Grid, order: Sequence[int], out: Leaving) -> Outcome:
-    """What came of a race in which arms left after so many seeds."""
+def outcome(grid: Grid, order: Sequence[int], out: Leaving, lost: float = 0.0) -> Outcome:
+    """What came of a race in which arms left after so many seeds, and said that it may have `lost` the best."""
     arms, seeds = grid.scores.shape
     means = grid.scores.mean(axis=1)
     best = means == means.max()
@@ -127,6 +127,7 @@ def outcome(grid: Grid, order: Sequence[int], out: Leaving) -> Outcome:
         share=share(grid, order, ran),
         stayed=int(stays.sum()),
         least=share(grid, order, np.where(np.arange(arms) == means.argmax(), seeds, min(FIRST, seeds))),
+        lost=lost,
     )
 
 
@@ -151,28 +152,16 @@ def at_random(arms: int, out: Leaving, rng: np.random.Generator) -> Leaving:
     return [(number, {shuffled.pop() for _ in gone}) for number, gone in out]
 
 
-def halved(scores: np.ndarray, order: Sequence[int]) -> Leaving:
-    """The worse half after 2, 4, 8 … seeds, while seeds and arms are left."""
-    alive, out, number = list(range(len(scores))), [], FIRST
-    while number < len(order) and len(alive) > 1:
-        means = scores[:, list(order[:number])].mean(axis=1)
-        alive.sort(key=lambda arm: -means[arm])
-        keep = (len(alive) + 1) // 2
-        out.append((number, set(alive[keep:])))
-        alive, number = alive[:keep], 2 * number
-    return out
-
-
 def summary(grids: Iterator[Grid], error: float, rng: np.random.Generator) -> dict[str, dict[str, float]]:
-    """Means over races, of the race and its yardsticks."""
-    found: dict[str, list[Outcome]] = {"race": [], "random": [], "halving": []}
+    """Means over races by each rule, and beside each over as many arms that left at random."""
+    found: dict[str, list[Outcome]] = defaultdict(list)
     for grid in grids:
         arms, seeds = grid.scores.shape
         order = [int(seed) for seed in rng.permutation(seeds)]
-        out = left(raced(grid, error, order))
-        found["race"].append(outcome(grid, order, out))
-        found["random"].append(outcome(grid, order, at_random(arms, out, rng)))
-        found["halving"].append(outcome(grid, order, halved(grid.scores, order)))
+        for rule in get_args(Rule):
+            this = raced(grid, error, order, rule)
+            found[rule].append(outcome(grid, order, left(this), this.lost))
+            found[f"{rule}: random"].append(outcome(grid, order, at_random(arms, left(this), rng)))
     names = [field.name for field in fields(Outcome)]
     return {
         name: {key: float(np.mean([getattr(one, key) for one in each])) for key in names}
@@ -259,9 +248,10 @@ def line(row: dict[str, Any]) -> str:
     names = ("arms", "seeds", "spread", "items", "tests", "uneven", "error")
     told = {name: row[name] for name in names if name in row}
     parts = [" ".join(f"{name} {value}" for name, value in told.items())]
-    for name in ("race", "random", "halving"):
-        parts.append(f"{name}: " + " ".join(f"{key} {value:.3g}" for key, value in row[name].items()))
-    return " | ".join(parts)
+    for rule in get_args(Rule):
+        for name in (rule, f"{rule}: random"):
+            parts.append(f"{name}: " + " ".join(f"{key} {value:.3g}" for key, value in row[name].items()))
+    return "\n  ".join(parts)
 
 
 def main() -> None:

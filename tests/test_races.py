@@ -110,6 +110,18 @@ def test_the_best_case_is_cheaper_than_the_worst(tiny: Opener) -> None:
     assert sum(stage.kind == "train" for stage in case) == 2 * (1 + 3 * 2) + 2 * (1 + 2)
 
 
+def test_halving_costs_what_it_will(tiny: Opener) -> None:
+    """Three arms, four seeds: one leaves after two seeds."""
+    experiment = tiny(*RACE, "race.rule=halving", "controls.of=none", arms=ARMS)
+    plan = experiment.full_plan()
+    work = pending(plan, experiment.store.addresses()).stages
+    case = best_case(plan, work, race_of(experiment), "none")
+    assert sum(stage.kind == "train" for stage in case) == 2 * (1 + 3 * 2) + 2 * (1 + 2 * 2)
+    give(experiment, SHARP, 4)
+    found = race_of(experiment)
+    assert found.over and [one.arm for one in found.rounds[0].dropped] == ["slow"]
+
+
 def test_scores_are_means_over_the_targets_that_have_them(tiny: Opener) -> None:
     experiment = tiny(*RACE, "targets=[my/mood, my/odd]", "languages=[en]", arms=ARMS)
     plan = experiment.plan()
@@ -177,6 +189,7 @@ def test_what_is_told(tiny: Opener, tmp_path: Path) -> None:
     results = Results.load(tmp_path / "out")
     told = results.run["race"]
     assert (told["error"], told["seeds"], told["rounds"], told["stayed"]) == (0.2, 4, 1, ["mood"])
+    assert told["rule"] == "intervals" and 0 < told["lost"] < 0.2
     assert [row["round"] for row in told["dropped"]] == [1, 1]
     assert all(0 < row["low"] < row["behind"] < row["high"] for row in told["dropped"])
     assert [(row["arm"], row["dropped"]) for row in results.race] == [

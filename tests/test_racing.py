@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from xstilts.racing import FIRST, Race, race
+from xstilts.racing import FIRST, Race, fewest_seeds, race
 
 Scores = dict[str, dict[int, float]]
 
@@ -152,3 +152,65 @@ def test_a_race_waits_for_the_scores_of_arms_that_are_in_it() -> None:
     assert race(rest, range(5), 0.1) == race(
         scores, range(5), 0.1
     )  # what a dropped arm would do is never asked
+
+
+# --- halving
+
+
+@given(tables)
+def test_halving_drops_the_worse_half_whatever_the_scores(values: list[list[float]]) -> None:
+    arms, seeds = len(values) - 1, len(values[0])
+    found = race(table(np.array(values)), range(seeds), 0.1, rule="halving")
+    assert [one.seeds for one in found.rounds] == [
+        number for number, left in ((2, arms), (4, (arms + 1) // 2)) if number < seeds and left > 1
+    ]
+    for each in found.rounds:
+        out = [one.dev for one in each.dropped]
+        stays = [one.dev for one in each.standings if not one.dropped]
+        assert len(out) == len(each.standings) // 2 and max(out) <= min(stays)
+        assert all(0 <= one.chance <= 0.5 for one in each.standings)
+    assert found.over and 0 <= found.lost <= 1
+
+
+def test_halving_keeps_held_arms_and_waits_for_twice_the_seeds() -> None:
+    rng = np.random.default_rng(1)
+    scores = table(simulated(rng, np.array([0, 0, 5, -40, -60]), 8))
+    found = race(scores, range(8), 0.1, ("arm4",), rule="halving")
+    assert found.arms[-1] == "arm4"
+    first = {arm: {seed: by_seed[seed] for seed in (0, 1)} for arm, by_seed in scores.items()}
+    assert race(first, range(8), 0.1, rule="halving").due == (0, 1, 2, 3)
+
+
+@pytest.mark.parametrize("spread", [0.0, 2.0])
+def test_the_best_is_lost_no_more_often_than_a_race_says(spread: float) -> None:
+    """Of 600 races, within three standard errors."""
+    rng, lost, said = np.random.default_rng(5), [], []
+    for _ in range(600):
+        values = simulated(rng, spread * rng.normal(size=7), 8)
+        found = race(table(values), range(8), 0.1, rule="halving")
+        lost.append(f"arm{1 + int(values[1:].mean(1).argmax())}" not in found.arms)
+        said.append(found.lost)
+    assert 0 < np.mean(lost) <= np.mean(said) + 3 * np.std(lost) / len(lost) ** 0.5
+
+
+def test_a_chance_is_that_of_the_same_t() -> None:
+    values = np.array([[0.5, 0.5], [0.70, 0.72], [0.66, 0.67], [0.69, 0.72]])
+    found = race(table(np.column_stack([values, values])), range(4), 0.1)
+    second = found.rounds[0].standings[1]
+    margin = second.high - second.behind
+    unit = margin / stats.t.ppf(1 - 0.1 / 2 / 2, 2)
+    assert second.chance == pytest.approx(stats.t.sf(second.behind / unit, 2))
+
+
+def test_what_is_run_at_the_least() -> None:
+    scores = {arm: {} for arm in ("none", "a", "b", "c", "d", "e")}
+    assert fewest_seeds(race(scores, range(10), 0.1, rule="halving")) == {
+        "a": 10,
+        "b": 8,
+        "c": 4,
+        "d": 2,
+        "e": 2,
+    }
+    assert fewest_seeds(race(scores, range(10), 0.1)) == {"a": 10, "b": 2, "c": 2, "d": 2, "e": 2}
+    held = fewest_seeds(race(scores, range(10), 0.1), ("d",))
+    assert held == {"a": 10, "b": 2, "c": 2, "d": 10, "e": 2}

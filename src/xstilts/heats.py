@@ -17,7 +17,7 @@ from xstilts.best import seed_scores
 from xstilts.errors import RecipeError
 from xstilts.executors import local
 from xstilts.plan import Plan, Stage, make_plan
-from xstilts.racing import Race, race
+from xstilts.racing import Race, fewest_seeds, race
 from xstilts.recipe import BASELINE
 from xstilts.store import Address, Store
 from xstilts.training.processes import processes
@@ -39,7 +39,8 @@ def race_of(experiment: Experiment) -> Race:
             f"strategy: race, but no dev scores can decide it: retrieval.layer is fixed at "
             f"{recipe.retrieval.layer}. Expected retrieval.layer: sweep, or strategy: full"
         )
-    return race(mean_scores(plan, experiment.store), recipe.seeds, recipe.race.error, (recipe.controls.of,))
+    scores, settings = mean_scores(plan, experiment.store), recipe.race
+    return race(scores, recipe.seeds, settings.error, (recipe.controls.of,), settings.rule)
 
 
 def heat(experiment: Experiment, found: Race) -> Plan:
@@ -64,17 +65,19 @@ def spent(experiment: Experiment, found: Race, plan: Plan) -> list[Stage]:
 
 
 def best_case(plan: Plan, pending: Sequence[Stage], found: Race, held: str) -> list[Stage]:
-    """What of the pending stages is to be run if the next round drops all arms but one, and the one that is held.
+    """What of the pending stages is to be run if arms are dropped as early as the rule lets them.
 
     Args:
         plan: of all arms that are still in the race.
         pending: what of it is to be done if none is dropped.
-        found: the race; the arm that stays is the one that leads so far, or else the first.
+        found: the race; the arms that lead so far stay, or else the first.
         held: an arm that is never dropped, if it is one.
     """
-    stays = {BASELINE, held, found.rounds[-1].leader if found.rounds else found.arms[0]}
-    due = [cell for cell in plan.cells if cell.arm in plan.recipe.arms and cell.seed in found.due]
+    runs = {BASELINE: len(found.seeds)} | fewest_seeds(found, (held,))
+    ran = {arm: found.seeds[:count] for arm, count in runs.items()}
+    due = [cell for cell in plan.cells if cell.seed in ran.get(cell.arm, ())]
     goal = [stage for cell in due if (stage := cell.layer or cell.checkpoint) is not None]
+    stays = {arm for arm, count in runs.items() if count == len(found.seeds)}
     goal += [cell.score for cell in (*plan.cells, *plan.beside) if cell.arm.partition("~")[0] in stays]
     needed = _with_parents(goal)
     return [stage for stage in pending if stage.key in needed]
@@ -173,7 +176,7 @@ def told(experiment: Experiment, plan: Plan) -> tuple[dict[str, Any], list[dict[
 
 
 def race_record(found: Race) -> dict[str, Any]:
-    """Error rate, seeds and rounds, who stayed, and every dropped arm with its round and interval."""
+    """Rule and error rate, seeds and rounds, who stayed, and every dropped arm with its round and interval."""
     dropped = [
         {"round": number, "seeds": one.seeds, "leader": one.leader, **vars(standing)}
         for number, one in enumerate(found.rounds, 1)
@@ -182,7 +185,9 @@ def race_record(found: Race) -> dict[str, Any]:
     for row in dropped:
         del row["dropped"]
     return {
+        "rule": found.rule,
         "error": found.error,
+        "lost": found.lost,
         "seeds": len(found.seeds),
         "rounds": len(found.rounds),
         "stayed": list(found.arms),
@@ -195,7 +200,7 @@ def _table(found: Race, baseline: Mapping[int, float]) -> list[dict[str, Any]]:
     return [
         {"round": number, "seeds": one.seeds, "leader": one.leader, **vars(standing)}
         | {"gain": standing.dev - float(np.mean([baseline[seed] for seed in found.seeds[: one.seeds]]))}
-        | {"error": found.error, "variance": "own" if one.paired else "pooled"}
+        | {"rule": found.rule, "error": found.error, "variance": "own" if one.paired else "pooled"}
         for number, one in enumerate(found.rounds, 1)
         for standing in one.standings
     ]

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outlook:
-    """What the rest of a race may cost: `best` if the next round drops all arms but one, `worst` if none is dropped."""
+    """What the rest of a race may cost: `best` if arms are dropped as early as can be, `worst` if none is.
+
+    With halving, how many are dropped is known, and both are the same.
+    """
 
     race: Race
     best: Costs
@@ -48,7 +51,8 @@ def outlook(experiment: Experiment, plan: Plan, work: Work, worst: Costs, rows: 
     if race.over:
         return Outlook(race, worst, worst)
     stages = best_case(plan, work.stages, race, experiment.recipe.controls.of)
-    return Outlook(race, estimate(plan, stages, experiment.encoder, rows, experiment.tower), worst)
+    best = estimate(plan, stages, experiment.encoder, rows, experiment.tower)
+    return Outlook(race, best, worst if race.rule == "intervals" else best)
 
 
 def print_outlook(found: Outlook, precision: str, console: Console) -> None:
@@ -63,11 +67,18 @@ def print_outlook(found: Outlook, precision: str, console: Console) -> None:
         console.print(f"The race is over. {outcome(record)}", highlight=False, soft_wrap=True, markup=False)
         console.print(f"The rest, roughly: {cost_words(found.worst, precision)}.", highlight=False)
         return
-    told = (
-        f"A race of {len(race.arms)} arms; the next are dropped after seed {len(race.due)} of {len(race.seeds)} at the "
-        f"earliest. The rest, roughly: from {cost_words(found.best, precision)}, if all but one are dropped then, to "
-        f"{cost_words(found.worst, precision)}, if none is."
-    )
+    after = f"after seed {len(race.due)} of {len(race.seeds)}"
+    if race.rule == "halving":
+        told = (
+            f"A race of {len(race.arms)} arms; the worse half is dropped {after}. "
+            f"The rest, roughly: {cost_words(found.best, precision)}."
+        )
+    else:
+        told = (
+            f"A race of {len(race.arms)} arms; the next are dropped {after} at the earliest. The rest, roughly: from "
+            f"{cost_words(found.best, precision)}, if all but one are dropped then, to "
+            f"{cost_words(found.worst, precision)}, if none is."
+        )
     console.print(told, highlight=False, soft_wrap=True, markup=False)
 
 

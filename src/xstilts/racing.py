@@ -17,14 +17,20 @@ s² (1/n − 1/S) and is independent of the latter. So for each arm and round th
 finds, and the arm that leads the full grid on dev is dropped in a share `error` of all races at most. Racing with
 paired intervals: Maron & Moore 1994, "Hoeffding races" (NIPS 6), with t in place of Hoeffding's bound; blocks that all
 arms share: Birattari et al. 2002, "A racing algorithm for configuring metaheuristics" (GECCO).
+
+Where one arm as good as the best will do, `halving` costs less: the worse half leaves after 2, 4, 8 … seeds, whatever
+the intervals (Li et al. 2018, "Hyperband", JMLR 18(185), with seeds as the resource). No error rate can be set for it,
+but one can be estimated: by the same t, a dropped arm will be ahead of the leader with some `chance`, and the arm that
+leads the full grid is among the dropped ones with at most the sum of their chances.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, takewhile
 from math import sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -32,6 +38,8 @@ from xstilts.recipe import BASELINE
 
 if TYPE_CHECKING:
     from xstilts.analysis.cells import Float
+
+Rule = Literal["intervals", "halving"]
 
 FIRST = 2
 """Seeds before anything can be dropped: one tells nothing of how much seeds differ."""
@@ -43,7 +51,8 @@ _TIE = 1e-9
 class Standing:
     """An arm after a round: mean dev score, and how far it is behind the leader, all in 0..1.
 
-    `low` and `high` bound how far behind it will be on dev once all seeds have run.
+    `low` and `high` bound how far behind it will be on dev once all seeds have run; `chance` is how likely it will
+    not be behind then.
     """
 
     arm: str
@@ -51,6 +60,7 @@ class Standing:
     behind: float
     low: float
     high: float
+    chance: float
     dropped: bool
 
 
@@ -77,6 +87,7 @@ class Race:
     next round can be judged, none once the race is over.
     """
 
+    rule: Rule
     error: float
     seeds: tuple[int, ...]
     rounds: tuple[Round, ...]
@@ -88,9 +99,18 @@ class Race:
         """Whether nothing can be dropped any more."""
         return not self.due
 
+    @property
+    def lost(self) -> float:
+        """An estimate from above of how likely the arm that leads the full grid has been dropped."""
+        return min(1.0, sum(one.chance for each in self.rounds for one in each.dropped))
+
 
 def race(
-    scores: Mapping[str, Mapping[int, float]], seeds: Sequence[int], error: float, held: Collection[str] = ()
+    scores: Mapping[str, Mapping[int, float]],
+    seeds: Sequence[int],
+    error: float,
+    held: Collection[str] = (),
+    rule: Rule = "intervals",
 ) -> Race:
     """Play the rounds that dev scores are there for.
 
@@ -98,8 +118,10 @@ def race(
         scores: for each arm its mean dev score over the targets, 0..1, by seed; the baseline among them is left out.
             An arm that has not started has none.
         seeds: those of the full grid, in the order of the rounds.
-        error: how often the arm that leads the full grid on dev may be dropped.
+        error: how often the arm that leads the full grid on dev may be dropped; halving reports intervals at this
+            level and does not decide by them.
         held: arms that stay whatever their scores.
+        rule: by what arms are dropped.
 
     Example:
         >>> found = race({"a": {0: 0.7, 1: 0.71}, "b": {0: 0.6, 1: 0.61}, "c": {0: 0.69, 1: 0.72}}, (0, 1, 2), 0.1)
@@ -109,21 +131,59 @@ def race(
     contestants = [arm for arm in scores if arm != BASELINE]
     arms, rounds = contestants, list[Round]()
     level = error / max(1, len(contestants) - 1) / max(1, len(seeds) - FIRST)
-    for number in range(FIRST, len(seeds)):
+    for number in judged_after(rule, len(seeds)):
         due = tuple(seeds[:number])
         if len(arms) < 2:
             break
         if any(seed not in scores[arm] for arm in arms for seed in due):
-            return Race(error, tuple(seeds), tuple(rounds), tuple(arms), due)
+            return Race(rule, error, tuple(seeds), tuple(rounds), tuple(arms), due)
         table = np.array([[scores[arm][seed] for seed in due] for arm in arms])
-        rounds.append(_judged(arms, table, len(seeds), level, held))
+        rounds.append(_judged(arms, table, len(seeds), level, held, rule))
         out = {one.arm for one in rounds[-1].dropped}
         arms = [arm for arm in arms if arm not in out]
-    return Race(error, tuple(seeds), tuple(rounds), tuple(arms), ())
+    return Race(rule, error, tuple(seeds), tuple(rounds), tuple(arms), ())
 
 
-def _judged(arms: Sequence[str], table: Float, total: int, level: float, held: Collection[str]) -> Round:
-    """Who is dropped by the scores `[arms, seeds]` so far, each arm at probability `level`."""
+def judged_after(rule: Rule, total: int) -> list[int]:
+    """After how many of all seeds arms may be dropped.
+
+    Example:
+        >>> judged_after("intervals", 6), judged_after("halving", 10)
+        ([2, 3, 4, 5], [2, 4, 8])
+    """
+    if rule == "intervals":
+        return list(range(FIRST, total))
+    return list(takewhile(lambda number: number < total, (FIRST * 2**step for step in count())))
+
+
+def fewest_seeds(found: Race, held: Collection[str] = ()) -> dict[str, int]:
+    """How many seeds each arm in a race will have run, if arms are dropped as early as the rule lets them.
+
+    By intervals: all arms but the leader in the next round. By halving: what will come of it, but for who leads then.
+    """
+    total = len(found.seeds)
+    last = {one.arm: one.dev for one in found.rounds[-1].standings} if found.rounds else {}
+    arms = sorted(found.arms, key=lambda arm: -last.get(arm, 0.0))
+    runs = dict.fromkeys(arms, total)
+    for number in judged_after(found.rule, total) if found.due else ():
+        if number >= len(found.due) and len(arms) > 1:
+            keep = 1 if found.rule == "intervals" else _half(len(arms))
+            runs |= {arm: number for arm in arms[keep:] if arm not in held}
+            arms = [arm for arm in arms if runs[arm] == total]
+    return runs
+
+
+def _half(arms: int) -> int:
+    """How many of some arms halving leaves."""
+    return (arms + 1) // 2
+
+
+def _judged(
+    arms: Sequence[str], table: Float, total: int, level: float, held: Collection[str], rule: Rule
+) -> Round:
+    """Who is dropped by the scores `[arms, seeds]` so far; intervals are at probability `level`."""
+    from scipy.special import stdtr
+
     from xstilts.analysis.intervals import homogeneous, t_quantile
 
     seeds, means = table.shape[1], table.mean(axis=1)
@@ -132,13 +192,17 @@ def _judged(arms: Sequence[str], table: Float, total: int, level: float, held: C
     variances = (table[leader] - table).var(axis=1, ddof=1) if paired else np.full(len(arms), _within(table))
     df = (seeds - 1) * (1 if paired else len(arms) - 1)
     left = 1 / seeds - 1 / total
+    worse = set(np.argsort(-means, kind="stable")[_half(len(arms)) :].tolist())
     standings = []
     for place, arm in enumerate(arms):
         behind, spread = float(means[leader] - means[place]), sqrt(variances[place])
         margin = 0.0 if place == leader else t_quantile(df, level) * spread * sqrt(left)
-        dropped = arm not in held and spread > _TIE and behind > margin
+        known = spread > _TIE
+        chance = float(stdtr(df, -behind / (spread * sqrt(left)))) if known else 0.5
+        out = known and behind > margin if rule == "intervals" else place in worse
+        dropped = out and place != leader and arm not in held
         bounds = behind - margin, behind + margin
-        standings.append(Standing(arm, float(means[place]), behind, *bounds, dropped and place != leader))
+        standings.append(Standing(arm, float(means[place]), behind, *bounds, chance, dropped))
     return Round(seeds, arms[leader], tuple(standings), paired)
 
 

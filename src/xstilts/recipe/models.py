@@ -248,11 +248,16 @@ class Statistics(_Model):
 class Race(_Model):
     """How a race decides."""
 
+    rule: Literal["intervals", "halving"] = Field(
+        "intervals",
+        description="intervals: arms that cannot lead on dev any more leave; halving: the worse half, after 2, 4, 8 … "
+        "seeds, which costs less and may lose the best to one as good",
+    )
     error: float = Field(
         0.1,
         gt=0,
         lt=1,
-        description="how often, at most, the arm that would lead the full grid on dev is dropped",
+        description="of rule intervals: how often, at most, the arm that would lead the full grid on dev is dropped",
     )
 
 
@@ -319,7 +324,7 @@ class Recipe(_Model):
     )
     strategy: Literal["full", "race"] = Field(
         "full",
-        description="race: a seed a round; arms that cannot be the best on dev any more are dropped, and not tested",
+        description="race: seed after seed; arms that fall behind on dev are dropped, and not tested",
     )
     race: Race = Field(Race(), description="how a race decides")
     selection: Literal["english-dev", "last", "average", "target-dev"] = Field(

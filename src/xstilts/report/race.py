@@ -9,17 +9,35 @@ from xstilts.report.words import counted, listed, points
 
 Record = Mapping[str, Any]
 
-RACE = ["Arm", "Dropped after", "Behind on dev", "Once all seeds have run"]
+RACE = ["Arm", "Dropped after", "Behind on dev", "Once all seeds have run", "Chance to catch up"]
 """The head of the table of dropped arms."""
 
 
 def rule(race: Record) -> str:
     """How it was decided, and how often that goes wrong; `race` is what `run.json` says of it."""
-    return (
-        f"Arms ran seed after seed, and from the second on those that could not lead the full grid of {race['seeds']} "
-        f"seeds on dev any more were dropped. In at most {100 * race['error']:g}% of such races the arm that would "
-        "have led it is among them. Dropped arms were not tested; corrections for multiple tests count them."
-    )
+    if race.get("rule") == "halving":
+        decided = (
+            f"Arms ran seed after seed; after 2, 4, 8 … of {race['seeds']} seeds the worse half on dev was dropped. "
+            f"The arm that would have led the full grid is among them with a chance of {chance(race['lost'])} at most, "
+            "as far as seeds so far tell."
+        )
+    else:
+        decided = (
+            f"Arms ran seed after seed, and from the second on those that could not lead the full grid of "
+            f"{race['seeds']} seeds on dev any more were dropped. In at most {100 * race['error']:g}% of such races "
+            "the arm that would have led it is among them."
+        )
+    return f"{decided} Dropped arms were not tested; corrections for multiple tests count them."
+
+
+def chance(value: float) -> str:
+    """A probability in percent.
+
+    Example:
+        >>> chance(0.123), chance(0.0004)
+        ('12%', 'under 0.1%')
+    """
+    return "under 0.1%" if value < 0.001 else f"{100 * value:.2g}%"
 
 
 def outcome(race: Record) -> str:
@@ -42,6 +60,7 @@ def dropped_rows(race: Record) -> list[list[str]]:
             f"{row['seeds']} of {race['seeds']} seeds",
             f"{points(row['behind'], False)} behind {row['leader']}",
             f"{points(row['low'], False)} to {points(row['high'], False)}",
+            chance(row["chance"]) if "chance" in row else "",
         ]
         for row in race["dropped"]
     ]

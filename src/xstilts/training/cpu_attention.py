@@ -151,7 +151,7 @@ def _blocks(batch: int, heads: int, scores: int) -> Iterator[slice]:
 
 
 def _hidden(added: torch.Tensor | None, key: torch.Tensor, columns: int) -> torch.Tensor | None:
-    """What is added to scores, for the mask and for what keys are filled with: [batch · heads, tokens or 1, columns]."""
+    """What is added to scores [batch · heads, tokens or 1, columns], for the mask and for what keys are filled with."""
     batch, heads, keys, _ = key.shape
     if added is None and keys == columns:
         return None

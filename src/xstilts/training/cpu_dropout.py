@@ -68,7 +68,7 @@ def _draws(shape: Sequence[int]) -> torch.Tensor:
     """
     count = math.prod(shape)
     drawn = torch.empty(count, dtype=torch.int16)
-    for part in drawn.split(_WINDOW):
+    for part in torch.split(drawn, _WINDOW):
         windows = zip(_tables(), torch.randint(_WINDOW, (2,)).tolist(), strict=True)
         torch.bitwise_xor(*(table[start : start + len(part)] for table, start in windows), out=part)
     return drawn.view(*shape)
