@@ -55,7 +55,7 @@ bench: $(STAMP) $(BENCH_STAMP)  ## speed beside transformers.Trainer, sentence-t
 	$(BIN)/python bench/startup.py --out $(RUNS)/bench/startup.json
 	$(BIN)/python bench/memory.py --out $(RUNS)/bench/memory.json
 	@if [ -d "$$XSTILTS_DATA/tatoeba" ]; then \
-	  $(BENCH_VENV)/bin/python bench/retrieval.py --out $(RUNS)/bench/retrieval.json; \
+	  $(BENCH_VENV)/bin/python bench/retrieval.py --limit 30 --out $(RUNS)/bench/retrieval.json; \
 	else echo 'bench/retrieval.py is left out: set XSTILTS_DATA to a folder that holds tatoeba/'; fi
 	$(BIN)/python bench/table.py $(RUNS)/bench
 
