@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +40,8 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from xstilts.plan import Plan, Stage
-from xstilts.racing import FIRST, Race, Rule, race
+from xstilts.racing import FIRST, Race, race
+from xstilts.recipe import RaceRule
 
 Leaving = list[tuple[int, set[int]]]
 """After how many seeds which arms leave."""
@@ -101,7 +103,7 @@ def simulate(world: World, rng: np.random.Generator) -> Grid:
     return Grid(scores, np.ones(shape), np.full(shape, world.tests), world.seeds * (1 + world.tests))
 
 
-def raced(grid: Grid, error: float, order: Sequence[int], rule: Rule) -> Race:
+def raced(grid: Grid, error: float, order: Sequence[int], rule: RaceRule) -> Race:
     """The race over a grid with its seeds in an order."""
     scores = {str(arm): {seed: float(x) for seed, x in enumerate(row)} for arm, row in enumerate(grid.scores)}
     return race(scores, order, error, rule=rule)
@@ -112,7 +114,7 @@ def left(found: Race) -> Leaving:
     return [(one.seeds, {int(x.arm) for x in one.dropped}) for one in found.rounds if one.dropped]
 
 
-def outcome(grid: Grid, order: Sequence[int], out: Leaving, lost: float = 0.0) -> Outcome:
+def outcome(grid: Grid, order: Sequence[int], out: Leaving, lost: float = math.nan) -> Outcome:
     """What came of a race in which arms left after so many seeds, and said that it may have `lost` the best."""
     arms, seeds = grid.scores.shape
     means = grid.scores.mean(axis=1)
@@ -158,13 +160,17 @@ def summary(grids: Iterator[Grid], error: float, rng: np.random.Generator) -> di
     for grid in grids:
         arms, seeds = grid.scores.shape
         order = [int(seed) for seed in rng.permutation(seeds)]
-        for rule in get_args(Rule):
+        for rule in get_args(RaceRule):
             this = raced(grid, error, order, rule)
             found[rule].append(outcome(grid, order, left(this), this.lost))
             found[f"{rule}: random"].append(outcome(grid, order, at_random(arms, left(this), rng)))
     names = [field.name for field in fields(Outcome)]
     return {
-        name: {key: float(np.mean([getattr(one, key) for one in each])) for key in names}
+        name: {
+            key: float(np.mean([getattr(one, key) for one in each]))
+            for key in names
+            if key != "lost" or name in get_args(RaceRule)
+        }
         for name, each in found.items()
     }
 
@@ -248,7 +254,7 @@ def line(row: dict[str, Any]) -> str:
     names = ("arms", "seeds", "spread", "items", "tests", "uneven", "error")
     told = {name: row[name] for name in names if name in row}
     parts = [" ".join(f"{name} {value}" for name, value in told.items())]
-    for rule in get_args(Rule):
+    for rule in get_args(RaceRule):
         for name in (rule, f"{rule}: random"):
             parts.append(f"{name}: " + " ".join(f"{key} {value:.3g}" for key, value in row[name].items()))
     return "\n  ".join(parts)

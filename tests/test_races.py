@@ -12,13 +12,16 @@ from typing import Any
 
 import pytest
 import yaml
+from rich.console import Console
 
 from tiny_world import Opener, Typed
+from xstilts.costs import estimate
 from xstilts.errors import RecipeError, UserError
 from xstilts.executors.local import pending
 from xstilts.experiment import Experiment, Listener, analyse, execute, run_experiment
 from xstilts.finished import FinishedRun
 from xstilts.heats import best_case, heat, mean_scores, race_of, scored_targets
+from xstilts.outlook import outlook, print_outlook
 from xstilts.plan import Plan
 from xstilts.recipe import BASELINE
 from xstilts.results import Results
@@ -120,6 +123,23 @@ def test_halving_costs_what_it_will(tiny: Opener) -> None:
     give(experiment, SHARP, 4)
     found = race_of(experiment)
     assert found.over and [one.arm for one in found.rounds[0].dropped] == ["slow"]
+
+
+def test_halving_is_told_in_plan_and_report(tiny: Opener, tmp_path: Path) -> None:
+    options = (*RACE, "race.rule=halving", "controls.of=none", "statistics.draws=100")
+    experiment = tiny(*options, arms=ARMS, store=tmp_path / "out/store")
+    console = Console(width=200, record=True)
+    plan = experiment.full_plan()
+    work, rows = pending(plan, experiment.store.addresses()), experiment.row_counts()
+    costs = estimate(plan, work.stages, experiment.encoder, rows, experiment.tower)
+    foretold = outlook(experiment, plan, work, costs, rows)
+    print_outlook(foretold, "fp32", console)
+    assert "the worse half is dropped after seed 2 of 4" in console.export_text()
+    assert foretold.best == foretold.worst and foretold.best.seconds < costs.seconds
+    give(experiment, SHARP, 4)
+    run_experiment(experiment, tmp_path / "out")
+    page = (tmp_path / "out/report.html").read_text("utf-8")
+    assert "the worse half on dev was dropped" in page and "Chance to catch up" in page
 
 
 def test_scores_are_means_over_the_targets_that_have_them(tiny: Opener) -> None:
@@ -333,6 +353,6 @@ def test_a_finished_grid_is_raced_again_from_its_dev_scores(
     bench.main()
     (row,) = json.loads((tmp_path / "racing.json").read_text("utf-8"))["rows"]
     assert (row["arms"], row["seeds"]) == (3, 4)
-    assert (
-        row["race"]["kept"] >= row["random"]["kept"] and 0 < row["race"]["least"] <= row["race"]["share"] <= 1
-    )
+    for rule in ("intervals", "halving"):
+        assert row[rule]["kept"] >= row[f"{rule}: random"]["kept"]
+        assert 0 < row[rule]["least"] <= row[rule]["share"] <= 1

@@ -71,7 +71,7 @@ def print_outlook(found: Outlook, precision: str, console: Console) -> None:
     if race.rule == "halving":
         told = (
             f"A race of {len(race.arms)} arms; the worse half is dropped {after}. "
-            f"The rest, roughly: {cost_words(found.best, precision)}."
+            f"The rest, roughly: {cost_words(found.best, precision)}, where the table counts all arms to the end."
         )
     else:
         told = (

@@ -92,6 +92,31 @@ def test_attention_and_its_gradients_are_torchs(dtype: torch.dtype, tolerance: f
             assert torch.allclose(gradient, other, atol=tolerance)
 
 
+@pytest.mark.parametrize("keys", [5, 32, 40])
+def test_masks_of_every_form_hide_what_they_hide(keys: int) -> None:
+    torch.manual_seed(1)
+    query = torch.randn(3, 4, 9, 8).requires_grad_()
+    key, value = (torch.randn(3, 4, keys, 8).requires_grad_() for _ in range(2))
+    seen = torch.rand(3, 4, 9, keys) < 0.7
+    seen[..., 0] = True
+    added = torch.zeros(3, 4, 9, keys).masked_fill(~seen, -torch.inf)
+    for mask in (seen, added, added + torch.randn(3, 4, 9, keys), seen[:, :1, :1], added[:, :1], None):
+        found, _ = attention(layer(), query, key, value, mask, dropout=1e-9)
+        wanted = torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        assert torch.allclose(found.transpose(1, 2), wanted, atol=1e-5)
+        gradients = torch.autograd.grad(found.square().sum(), (query, key, value))
+        expected = torch.autograd.grad(wanted.square().sum(), (query, key, value))
+        for gradient, other in zip(gradients, expected, strict=True):
+            assert torch.allclose(gradient, other, atol=1e-4)
+
+
+def test_a_mask_that_is_learned_gets_its_gradient() -> None:
+    query, key, value = tensors(torch.bfloat16, 6)
+    bias = torch.zeros(1, 4, 6, 6, dtype=torch.bfloat16).requires_grad_()
+    (gradient,) = torch.autograd.grad(attention(layer(), query, key, value, bias)[0].square().sum(), bias)
+    assert gradient.abs().sum() > 0
+
+
 @pytest.mark.parametrize("at_once", [1, 600, 2500])
 def test_a_few_inputs_at_a_time_are_all_at_once(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
     inputs, mask = tensors(torch.bfloat16, 9), torch.ones(3, 1, 1, 9, dtype=torch.bool)

@@ -245,10 +245,13 @@ class Statistics(_Model):
     draws: int = Field(10_000, ge=100, description="of the bootstrap over items")
 
 
+RaceRule = Literal["intervals", "halving"]
+
+
 class Race(_Model):
     """How a race decides."""
 
-    rule: Literal["intervals", "halving"] = Field(
+    rule: RaceRule = Field(
         "intervals",
         description="intervals: arms that cannot lead on dev any more leave; halving: the worse half, after 2, 4, 8 … "
         "seeds, which costs less and may lose the best to one as good",

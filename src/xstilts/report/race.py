@@ -18,14 +18,14 @@ def rule(race: Record) -> str:
     if race.get("rule") == "halving":
         decided = (
             f"Arms ran seed after seed; after 2, 4, 8 … of {race['seeds']} seeds the worse half on dev was dropped. "
-            f"The arm that would have led the full grid is among them with a chance of {chance(race['lost'])} at most, "
-            "as far as seeds so far tell."
+            f"The arm that would have led the full grid is among them with a chance of about {chance(race['lost'])}, "
+            "as far as seeds so far tell; where few arms lie close, with a higher one."
         )
     else:
         decided = (
             f"Arms ran seed after seed, and from the second on those that could not lead the full grid of "
             f"{race['seeds']} seeds on dev any more were dropped. In at most {100 * race['error']:g}% of such races "
-            "the arm that would have led it is among them."
+            "the arm that would have led it is among them, if noise is normal and, unless one arm stands out, equal."
         )
     return f"{decided} Dropped arms were not tested; corrections for multiple tests count them."
 
@@ -34,10 +34,12 @@ def chance(value: float) -> str:
     """A probability in percent.
 
     Example:
-        >>> chance(0.123), chance(0.0004)
-        ('12%', 'under 0.1%')
+        >>> chance(1.0), chance(0.123), chance(0.0123), chance(0.0004)
+        ('100%', '12%', '1.2%', 'under 0.1%')
     """
-    return "under 0.1%" if value < 0.001 else f"{100 * value:.2g}%"
+    if value < 0.001:
+        return "under 0.1%"
+    return f"{100 * value:.{0 if value >= 0.1 else 1}f}%"
 
 
 def outcome(race: Record) -> str:

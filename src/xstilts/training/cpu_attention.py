@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch.autograd.function import once_differentiable
 
 from xstilts.training.cpu_dropout import STEPS, kept, mark
 
@@ -55,15 +56,15 @@ def attention(
     causal = more.get("is_causal")
     causal = getattr(module, "is_causal", True) if causal is None else causal
     special = causal or more.get("position_bias") is not None or more.get("softcap") is not None
+    special = special or (attention_mask is not None and attention_mask.requires_grad)
     short = query.dtype == torch.bfloat16 and query.requires_grad and key.shape[2] <= LONGEST
     if special or key.shape[1] != query.shape[1] or not (dropout or short):
         fused: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **more
         )
         return fused
-    added = None if attention_mask is None else _added(attention_mask, query.dtype)
     seen: torch.Tensor = _Attention.apply(  # type: ignore[no-untyped-call]
-        query, key, value, added, dropout, scaling or query.shape[-1] ** -0.5
+        query, key, value, attention_mask, dropout, scaling or query.shape[-1] ** -0.5
     )
     return seen, None
 
@@ -86,7 +87,7 @@ class _Attention(torch.autograd.Function):
         query: torch.Tensor,
         key: torch.Tensor,
         value: torch.Tensor,
-        added: torch.Tensor | None,
+        mask: torch.Tensor | None,
         dropout: float,
         scaling: float,
     ) -> torch.Tensor:
@@ -96,15 +97,15 @@ class _Attention(torch.autograd.Function):
         factor = STEPS / (STEPS - dropped)
         columns = -(-key.shape[2] // _VECTOR) * _VECTOR
         q, k, v = (_laid_out(one, size) for one, size in ((query, tokens), (key, columns), (value, columns)))
-        hidden = _hidden(added, key, columns)
+        bias = _bias(mask, key, columns)
         weights = q.new_empty(batch * heads, tokens, columns)
         found = torch.empty_like(q)
         for rows in _blocks(batch, heads, tokens * columns):
             seen, below = weights[rows], k[rows].transpose(1, 2)
-            if hidden is None:
+            if bias is None:
                 torch.baddbmm(seen, q[rows], below, beta=0, alpha=scaling, out=seen)
             else:
-                torch.baddbmm(hidden[rows].expand_as(seen), q[rows], below, alpha=scaling, out=seen)
+                torch.baddbmm(bias[rows].expand_as(seen), q[rows], below, alpha=scaling, out=seen)
             torch.softmax(seen, -1, out=seen)
             if dropped:
                 mark(seen, dropped)
@@ -116,6 +117,7 @@ class _Attention(torch.autograd.Function):
         return output
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         """Gradients of query, key and value."""
         q, k, v, weights, output = ctx.saved_tensors
@@ -126,7 +128,8 @@ class _Attention(torch.autograd.Function):
         found = [torch.empty_like(one) for one in (q, k, v)]
         for rows in _blocks(batch, heads, weights[0].numel()):
             to_q, to_k, to_v = (one[rows] for one in found)
-            part, seen = weights[rows], kept(weights[rows])
+            part = weights[rows]
+            seen = kept(part) if ctx.dropped else part
             torch.baddbmm(to_v, seen.transpose(1, 2), above[rows], beta=0, alpha=ctx.factor, out=to_v)
             scores = torch.empty_like(part)
             torch.baddbmm(scores, above[rows], v[rows].transpose(1, 2), beta=0, alpha=ctx.factor, out=scores)
@@ -150,19 +153,17 @@ def _blocks(batch: int, heads: int, scores: int) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, batch * heads, size))
 
 
-def _hidden(added: torch.Tensor | None, key: torch.Tensor, columns: int) -> torch.Tensor | None:
+def _bias(mask: torch.Tensor | None, key: torch.Tensor, columns: int) -> torch.Tensor | None:
     """What is added to scores [batch · heads, tokens or 1, columns], for the mask and for what keys are filled with."""
     batch, heads, keys, _ = key.shape
-    if added is None and keys == columns:
+    if mask is None and keys == columns:
         return None
-    if added is None:
+    least = torch.finfo(key.dtype).min
+    if mask is None:
         added = key.new_zeros(1, 1, 1, keys)
+    elif mask.dtype == torch.bool:
+        added = torch.zeros_like(mask, dtype=key.dtype).masked_fill_(~mask, least)
+    else:
+        added = mask.clamp(min=least).to(key.dtype)
     filled = torch.nn.functional.pad(added, (0, columns - keys), value=-torch.inf)
     return filled.expand(batch, heads, -1, -1).reshape(batch * heads, -1, columns)
-
-
-def _added(mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """What is added to scores for a mask."""
-    if mask.dtype != torch.bool:
-        return mask.clamp(min=torch.finfo(dtype).min).to(dtype)
-    return torch.zeros_like(mask, dtype=dtype).masked_fill_(~mask, torch.finfo(dtype).min)

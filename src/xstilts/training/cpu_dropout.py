@@ -12,7 +12,12 @@ import torch
 STEPS = 2**16
 """Dropout is a multiple of one part in so many: sixteen bits decide about an element."""
 _WINDOW = 2**20
-_INTEGERS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
+_INTEGERS = {
+    torch.bfloat16: torch.int16,
+    torch.float16: torch.int16,
+    torch.float32: torch.int32,
+    torch.float64: torch.int64,
+}
 
 
 class Dropout(torch.nn.Module):
@@ -76,7 +81,7 @@ def _draws(shape: Sequence[int]) -> torch.Tensor:
 
 @cache
 def _tables() -> tuple[torch.Tensor, torch.Tensor]:
-    """Random numbers that are drawn once; every window is as long as half of them."""
-    random = np.random.default_rng(0)
-    first, second = random.integers(-STEPS // 2, STEPS // 2, (2, 2 * _WINDOW), dtype=np.int16)
-    return torch.from_numpy(first), torch.from_numpy(second)
+    """Random numbers that are drawn once; no window is longer than half of a table."""
+    numbers = np.random.PCG64(0).random_raw(_WINDOW)  # of 64 bits; the same in every version of NumPy
+    first, second = torch.from_numpy(numbers.view(np.int16)).chunk(2)
+    return first, second
