@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from xstilts.racing import judged_after
 from xstilts.report.words import counted, listed, points
 
 Record = Mapping[str, Any]
@@ -16,10 +17,11 @@ RACE = ["Arm", "Dropped after", "Behind on dev", "Once all seeds have run", "Cha
 def rule(race: Record) -> str:
     """How it was decided, and how often that goes wrong; `race` is what `run.json` says of it."""
     if race.get("rule") == "halving":
+        after = listed([str(number) for number in judged_after("halving", race["seeds"])])
         decided = (
-            f"Arms ran seed after seed; after 2, 4, 8 … of {race['seeds']} seeds the worse half on dev was dropped. "
-            f"The arm that would have led the full grid is among them with a chance of about {chance(race['lost'])}, "
-            "as far as seeds so far tell; where few arms lie close, with a higher one."
+            f"Arms ran seed after seed; after {after} of {race['seeds']} seeds the worse half on dev was dropped. "
+            f"The arm that would have led the full grid is among them with a chance of about {chance(race['lost'])} "
+            "(an estimate from the seeds so far, too low where few arms lie close)."
         )
     else:
         decided = (
