@@ -162,8 +162,9 @@ def summary(grids: Iterator[Grid], error: float, rng: np.random.Generator) -> di
         order = [int(seed) for seed in rng.permutation(seeds)]
         for rule in get_args(RaceRule):
             this = raced(grid, error, order, rule)
-            found[rule].append(outcome(grid, order, left(this), this.lost))
-            found[f"{rule}: random"].append(outcome(grid, order, at_random(arms, left(this), rng)))
+            out = left(this)
+            found[rule].append(outcome(grid, order, out, this.lost))
+            found[f"{rule}: random"].append(outcome(grid, order, at_random(arms, out, rng)))
     names = [field.name for field in fields(Outcome)]
     return {
         name: {

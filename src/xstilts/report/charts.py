@@ -10,7 +10,7 @@ from xstilts.languages import display_name
 from xstilts.recipe import BASELINE
 from xstilts.report.evidence import ENGLISH, OTHERS, Evidence, Interval, Row
 from xstilts.report.layers import chosen_layers
-from xstilts.report.words import POSTPROCESSES, points, span
+from xstilts.report.words import POSTPROCESSES, points, with_span
 
 WIDTH = 400
 _LABELS, _VALUES, _ROW, _AXIS = 138, 48, 21, 30
@@ -141,7 +141,7 @@ def _forest(arm: str, rows: Sequence[tuple[str, Interval, bool]], scale: Scale) 
     gap = 8 if 0 < means < len(rows) else 0
     marks = []
     for i, (label, gain, mean) in enumerate(rows):
-        title = f"{label}: {points(gain.value)} ({span(gain)})"
+        title = f"{label}: {with_span(gain)}"
         y = 12 + i * _ROW + (0 if mean else gap)
         low, high = gain.ends
         places = scale(gain.value), scale(low), scale(high)

@@ -31,7 +31,7 @@ def draw_spread(evidence: Evidence) -> Figure | None:
         for y, one in enumerate(rows):
             _spread(axis, y, one)
         gain_axis(axis, [f"{short(one.target, evidence.targets())}, {one.arm}" for one in rows])
-        axis.set_title(", ".join(filter(None, [FAMILIES.get(family, family), evidence.scope])))
+        axis.set_title(evidence.scoped(FAMILIES.get(family, family)))
     _name_kinds(figure)
     return figure
 

@@ -143,6 +143,10 @@ class Evidence:
         """The setting that is asked for, where the run has others as well; empty where it is the only one."""
         return self.setting if self.beside else ""
 
+    def scoped(self, title: str) -> str:
+        """A title, and the setting where the run has several."""
+        return f"{title}, {self.scope}" if self.scope else title
+
     @cached_property
     def recipe(self) -> Recipe | None:
         """The resolved recipe, if it lies beside the tables."""

@@ -117,7 +117,7 @@ def _layers(target: str, evidence: Evidence) -> Figure | None:
         )
         for number, arm in enumerate(arms):
             _layer_line(axis, arm, evidence.curve(arm, target, rule), number)
-    figure.suptitle(", ".join(filter(None, [short(target, evidence.targets()), evidence.scope])))
+    figure.suptitle(evidence.scoped(short(target, evidence.targets())))
     name_marks(figure, axes[0])
     return figure
 

@@ -155,8 +155,8 @@ def forest(axis: Axes, target: str, evidence: Evidence, most: int = _LANGUAGES) 
 
 def target_title(target: str, evidence: Evidence, scoped: bool = True) -> str:
     """A target, what it is scored by, and (`scoped`) the setting where the run has several."""
-    parts = [short(target, evidence.targets()), metric_label(evidence.judged(target)[0])]
-    return ", ".join(filter(None, [*parts, evidence.scope if scoped else ""]))
+    title = f"{short(target, evidence.targets())}, {metric_label(evidence.judged(target)[0])}"
+    return evidence.scoped(title) if scoped else title
 
 
 def gain_axis(axis: Axes, labels: Sequence[str]) -> None:

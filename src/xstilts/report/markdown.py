@@ -23,6 +23,7 @@ from xstilts.report.words import (
     short_answer,
     span,
     verdict_word,
+    with_span,
 )
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _verdicts(evidence: Evidence) -> Table:
     table = []
     for row in rows:
         gains = [of_verdict(row, group) for group in (ENGLISH, OTHERS)]
-        told = [f"{points(gain.value)} ({span(gain)})" if gain else NOTHING for gain in gains]
+        told = [with_span(gain) if gain else NOTHING for gain in gains]
         worst = row["worst_language"]
         lowest = f"{display_name(worst)} {points(row['worst_gain'])}" if worst else NOTHING
         changed = "changed" if row["perturbed"] else "clean"

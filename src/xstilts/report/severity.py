@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from xstilts.report.charts import WIDTH, Scale
 from xstilts.report.evidence import CLEAN, ENGLISH, OTHERS, Evidence, Interval
-from xstilts.report.words import points, span
+from xstilts.report.words import points, with_span
 
 LEAST = 2
 """Severities beside clean that make a curve worth drawing."""
@@ -122,6 +122,6 @@ def _trend(group: str, gains: dict[int, Interval], scales: tuple[Scale, Scale], 
         place = round(x(severity) + (style - 0.5) * _APART, 1)
         low, high = gain.ends
         where = f"severity {severity}" if severity else "clean"
-        title = f"{where} {points(gain.value)} ({span(gain)})"
+        title = f"{where} {with_span(gain)}"
         stops.append(Stop(place, y(gain.value), y(low), y(high), title))
     return Trend(GROUPS[group], " ".join(f"{stop.x},{stop.y}" for stop in stops), stops, style)

@@ -9,7 +9,7 @@ from xstilts.languages import display_name
 from xstilts.report import words
 from xstilts.report.charts import WIDTH, Scale, cut
 from xstilts.report.evidence import ENGLISH, OTHERS, Evidence, Interval
-from xstilts.report.words import points, span
+from xstilts.report.words import points, with_span
 
 _LABELS, _VALUES, _ROW, _HEAD, _AXIS = 100, 48, 34, 22, 24
 MEAN, ALONE = "mean of the others", "English"
@@ -132,7 +132,7 @@ def _row(one: Spread, name: str, head: float, y: float, scale: Scale) -> Row:
 
 
 def _dot(label: str, gain: Interval, scale: Scale) -> Dot:
-    title = f"{label}: {points(gain.value)} ({span(gain)})"
+    title = f"{label}: {with_span(gain)}"
     low, high = gain.ends
     return Dot(title, scale(gain.value), scale(low), scale(high), gain.sign)
 

@@ -103,6 +103,11 @@ def span(gain: Interval | None, joint: str = " to ") -> str:
     return f"{points(gain.low)}{joint}{points(gain.high)}"
 
 
+def with_span(gain: Interval) -> str:
+    """A gain in points, with its interval."""
+    return f"{points(gain.value)} ({span(gain)})"
+
+
 def short(task: str, tasks: Sequence[str]) -> str:
     """A task's name without its suite, where that is clear among the tasks.
 
