@@ -19,7 +19,7 @@ SEEN = "seen"
 WEIGHT_ROLES = frozenset({"train", "init", "checkpoint", "images"})
 """Roles in which a parent's weights are read, and not its facts alone."""
 
-VERSIONS = {"prepare": 1, "features": 1, "train": 4, "select": 1, "predict": 1, "score": 1}
+VERSIONS = {"prepare": 1, "features": 1, "train": 5, "select": 1, "predict": 2, "score": 1}
 """Raised when a stage's code would give another result for the same spec."""
 
 

@@ -7,6 +7,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers import BertConfig
+from transformers.models.bert.modeling_bert import BertSelfAttention
 
 from xstilts.encoders.base import find_encoder, load_encoder
 from xstilts.encoders.checkpoint import Checkpoint, HeadSpec
@@ -16,6 +18,7 @@ from xstilts.training import cpu_attention
 from xstilts.training.cpu_attention import attention
 from xstilts.training.cpu_dropout import STEPS, Dropout, kept, mark, scales
 from xstilts.training.cpu_layers import suit_cpu
+from xstilts.training.cpu_self_attention import self_attention
 
 
 @given(st.sampled_from([0.1, 0.25, 0.5, 0.9]), st.integers(0, 2**31))
@@ -166,6 +169,59 @@ def test_a_layer_that_looks_back_alone_does_so_here() -> None:
     found, _ = attention(layer(causal=True), *inputs, None)
     wanted = torch.nn.functional.scaled_dot_product_attention(*inputs, is_causal=True)
     assert torch.allclose(found.transpose(1, 2), wanted, atol=4e-2)
+
+
+def self_attention_layer(dtype: torch.dtype, dropout: float, adjacent: bool) -> Any:
+    """transformers' own, with its weights in one vector (as in training) or each by itself."""
+    torch.manual_seed(0)
+    config = BertConfig(hidden_size=32, num_attention_heads=4, attention_probs_dropout_prob=dropout)
+    config._attn_implementation = "sdpa"
+    made = BertSelfAttention(config).to(dtype).train()
+    if adjacent:
+        projections = made.query, made.key, made.value
+        strip = torch.cat([one.weight.detach().flatten() for one in projections])
+        for one, part in zip(projections, strip.view(3, 32, 32), strict=True):
+            one.weight = torch.nn.Parameter(part)
+    return made
+
+
+def masks(tokens: int, dtype: torch.dtype) -> list[torch.Tensor | None]:
+    seen = torch.ones(3, 1, 1, tokens, dtype=torch.bool)
+    seen[1, ..., 3:] = False
+    added = torch.zeros(3, 1, 1, tokens, dtype=dtype).masked_fill(~seen, torch.finfo(dtype).min)
+    return [None, seen, seen.expand(-1, -1, tokens, -1), added]
+
+
+@pytest.mark.parametrize("adjacent", [False, True], ids=["apart", "adjacent"])
+@pytest.mark.parametrize("tokens", [5, 32, 40])
+@pytest.mark.parametrize(
+    ("dtype", "dropout", "tolerance"), [(torch.float32, 1e-9, 1e-5), (torch.bfloat16, 0, 3e-2)]
+)
+def test_self_attention_and_its_gradients_are_transformers(
+    dtype: torch.dtype, dropout: float, tolerance: float, tokens: int, adjacent: bool
+) -> None:
+    made, plain = (self_attention_layer(dtype, rate, adjacent) for rate in (dropout, 0.0))
+    states = torch.randn(3, tokens, 32, dtype=dtype).requires_grad_()
+    for mask in masks(tokens, dtype):
+        found, wanted = self_attention(made, states, mask)[0], plain(states, mask)[0]
+        assert torch.allclose(found, wanted, atol=tolerance)
+        way = torch.randn_like(found)
+        gradients = torch.autograd.grad(found, (states, *made.parameters()), way)
+        expected = torch.autograd.grad(wanted, (states, *plain.parameters()), way)
+        for gradient, other in zip(gradients, expected, strict=True):
+            assert torch.allclose(gradient, other, atol=tolerance * max(1.0, float(other.abs().max())))
+
+
+def test_self_attention_leaves_to_the_layer_what_is_not_faster_here() -> None:
+    made = self_attention_layer(torch.float32, 0.0, adjacent=False)
+    made.forward = lambda *_, **__: pytest.fail("the replaced forward")
+    states = torch.randn(3, 6, 32)
+    wanted = BertSelfAttention.forward(made, states)[0]
+    assert self_attention(made, states)[0].equal(wanted)
+    bf16 = self_attention_layer(torch.bfloat16, 0.0, adjacent=False)
+    bf16.is_causal = True  # as in a decoder
+    states = states.bfloat16().requires_grad_()
+    assert self_attention(bf16, states)[0].equal(BertSelfAttention.forward(bf16, states)[0])
 
 
 def model_of(encoder: Path, dropout: float) -> Any:

@@ -8,7 +8,8 @@ tensor of weights is kept for the gradients instead of four.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -57,8 +58,7 @@ def attention(
     causal = getattr(module, "is_causal", True) if causal is None else causal
     special = causal or more.get("position_bias") is not None or more.get("softcap") is not None
     special = special or (attention_mask is not None and attention_mask.requires_grad)
-    short = query.dtype == torch.bfloat16 and query.requires_grad and key.shape[2] <= LONGEST
-    if special or key.shape[1] != query.shape[1] or not (dropout or short):
+    if special or key.shape[1] != query.shape[1] or not by_products(query, key.shape[2], dropout):
         fused: tuple[torch.Tensor, None] = sdpa_attention_forward(
             module, query, key, value, attention_mask, dropout=dropout, scaling=scaling, **more
         )
@@ -69,17 +69,14 @@ def attention(
     return seen, None
 
 
+def by_products(states: torch.Tensor, keys: int, dropout: float) -> bool:
+    """Whether plain products are the faster way for what is made of these states, with so many keys."""
+    short = states.dtype == torch.bfloat16 and states.requires_grad and keys <= LONGEST
+    return bool(dropout) or short
+
+
 class _Attention(torch.autograd.Function):
-    """Attention of a few inputs or heads at a time.
-
-    For the gradients it keeps the weights P, in which a negative sign tells that dropout took a weight away. With D = 0
-    where it did and 1 / (1 - p) elsewhere, O = (P ∘ D) V and the gradient G of O:
-
-        dV = (P ∘ D)ᵀ G        dS = P ∘ (D ∘ G Vᵀ - δ), δ = Σ G ∘ O over a row
-
-    (Dao et al. 2022, arXiv 2205.14135, appendix B.4). Inputs and heads lie in one dimension, so that products need no
-    copies; keys are filled up to whole vectors, and no query sees what they are filled with.
-    """
+    """Attention, of which the weights are kept for the gradients."""
 
     @staticmethod
     def forward(
@@ -92,28 +89,13 @@ class _Attention(torch.autograd.Function):
         scaling: float,
     ) -> torch.Tensor:
         """[batch, tokens, heads, width of a head]."""
-        batch, heads, tokens, width = query.shape
-        dropped = min(round(dropout * STEPS), STEPS - 1)
-        factor = STEPS / (STEPS - dropped)
-        columns = -(-key.shape[2] // _VECTOR) * _VECTOR
+        tokens, keys = query.shape[2], key.shape[2]
+        columns = whole_vectors(keys)
         q, k, v = (_laid_out(one, size) for one, size in ((query, tokens), (key, columns), (value, columns)))
-        bias = _bias(mask, key, columns)
-        weights = q.new_empty(batch * heads, tokens, columns)
-        found = torch.empty_like(q)
-        for rows in _blocks(batch, heads, tokens * columns):
-            seen, below = weights[rows], k[rows].transpose(1, 2)
-            if bias is None:
-                torch.baddbmm(seen, q[rows], below, beta=0, alpha=scaling, out=seen)
-            else:
-                torch.baddbmm(bias[rows].expand_as(seen), q[rows], below, alpha=scaling, out=seen)
-            torch.softmax(seen, -1, out=seen)
-            if dropped:
-                mark(seen, dropped)
-                seen = kept(seen)
-            torch.baddbmm(found[rows], seen, v[rows], beta=0, alpha=factor, out=found[rows])
-        output = found.view(batch, heads, tokens, width).transpose(1, 2).contiguous()
+        settings = Settings(query.shape[1], dropout, scaling)
+        weights, output = attend(q, k, v, added(mask, query, keys), settings)
         ctx.save_for_backward(q, k, v, weights, output)
-        ctx.keys, ctx.scaling, ctx.factor, ctx.dropped = key.shape[2], scaling, factor, dropped
+        ctx.keys, ctx.settings = keys, settings
         return output
 
     @staticmethod
@@ -121,23 +103,137 @@ class _Attention(torch.autograd.Function):
     def backward(ctx: Any, *gradients: torch.Tensor) -> Any:
         """Gradients of query, key and value."""
         q, k, v, weights, output = ctx.saved_tensors
-        (gradient,) = gradients
-        batch, tokens, heads, width = output.shape
-        less = (gradient * output).sum(-1).neg_().transpose(1, 2).reshape(-1, tokens, 1)
-        above = _laid_out(gradient.transpose(1, 2), tokens)
         found = [torch.empty_like(one) for one in (q, k, v)]
-        for rows in _blocks(batch, heads, weights[0].numel()):
-            to_q, to_k, to_v = (one[rows] for one in found)
-            part = weights[rows]
-            seen = kept(part) if ctx.dropped else part
-            torch.baddbmm(to_v, seen.transpose(1, 2), above[rows], beta=0, alpha=ctx.factor, out=to_v)
-            scores = torch.empty_like(part)
-            torch.baddbmm(scores, above[rows], v[rows].transpose(1, 2), beta=0, alpha=ctx.factor, out=scores)
-            scores = (part.abs() * less[rows]).addcmul_(seen, scores)
-            torch.baddbmm(to_q, scores, k[rows], beta=0, alpha=ctx.scaling, out=to_q)
-            torch.baddbmm(to_k, scores.transpose(1, 2), q[rows], beta=0, alpha=ctx.scaling, out=to_k)
-        to_q, to_k, to_v = (one.view(batch, heads, -1, width) for one in found)
+        learn(q, k, v, weights, output, gradients[0], found, ctx.settings)
+        to_q, to_k, to_v = (one.view(len(output), -1, *one.shape[1:]) for one in found)
         return to_q, to_k[:, :, : ctx.keys], to_v[:, :, : ctx.keys], None, None, None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What attention is computed by: the number of heads, the share of weights that is dropped, and the scaling."""
+
+    heads: int
+    dropout: float
+    scaling: float
+
+    @property
+    def dropped(self) -> int:
+        """The share that is dropped, in parts of `STEPS`; never all of them."""
+        return min(round(self.dropout * STEPS), STEPS - 1)
+
+    @property
+    def factor(self) -> float:
+        """What weights that stay are multiplied by."""
+        return STEPS / (STEPS - self.dropped)
+
+
+def attend(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None, settings: Settings
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention of a few inputs or heads at a time.
+
+    Inputs and heads lie in one dimension, so that products need no copies.
+
+    Args:
+        q: queries, [batch · heads, tokens, width of a head].
+        k: keys, [batch · heads, columns, width of a head]: whole vectors of them.
+        v: values, as `k`.
+        bias: what is added to the scores (`added`).
+        settings: what it is computed by.
+
+    Returns:
+        The weights [batch · heads, tokens, columns], in which a negative sign tells that dropout took one away; and
+        what they find, [batch, tokens, heads, width of a head].
+    """
+    weights = q.new_empty(*q.shape[:2], k.shape[1])
+    found = q.new_empty(q.shape)
+    for rows in _blocks(settings.heads, weights):
+        seen, below = weights[rows], k[rows].transpose(1, 2)
+        if bias is None:
+            torch.baddbmm(seen, q[rows], below, beta=0, alpha=settings.scaling, out=seen)
+        else:
+            torch.baddbmm(bias[rows].expand_as(seen), q[rows], below, alpha=settings.scaling, out=seen)
+        torch.softmax(seen, -1, out=seen)
+        if settings.dropped:
+            mark(seen, settings.dropped)
+            seen = kept(seen)
+        torch.baddbmm(found[rows], seen, v[rows], beta=0, alpha=settings.factor, out=found[rows])
+    output = found.view(-1, settings.heads, *found.shape[1:]).transpose(1, 2).contiguous()
+    return weights, output
+
+
+def learn(
+    q: torch.Tensor,
+    k: torch.Tensor,
+    v: torch.Tensor,
+    weights: torch.Tensor,
+    output: torch.Tensor,
+    gradient: torch.Tensor,
+    found: Sequence[torch.Tensor],
+    settings: Settings,
+) -> None:
+    """The gradients of queries, keys and values, from what `attend` was given and gave.
+
+    With D = 0 where dropout took a weight of P away and 1 / (1 - p) elsewhere, O = (P ∘ D) V and the gradient G of O:
+
+        dV = (P ∘ D)ᵀ G        dS = P ∘ (D ∘ G Vᵀ - δ), δ = Σ G ∘ O over a row
+
+    (Dao et al. 2022, arXiv 2205.14135, appendix B.4).
+
+    Args:
+        q: as `attend` took it.
+        k: as well.
+        v: as well.
+        weights: what it gave.
+        output: as well.
+        gradient: of the output.
+        found: where the gradients are written to, in the shapes of `q`, `k` and `v`.
+        settings: as it took them.
+    """
+    less = (gradient * output).sum(-1).neg_().transpose(1, 2).reshape(*q.shape[:2], 1)
+    above = _laid_out(gradient.transpose(1, 2), q.shape[1])
+    for rows in _blocks(settings.heads, weights):
+        to_q, to_k, to_v = (one[rows] for one in found)
+        part = weights[rows]
+        seen = kept(part) if settings.dropped else part
+        torch.baddbmm(to_v, seen.transpose(1, 2), above[rows], beta=0, alpha=settings.factor, out=to_v)
+        scores = torch.empty_like(part)
+        torch.baddbmm(scores, above[rows], v[rows].transpose(1, 2), beta=0, alpha=settings.factor, out=scores)
+        scores = (part.abs() * less[rows]).addcmul_(seen, scores)
+        torch.baddbmm(to_q, scores, k[rows], beta=0, alpha=settings.scaling, out=to_q)
+        torch.baddbmm(to_k, scores.transpose(1, 2), q[rows], beta=0, alpha=settings.scaling, out=to_k)
+
+
+def whole_vectors(keys: int) -> int:
+    """The columns that so many keys are filled up to; no query sees what they are filled with, if it is finite."""
+    return -(-keys // _VECTOR) * _VECTOR
+
+
+def added(mask: torch.Tensor | None, query: torch.Tensor, keys: int) -> torch.Tensor | None:
+    """What is added to the scores, for the mask and for what keys are filled with.
+
+    Args:
+        mask: as `attention` takes it.
+        query: [batch, heads, …], in the type of the scores.
+        keys: how many there are.
+
+    Returns:
+        [batch · heads, tokens or 1, columns], or None for nothing.
+    """
+    columns = whole_vectors(keys)
+    if mask is None and keys == columns:
+        return None
+    least = torch.finfo(query.dtype).min
+    if mask is None:
+        bias = query.new_zeros(1, 1, 1, keys)
+    elif mask.dtype == torch.bool:
+        bias = torch.zeros_like(mask, dtype=query.dtype).masked_fill_(~mask, least)
+    else:
+        bias = mask.clamp(min=least).to(query.dtype)
+    filled = torch.nn.functional.pad(bias, (0, columns - keys), value=-torch.inf)
+    batch, heads = query.shape[:2]
+    return filled.expand(batch, heads, -1, -1).reshape(batch * heads, -1, columns)
 
 
 def _laid_out(given: torch.Tensor, length: int) -> torch.Tensor:
@@ -147,23 +243,8 @@ def _laid_out(given: torch.Tensor, length: int) -> torch.Tensor:
     return given.reshape(-1, length, given.shape[3])
 
 
-def _blocks(batch: int, heads: int, scores: int) -> Iterator[slice]:
-    """What is computed at once, of [batch · heads]: whole inputs, or heads of one."""
+def _blocks(heads: int, weights: torch.Tensor) -> Iterator[slice]:
+    """What is computed at once, of the first dimension of weights: whole inputs, or heads of one."""
+    scores = weights[0].numel()
     size = _AT_ONCE // (heads * scores) * heads or max(1, _AT_ONCE // scores)
-    return (slice(start, start + size) for start in range(0, batch * heads, size))
-
-
-def _bias(mask: torch.Tensor | None, key: torch.Tensor, columns: int) -> torch.Tensor | None:
-    """What is added to scores [batch · heads, tokens or 1, columns], for the mask and for what keys are filled with."""
-    batch, heads, keys, _ = key.shape
-    if mask is None and keys == columns:
-        return None
-    least = torch.finfo(key.dtype).min
-    if mask is None:
-        added = key.new_zeros(1, 1, 1, keys)
-    elif mask.dtype == torch.bool:
-        added = torch.zeros_like(mask, dtype=key.dtype).masked_fill_(~mask, least)
-    else:
-        added = mask.clamp(min=least).to(key.dtype)
-    filled = torch.nn.functional.pad(added, (0, columns - keys), value=-torch.inf)
-    return filled.expand(batch, heads, -1, -1).reshape(batch * heads, -1, columns)
+    return (slice(start, start + size) for start in range(0, len(weights), size))

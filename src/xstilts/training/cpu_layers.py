@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ import torch
 from xstilts.encoders.models import encoder_of
 from xstilts.training.cpu_attention import ATTENTION, attention
 from xstilts.training.cpu_dropout import Dropout
+from xstilts.training.cpu_self_attention import LAYERS, self_attention
 
 
 def suit_cpu(model: Any) -> None:
@@ -28,3 +30,6 @@ def suit_cpu(model: Any) -> None:
         AttentionInterface.register(ATTENTION, attention)
         AttentionMaskInterface.register(ATTENTION, sdpa_mask)
         encoder.set_attn_implementation(ATTENTION)
+        for module in encoder.modules():
+            if type(module).__name__ in LAYERS:
+                module.forward = partial(self_attention, module)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from xstilts.encoders.skipping import first_layers_only, unread_states_skipped
 from xstilts.task_types.base import Batch, Feature, Tokens, TrainedType, collate
 from xstilts.task_types.vectors import Vectors
 from xstilts.tasks.base import Task
@@ -27,7 +28,7 @@ def predict(
     by_row: dict[int, list[tuple[int, Any]]] = defaultdict(list)
     model.to(device()).eval()
     pad_id = model.config.pad_token_id
-    with torch.inference_mode(), autocast(precision):
+    with torch.inference_mode(), autocast(precision), unread_states_skipped(model):
         for places in _batches(features):
             batch = collate([features[place] for place in places], pad_id)
             logits = task_type.forward(model, _to_device(batch)).float().cpu().numpy()
@@ -69,7 +70,7 @@ def embed(
     shape, kind = (len(sequences), model.config.hidden_size), np.float16 if half else np.float32
     vectors: dict[int, Vectors] = {layer: np.empty(shape, kind) for layer in layers}
     model.to(device()).eval()
-    with torch.inference_mode(), autocast(precision):
+    with torch.inference_mode(), autocast(precision), first_layers_only(model, max(layers)):
         for places in _batches(features):
             inputs = _to_device(collate([features[place] for place in places], model.config.pad_token_id))
             states = model(**inputs, output_hidden_states=True).hidden_states

@@ -1,0 +1,92 @@
+"""What an encoder need not compute: states that nothing reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from xstilts.encoders.models import encoder_of
+
+if TYPE_CHECKING:
+    import torch
+
+_LAYERS = ("BertLayer", "RobertaLayer", "XLMRobertaLayer")
+"""Layers of one form."""
+_FIRST_TOKEN = ("ForSequenceClassification", "ForMultipleChoice")
+"""Heads that read the first token alone, in the families that have these layers."""
+
+
+@contextmanager
+def unread_states_skipped(model: Any) -> Iterator[None]:
+    """Within this, a model whose head reads the first token alone computes no other state in the last layer.
+
+    The states are then [batch, 1, width]. Keys and values are those of all tokens; queries and the products behind
+    attention, five sixths of the layer, are left out for all tokens but one, in the gradients too. Nothing changes
+    for other heads and in families that are not known here.
+    """
+    last = _layers(model)[-1:] if type(model).__name__.endswith(_FIRST_TOKEN) else []
+    eager = any(layer.attention.self.config._attn_implementation == "eager" for layer in last)
+    with _instead([] if eager else last, _first_token):
+        yield
+
+
+@contextmanager
+def first_layers_only(model: Any, count: int) -> Iterator[None]:
+    """Within this, layers behind the first `count` hand on what they are given, in families that are known here."""
+    with _instead(_layers(model)[count:], lambda _, states, *__, **___: states):
+        yield
+
+
+def _layers(model: Any) -> Sequence[Any]:
+    """The layers of a model's encoder, if all are known here."""
+    layers = getattr(getattr(encoder_of(model), "encoder", None), "layer", ())
+    return list(layers) if all(type(layer).__name__ in _LAYERS for layer in layers) else []
+
+
+@contextmanager
+def _instead(layers: Sequence[Any], forward: Callable[..., torch.Tensor]) -> Iterator[None]:
+    """Within this, `forward(layer, …)` is called for these layers."""
+    for layer in layers:
+        layer.forward = partial(forward, layer)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            vars(layer).pop("forward", None)
+
+
+def _first_token(
+    layer: Any, hidden_states: torch.Tensor, attention_mask: torch.Tensor | None = None, *_: Any, **more: Any
+) -> torch.Tensor:
+    """As the layer's own `forward`, of the first token.
+
+    Args:
+        layer: transformers' layer.
+        hidden_states: [batch, tokens, width].
+        attention_mask: [batch, 1, tokens or 1, tokens], or as the kind of attention takes it.
+        more: what attention takes beside.
+    """
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    own, first = layer.attention.self, hidden_states[:, :1]
+    query, key, value = (
+        project(states).unflatten(-1, (-1, own.attention_head_size)).transpose(1, 2)
+        for project, states in ((own.query, first), (own.key, hidden_states), (own.value, hidden_states))
+    )
+    if attention_mask is not None and attention_mask.ndim == 4:
+        attention_mask = attention_mask[:, :, :1]
+    attend = ALL_ATTENTION_FUNCTIONS[own.config._attn_implementation]
+    seen, _ = attend(
+        own,
+        query,
+        key,
+        value,
+        attention_mask,
+        dropout=own.dropout.p if own.training else 0.0,
+        scaling=own.scaling,
+        **more,
+    )
+    result: torch.Tensor = layer.feed_forward_chunk(layer.attention.output(seen.flatten(2), first))
+    return result
