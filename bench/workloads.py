@@ -37,15 +37,21 @@ class Material:
     padded: int
 
     def flops(self, examples: int) -> float:
-        """Model FLOPs of training on so many examples, padding and recomputation left out.
+        """FLOPs that training on so many examples needs: padding, recomputation and what no loss reads are left out.
 
-        6 a weight and token (Kaplan et al. 2020, arXiv 2001.08361, section 2.1), and 12 · layers · width · tokens² for
-        the products of attention, a third of them in the forward pass.
+        6 a weight and token (Kaplan et al. 2020, arXiv 2001.08361, section 2.1), and 12 · width · tokens² a layer for
+        the products of attention, a third of them in the forward pass. Where the head reads the first token alone, the
+        last layer needs all tokens' keys and values, a sixth of its weights, and the rest for one token.
         """
         shape = encoder_shape(self.encoder)
         lengths = [feature.length for feature in self.features[:examples]]
-        squares = sum(length**2 for length in lengths)
-        return 6.0 * shape.body * sum(lengths) + 12.0 * shape.layers * shape.width * squares
+        tokens, squares = sum(lengths), sum(length**2 for length in lengths)
+        a_layer = shape.body / shape.layers
+        needed = 6.0 * shape.body * tokens + 12.0 * shape.layers * shape.width * squares
+        if self.task.type == "classification":
+            others = tokens - len(lengths)
+            needed -= 6.0 * a_layer * 5 / 6 * others + 12.0 * shape.width * (squares - tokens)
+        return needed
 
 
 def _pairs(texts: Sequence[str], count: int, random: Random) -> list[Row]:
