@@ -82,7 +82,7 @@ def training(found: Any) -> Iterator[Row]:
             aim = aims.get(name, {}).get(peer)
             yield Row(f"train {name}", "ex/s", median["xstilts"], aim, peer, median[peer], spread, less=False)
         precision = found["settings"][name]["precision"]
-        share = one["model_flops_per_second"]["xstilts"] / found["ceilings"][precision]
+        share = one["needed_flops_per_second"]["xstilts"] / found["ceilings"][precision]
         aim = 62.0 if name != "short" else None
         yield Row(f"train {name}: of the {precision} ceiling", "%", 100 * share, aim, less=False)
         ours, theirs = peaks["xstilts"] / 1e9, peaks["trainer-tuned"] / 1e9

@@ -197,7 +197,7 @@ def record(given: Material, setting: Setting, speeds: Mapping[str, Sequence[floa
         ),
         "examples_per_second": dict(speeds),
         "median": median,
-        "model_flops_per_second": {name: a_example * value for name, value in median.items()},
+        "needed_flops_per_second": {name: a_example * value for name, value in median.items()},
     }
 
 
@@ -212,7 +212,7 @@ def print_table(name: str, found: Mapping[str, Any], ceiling: float) -> None:
     for system, median in found["median"].items():
         values = found["examples_per_second"][system]
         ratio = "" if system == "xstilts" else f"{ours / median:.2f}x"
-        share = found["model_flops_per_second"][system] / ceiling
+        share = found["needed_flops_per_second"][system] / ceiling
         print(
             f"{system:<16}{median:>12.1f}{min(values):>10.1f}{max(values):>10.1f}{ratio:>14}"
             f"{100 * share:>11.0f}%{found['peak_bytes'].get(system, float('nan')) / 1e9:>10.2f}"

@@ -41,7 +41,8 @@ class Material:
 
         6 a weight and token (Kaplan et al. 2020, arXiv 2001.08361, section 2.1), and 12 · width · tokens² a layer for
         the products of attention, a third of them in the forward pass. Where the head reads the first token alone, the
-        last layer needs all tokens' keys and values, a sixth of its weights, and the rest for one token.
+        last layer (four times as wide inside) needs all tokens' keys and values, a sixth of its weights, and the rest
+        for one token.
         """
         shape = encoder_shape(self.encoder)
         lengths = [feature.length for feature in self.features[:examples]]

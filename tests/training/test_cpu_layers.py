@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import BertConfig
+from transformers import AutoModel, BertConfig, RobertaConfig, XLMRobertaConfig
 from transformers.models.bert.modeling_bert import BertSelfAttention
 
 from xstilts.encoders.base import find_encoder, load_encoder
@@ -210,6 +210,43 @@ def test_self_attention_and_its_gradients_are_transformers(
         expected = torch.autograd.grad(wanted, (states, *plain.parameters()), way)
         for gradient, other in zip(gradients, expected, strict=True):
             assert torch.allclose(gradient, other, atol=tolerance * max(1.0, float(other.abs().max())))
+
+
+@pytest.mark.parametrize("order", [(1, 0, 2), (0, 2, 1), (2, 1, 0)])
+def test_weights_that_lie_in_another_order_are_told_apart(order: tuple[int, ...]) -> None:
+    made = self_attention_layer(torch.float32, 1e-9, adjacent=False)
+    projections = made.query, made.key, made.value
+    strip = torch.stack([projections[place].weight.detach() for place in order])
+    for place, part in zip(order, strip, strict=True):
+        projections[place].weight = torch.nn.Parameter(part)
+    states = torch.randn(3, 5, 32)
+    found = self_attention(made, states)[0]
+    assert torch.allclose(found, BertSelfAttention.forward(made.eval(), states)[0], atol=1e-5)
+
+
+def test_self_attention_drops_weights_in_training_alone() -> None:
+    made, states = self_attention_layer(torch.float32, 0.5, adjacent=False), torch.randn(3, 5, 32)
+    drawn = torch.stack([self_attention(made, states)[0].detach() for _ in range(2000)])
+    assert not drawn[0].allclose(drawn[1])
+    wanted = BertSelfAttention.forward(made.eval(), states)[0]
+    assert self_attention(made, states)[0].equal(wanted)
+    assert torch.allclose(drawn.mean(0), wanted, atol=0.07)
+
+
+@pytest.mark.parametrize(
+    "kind", [BertConfig, RobertaConfig, XLMRobertaConfig], ids=lambda kind: kind.model_type
+)
+def test_a_suited_model_makes_queries_keys_and_values_at_once(kind: Any) -> None:
+    shape = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 48}
+    model = AutoModel.from_config(kind(**shape, vocab_size=60)).train()
+    suit_cpu(model)
+    waiting, nodes = [model(input_ids=torch.randint(5, 30, (2, 7))).last_hidden_state.grad_fn], set()
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in nodes:
+            nodes.add(node)
+            waiting += [behind for behind, _ in node.next_functions]
+    assert sum("_SelfAttention" in node.name() for node in nodes) == 3
 
 
 def test_self_attention_leaves_to_the_layer_what_is_not_faster_here() -> None:

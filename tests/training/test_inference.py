@@ -37,6 +37,22 @@ def test_vectors_are_those_of_each_sentence_alone(model: Any, sequences: list[An
             assert np.allclose(vectors[layer][place], expected.numpy(), atol=1e-5)
 
 
+def test_layers_behind_the_last_one_asked_for_are_left_out(model: Any, sequences: list[Any]) -> None:
+    calls: list[int] = []
+    hooks = [
+        layer.intermediate.register_forward_hook(lambda *_, number=number: calls.append(number))
+        for number, layer in enumerate(model.encoder.layer, 1)
+    ]
+    one, every = (
+        inference.embed(model, sequences, layers, "mean", "fp32") for layers in ([1], range(len(hooks) + 1))
+    )
+    assert np.array_equal(one[1], every[1])
+    assert len(hooks) > 1 and calls == [1, *range(1, len(hooks) + 1)]
+    assert inference.embed(model, sequences, [], "mean", "fp32") == {}
+    for hook in hooks:
+        hook.remove()
+
+
 def test_batches_hold_every_feature_once_within_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inference, "TOKENS_A_BATCH", 64)
     random = np.random.default_rng(0)

@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from tiny_world import sentence
+from xstilts.encoders import skipping
 from xstilts.encoders.base import BaseEncoder, find_encoder, load_encoder
 from xstilts.encoders.checkpoint import Checkpoint
 from xstilts.encoders.vocabulary import Rows, gather_rows
 from xstilts.tasks.base import PackageSource, Row, Task
-from xstilts.training import trainer
+from xstilts.training import loop, trainer
 from xstilts.training.batching import TOKENS_AT_ONCE
 from xstilts.training.trainer import Training, TrainingTask, candidate_stops, train
 
@@ -226,6 +227,42 @@ def test_parts_of_a_batch_train_as_the_batch_does(
     monkeypatch.setitem(TOKENS_AT_ONCE, "cpu", 16)
     parts = trained(tiny_base, mood(), dropout=0.0, epochs=1)
     assert parts.loss == pytest.approx(whole.loss, abs=TOLERANCE)
+
+
+# --- what is not computed, and how it is stepped
+
+
+def test_what_no_head_reads_is_computed_neither_in_training_nor_on_dev(
+    tiny_base: BaseEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[bool] = []
+    first_token = skipping._first_token
+
+    def spy(layer: Any, *states: Any, **more: Any) -> torch.Tensor:
+        modes.append(layer.training)
+        return first_token(layer, *states, **more)
+
+    monkeypatch.setattr(skipping, "_first_token", spy)
+    settings = {"dropout": 0.0, "epochs": 1, "learning_rate": 1e-5}
+    skipped = trained(tiny_base, mood(), **settings)
+    assert set(modes) == {True, False}
+    modes.clear()
+    monkeypatch.setattr(skipping, "_FIRST_TOKEN", ())
+    whole = trained(tiny_base, mood(), **settings)
+    assert not modes
+    assert skipped.loss == pytest.approx(whole.loss, abs=TOLERANCE)
+    assert difference(tiny_base, last(skipped), last(whole)) <= TOLERANCE
+
+
+def test_a_training_clips_its_gradients(tiny_base: BaseEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"dropout": 0.0, "epochs": 1, "weight_decay": 0.0}
+    published = tiny_base.body
+    moved = []
+    for norm in (1.0, 1e-12):  # far below what Adam adds to the size of a gradient
+        monkeypatch.setattr(loop, "GRADIENT_NORM", norm)
+        body = last(trained(tiny_base, mood(), **settings)).body
+        moved.append(max(float((body[name] - published[name]).abs().max()) for name in body))
+    assert moved[0] > 1e-4 and moved[1] < 1e-6
 
 
 # --- what decides a training

@@ -1,4 +1,7 @@
-"""What an encoder need not compute: states that nothing reads."""
+"""What an encoder need not compute: states that nothing reads.
+
+Layers are changed for a while, so that threads may not share an encoder.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 
 _LAYERS = ("BertLayer", "RobertaLayer", "XLMRobertaLayer")
 """Layers of one form."""
+_ATTENTION = ("sdpa", "xstilts-cpu")
+"""Kinds of attention that take one query and a mask of four dimensions; the second is ours (`cpu_attention`)."""
 _FIRST_TOKEN = ("ForSequenceClassification", "ForMultipleChoice")
 """Heads that read the first token alone, in the families that have these layers."""
 
@@ -27,14 +32,16 @@ def unread_states_skipped(model: Any) -> Iterator[None]:
     for other heads and in families that are not known here.
     """
     last = _layers(model)[-1:] if type(model).__name__.endswith(_FIRST_TOKEN) else []
-    eager = any(layer.attention.self.config._attn_implementation == "eager" for layer in last)
-    with _instead([] if eager else last, _first_token):
+    config = encoder_of(model).config  # a decoder's first token sees no other
+    fits = config._attn_implementation in _ATTENTION and not getattr(config, "is_decoder", False)
+    with _instead(last if fits else [], _first_token):
         yield
 
 
 @contextmanager
 def first_layers_only(model: Any, count: int) -> Iterator[None]:
     """Within this, layers behind the first `count` hand on what they are given, in families that are known here."""
+    assert count >= 0
     with _instead(_layers(model)[count:], lambda _, states, *__, **___: states):
         yield
 
@@ -48,13 +55,16 @@ def _layers(model: Any) -> Sequence[Any]:
 @contextmanager
 def _instead(layers: Sequence[Any], forward: Callable[..., torch.Tensor]) -> Iterator[None]:
     """Within this, `forward(layer, …)` is called for these layers."""
+    before = [vars(layer).get("forward") for layer in layers]
     for layer in layers:
         layer.forward = partial(forward, layer)
     try:
         yield
     finally:
-        for layer in layers:
-            vars(layer).pop("forward", None)
+        for layer, own in zip(layers, before, strict=True):
+            del layer.forward
+            if own is not None:
+                layer.forward = own
 
 
 def _first_token(
@@ -65,7 +75,7 @@ def _first_token(
     Args:
         layer: transformers' layer.
         hidden_states: [batch, tokens, width].
-        attention_mask: [batch, 1, tokens or 1, tokens], or as the kind of attention takes it.
+        attention_mask: [batch, 1, tokens or 1, tokens].
         more: what attention takes beside.
     """
     from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
@@ -75,15 +85,14 @@ def _first_token(
         project(states).unflatten(-1, (-1, own.attention_head_size)).transpose(1, 2)
         for project, states in ((own.query, first), (own.key, hidden_states), (own.value, hidden_states))
     )
-    if attention_mask is not None and attention_mask.ndim == 4:
-        attention_mask = attention_mask[:, :, :1]
+    mask = attention_mask[:, :, :1] if attention_mask is not None else None
     attend = ALL_ATTENTION_FUNCTIONS[own.config._attn_implementation]
     seen, _ = attend(
         own,
         query,
         key,
         value,
-        attention_mask,
+        mask,
         dropout=own.dropout.p if own.training else 0.0,
         scaling=own.scaling,
         **more,

@@ -92,8 +92,8 @@ class _Attention(torch.autograd.Function):
         tokens, keys = query.shape[2], key.shape[2]
         columns = whole_vectors(keys)
         q, k, v = (_laid_out(one, size) for one, size in ((query, tokens), (key, columns), (value, columns)))
-        settings = Settings(query.shape[1], dropout, scaling)
-        weights, output = attend(q, k, v, added(mask, query, keys), settings)
+        settings = AttentionSettings(query.shape[1], dropout, scaling)
+        weights, output = attend(q, k, v, score_bias(mask, query, keys), settings)
         ctx.save_for_backward(q, k, v, weights, output)
         ctx.keys, ctx.settings = keys, settings
         return output
@@ -104,13 +104,13 @@ class _Attention(torch.autograd.Function):
         """Gradients of query, key and value."""
         q, k, v, weights, output = ctx.saved_tensors
         found = [torch.empty_like(one) for one in (q, k, v)]
-        learn(q, k, v, weights, output, gradients[0], found, ctx.settings)
+        attention_gradients(q, k, v, weights, output, gradients[0], found, ctx.settings)
         to_q, to_k, to_v = (one.view(len(output), -1, *one.shape[1:]) for one in found)
         return to_q, to_k[:, :, : ctx.keys], to_v[:, :, : ctx.keys], None, None, None
 
 
 @dataclass(frozen=True)
-class Settings:
+class AttentionSettings:
     """What attention is computed by: the number of heads, the share of weights that is dropped, and the scaling."""
 
     heads: int
@@ -129,7 +129,7 @@ class Settings:
 
 
 def attend(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None, settings: Settings
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None, settings: AttentionSettings
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Attention of a few inputs or heads at a time.
 
@@ -139,7 +139,7 @@ def attend(
         q: queries, [batch · heads, tokens, width of a head].
         k: keys, [batch · heads, columns, width of a head]: whole vectors of them.
         v: values, as `k`.
-        bias: what is added to the scores (`added`).
+        bias: what is added to the scores (`score_bias`).
         settings: what it is computed by.
 
     Returns:
@@ -163,7 +163,7 @@ def attend(
     return weights, output
 
 
-def learn(
+def attention_gradients(
     q: torch.Tensor,
     k: torch.Tensor,
     v: torch.Tensor,
@@ -171,7 +171,7 @@ def learn(
     output: torch.Tensor,
     gradient: torch.Tensor,
     found: Sequence[torch.Tensor],
-    settings: Settings,
+    settings: AttentionSettings,
 ) -> None:
     """The gradients of queries, keys and values, from what `attend` was given and gave.
 
@@ -182,11 +182,11 @@ def learn(
     (Dao et al. 2022, arXiv 2205.14135, appendix B.4).
 
     Args:
-        q: as `attend` took it.
-        k: as well.
-        v: as well.
-        weights: what it gave.
-        output: as well.
+        q: queries, as `attend` took them.
+        k: keys, as it took them.
+        v: values, as it took them.
+        weights: as it gave them.
+        output: what it found.
         gradient: of the output.
         found: where the gradients are written to, in the shapes of `q`, `k` and `v`.
         settings: as it took them.
@@ -210,7 +210,7 @@ def whole_vectors(keys: int) -> int:
     return -(-keys // _VECTOR) * _VECTOR
 
 
-def added(mask: torch.Tensor | None, query: torch.Tensor, keys: int) -> torch.Tensor | None:
+def score_bias(mask: torch.Tensor | None, query: torch.Tensor, keys: int) -> torch.Tensor | None:
     """What is added to the scores, for the mask and for what keys are filled with.
 
     Args:

@@ -11,7 +11,14 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
-from xstilts.training.cpu_attention import Settings, added, attend, by_products, learn, whole_vectors
+from xstilts.training.cpu_attention import (
+    AttentionSettings,
+    attend,
+    attention_gradients,
+    by_products,
+    score_bias,
+    whole_vectors,
+)
 
 LAYERS = ("BertSelfAttention", "RobertaSelfAttention", "XLMRobertaSelfAttention")
 """Layers of transformers that have `query`, `key` and `value` of one width, and attend without looking at positions."""
@@ -24,14 +31,16 @@ def self_attention(
     past_key_values: Any = None,
     **more: Any,
 ) -> tuple[torch.Tensor, None]:
-    """As a layer's own `forward`, which it leaves all to that is not faster here.
+    """As a layer's own `forward`, to which it leaves what is not faster here.
+
+    The weights and the states are of one type: autocast has no part in training on a CPU.
 
     Args:
         layer: one of `LAYERS`.
         hidden_states: [batch, tokens, width].
         attention_mask: as `cpu_attention.attention` takes it.
         past_key_values: keys and values of earlier tokens.
-        more: what attention takes beside.
+        more: for the layer's own `forward`.
 
     Returns:
         [batch, tokens, width], and no weights.
@@ -49,7 +58,7 @@ def self_attention(
         *(one.weight for one in projections),
         torch.cat([one.bias for one in projections]),
         attention_mask,
-        Settings(layer.num_attention_heads, dropout, layer.scaling),
+        AttentionSettings(layer.num_attention_heads, dropout, layer.scaling),
     )
     return found, None
 
@@ -66,7 +75,7 @@ class _SelfAttention(torch.autograd.Function):
         value: torch.Tensor,
         biases: torch.Tensor,
         mask: torch.Tensor | None,
-        settings: Settings,
+        settings: AttentionSettings,
     ) -> torch.Tensor:
         """[batch, tokens, width]."""
         batch, tokens, _ = states.shape
@@ -75,7 +84,7 @@ class _SelfAttention(torch.autograd.Function):
         laid = made.new_empty(3, batch, settings.heads, whole_vectors(tokens), made.shape[-1])
         laid[:, :, :, :tokens].copy_(made.permute(2, 0, 3, 1, 4))
         laid[:, :, :, tokens:].zero_()
-        bias = added(mask, laid[0], tokens)
+        bias = score_bias(mask, laid[0], tokens)
         weights, output = attend(*_parts(laid, tokens), bias, settings)
         ctx.save_for_backward(flat, weight, laid, weights, output)
         ctx.settings = settings
@@ -87,7 +96,7 @@ class _SelfAttention(torch.autograd.Function):
         """Gradients of states, weights and biases."""
         flat, weight, laid, weights, output = ctx.saved_tensors
         tokens, found = output.shape[1], torch.empty_like(laid)
-        learn(
+        attention_gradients(
             *_parts(laid, tokens),
             weights,
             output,
@@ -107,7 +116,7 @@ def _parts(laid: torch.Tensor, tokens: int) -> tuple[torch.Tensor, torch.Tensor,
 
 
 def _side_by_side(*weights: torch.Tensor) -> torch.Tensor:
-    """Weights of one shape as one, [their number · rows, columns]: without a copy where they lie so (`Weights`)."""
+    """Weights of one shape as one, [their number · rows, columns]; not copied where they lie so, as in `Weights`."""
     first, size = weights[0], weights[0].numel()
     follow = all(
         one.untyped_storage().data_ptr() == first.untyped_storage().data_ptr()

@@ -70,7 +70,7 @@ def embed(
     shape, kind = (len(sequences), model.config.hidden_size), np.float16 if half else np.float32
     vectors: dict[int, Vectors] = {layer: np.empty(shape, kind) for layer in layers}
     model.to(device()).eval()
-    with torch.inference_mode(), autocast(precision), first_layers_only(model, max(layers)):
+    with torch.inference_mode(), autocast(precision), first_layers_only(model, max(layers, default=0)):
         for places in _batches(features):
             inputs = _to_device(collate([features[place] for place in places], model.config.pad_token_id))
             states = model(**inputs, output_hidden_states=True).hidden_states

@@ -190,7 +190,12 @@ def _accumulate(
 
 
 def _step_clipped(optimizer: Any, gradients: Sequence[torch.Tensor]) -> None:
-    """A step with gradients of at most `GRADIENT_NORM`; the fused step itself divides them, which saves a pass."""
+    """A step with gradients of at most `GRADIENT_NORM`, which the fused step itself divides: that saves a pass.
+
+    Args:
+        optimizer: a fused one of torch.
+        gradients: all that it holds; they are divided in place.
+    """
     import torch
 
     norm = torch.nn.utils.get_total_norm(gradients)
