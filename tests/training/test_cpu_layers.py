@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import AutoModel, BertConfig, RobertaConfig, XLMRobertaConfig
+from transformers import AutoModel, BertConfig, DynamicCache, RobertaConfig, XLMRobertaConfig
 from transformers.models.bert.modeling_bert import BertSelfAttention
 
 from xstilts.encoders.base import find_encoder, load_encoder
@@ -255,6 +256,12 @@ def test_self_attention_leaves_to_the_layer_what_is_not_faster_here() -> None:
     states = torch.randn(3, 6, 32)
     wanted = BertSelfAttention.forward(made, states)[0]
     assert self_attention(made, states)[0].equal(wanted)
+    name = "cache" if "cache" in signature(BertSelfAttention.forward).parameters else "past_key_values"
+    assert self_attention(made, states, None, **{name: None})[0].equal(wanted)
+    made.dropout.p, made.layer_idx, cache = 1e-9, 0, DynamicCache()
+    for _ in range(2):
+        longer = self_attention(made, states, None, **{name: cache})[0]
+    assert cache.get_seq_length() == 12 and longer.isfinite().all()
     bf16 = self_attention_layer(torch.bfloat16, 0.0, adjacent=False)
     bf16.is_causal = True  # as in a decoder
     states = states.bfloat16().requires_grad_()

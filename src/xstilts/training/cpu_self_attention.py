@@ -28,7 +28,6 @@ def self_attention(
     layer: Any,
     hidden_states: torch.Tensor,
     attention_mask: torch.Tensor | None = None,
-    past_key_values: Any = None,
     **more: Any,
 ) -> tuple[torch.Tensor, None]:
     """As a layer's own `forward`, to which it leaves what is not faster here.
@@ -39,18 +38,16 @@ def self_attention(
         layer: one of `LAYERS`.
         hidden_states: [batch, tokens, width].
         attention_mask: as `cpu_attention.attention` takes it.
-        past_key_values: keys and values of earlier tokens.
-        more: for the layer's own `forward`.
+        more: for the layer's own `forward`; keys and values of earlier tokens have another name by release.
 
     Returns:
         [batch, tokens, width], and no weights.
     """
     dropout = layer.dropout.p if layer.training else 0.0
     faster = by_products(hidden_states, hidden_states.shape[1], dropout)
-    if past_key_values is not None or layer.is_causal or not faster:
-        own: tuple[torch.Tensor, None] = type(layer).forward(
-            layer, hidden_states, attention_mask, past_key_values, **more
-        )
+    earlier = any(more.get(name) is not None for name in ("cache", "past_key_values"))
+    if earlier or layer.is_causal or not faster:
+        own: tuple[torch.Tensor, None] = type(layer).forward(layer, hidden_states, attention_mask, **more)
         return own
     projections = layer.query, layer.key, layer.value
     found: torch.Tensor = _SelfAttention.apply(  # type: ignore[no-untyped-call]
