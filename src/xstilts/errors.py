@@ -63,7 +63,10 @@ class MissingPackage(UserError):
     """An optional package is not installed."""
 
     def __init__(self, what: str, package: str, extra: str) -> None:
-        super().__init__(f"{what} needs the package {package!r}. Install it: pip install 'xstilts[{extra}]'")
+        super().__init__(
+            f"{what} needs the package {package!r}. "
+            f"Install it: pip install 'xstilts[{extra}]', or from a clone: pip install '.[{extra}]'"
+        )
 
 
 class StoreError(XstiltsError):

@@ -52,9 +52,9 @@ class Results:
         """
         folder = Path(folder)
         if not (folder / "run.json").is_file():
-            raise UserError(
-                f"{folder} holds no finished run (run.json is missing). Run: xstilts run RECIPE --out {folder}"
-            )
+            within = [str(one.parent) for one in sorted(folder.glob("*/run.json"))]
+            hint = f"Within it: {', '.join(within)}" if within else f"Run: xstilts run RECIPE --out {folder}"
+            raise UserError(f"{folder} holds no finished run (run.json is missing). {hint}")
         again = f"xstilts run {folder / 'recipe.yaml'} --out {folder} (nothing is computed again)"
         run = load_record(folder / "run.json", again)
         results, gains, verdicts, layers = (
