@@ -51,7 +51,7 @@ class Material:
         needed = 6.0 * shape.body * tokens + 12.0 * shape.layers * shape.width * squares
         if self.task.type == "classification":
             others = tokens - len(lengths)
-            needed -= 6.0 * a_layer * 5 / 6 * others + 12.0 * shape.width * (squares - tokens)
+            needed -= 5.0 * a_layer * others + 12.0 * shape.width * (squares - tokens)
         return needed
 
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 _LAYERS = ("BertLayer", "RobertaLayer", "XLMRobertaLayer")
 """Layers of one form."""
-_ATTENTION = ("sdpa", "xstilts-cpu")
-"""Kinds of attention that take one query and a mask of four dimensions; the second is ours (`cpu_attention`)."""
 _FIRST_TOKEN = ("ForSequenceClassification", "ForMultipleChoice")
 """Heads that read the first token alone, in the families that have these layers."""
 
@@ -31,10 +29,8 @@ def unread_states_skipped(model: Any) -> Iterator[None]:
     attention, five sixths of the layer, are left out for all tokens but one, in the gradients too. Nothing changes
     for other heads and in families that are not known here.
     """
-    last = _layers(model)[-1:] if type(model).__name__.endswith(_FIRST_TOKEN) else []
-    config = encoder_of(model).config  # a decoder's first token sees no other
-    fits = config._attn_implementation in _ATTENTION and not getattr(config, "is_decoder", False)
-    with _instead(last if fits else [], _first_token):
+    reads_first = type(model).__name__.endswith(_FIRST_TOKEN)
+    with _instead(known_layers(model)[-1:] if reads_first and _sees_all(model) else [], _first_token):
         yield
 
 
@@ -42,14 +38,23 @@ def unread_states_skipped(model: Any) -> Iterator[None]:
 def first_layers_only(model: Any, count: int) -> Iterator[None]:
     """Within this, layers behind the first `count` hand on what they are given, in families that are known here."""
     assert count >= 0
-    with _instead(_layers(model)[count:], lambda _, states, *__, **___: states):
+    with _instead(known_layers(model)[count:], lambda _, states, *__, **___: states):
         yield
 
 
-def _layers(model: Any) -> Sequence[Any]:
-    """The layers of a model's encoder, if all are known here."""
+def known_layers(model: Any) -> Sequence[Any]:
+    """The layers of a model's encoder, from the first to the last, if all are of the form that is known here."""
     layers = getattr(getattr(encoder_of(model), "encoder", None), "layer", ())
     return list(layers) if all(type(layer).__name__ in _LAYERS for layer in layers) else []
+
+
+def _sees_all(model: Any) -> bool:
+    """Whether the first token sees all others, as in no decoder, by a mask that can be cut: sdpa's, as ours is."""
+    from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, sdpa_mask
+
+    config = encoder_of(model).config
+    cut = ALL_MASK_ATTENTION_FUNCTIONS.get(config._attn_implementation) is sdpa_mask
+    return cut and not getattr(config, "is_decoder", False)
 
 
 @contextmanager

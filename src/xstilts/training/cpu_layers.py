@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from xstilts.encoders.models import encoder_of
+from xstilts.encoders.skipping import known_layers
 from xstilts.training.cpu_attention import ATTENTION, attention
 from xstilts.training.cpu_dropout import Dropout
-from xstilts.training.cpu_self_attention import LAYERS, self_attention
+from xstilts.training.cpu_self_attention import self_attention
 
 
 def suit_cpu(model: Any) -> None:
@@ -30,6 +31,6 @@ def suit_cpu(model: Any) -> None:
         AttentionInterface.register(ATTENTION, attention)
         AttentionMaskInterface.register(ATTENTION, sdpa_mask)
         encoder.set_attn_implementation(ATTENTION)
-        for module in encoder.modules():
-            if type(module).__name__ in LAYERS:
-                module.forward = partial(self_attention, module)
+        for layer in known_layers(encoder):
+            own = layer.attention.self
+            own.forward = partial(self_attention, own)

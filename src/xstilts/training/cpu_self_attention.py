@@ -20,9 +20,6 @@ from xstilts.training.cpu_attention import (
     whole_vectors,
 )
 
-LAYERS = ("BertSelfAttention", "RobertaSelfAttention", "XLMRobertaSelfAttention")
-"""Layers of transformers that have `query`, `key` and `value` of one width, and attend without looking at positions."""
-
 
 def self_attention(
     layer: Any,
@@ -35,7 +32,7 @@ def self_attention(
     The weights and the states are of one type: autocast has no part in training on a CPU.
 
     Args:
-        layer: one of `LAYERS`.
+        layer: that of a known layer (`skipping.known_layers`): queries, keys and values are of one width.
         hidden_states: [batch, tokens, width].
         attention_mask: as `cpu_attention.attention` takes it.
         more: for the layer's own `forward`; keys and values of earlier tokens have another name by release.
